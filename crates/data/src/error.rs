@@ -1,0 +1,128 @@
+//! Everything that can be wrong with data, one variant per problem.
+
+use lineal_kernel::Digest;
+
+use crate::ColumnType;
+
+/// Why data was refused. Rows and positions count from zero, lines of a file from one.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the message of each variant names its fields")]
+pub enum DataError {
+    /// A file without even a header.
+    #[error("the file has no columns, expected a header row")]
+    NoColumns,
+    /// A header and nothing below it.
+    #[error("the file has columns but no rows")]
+    NoRows,
+    /// A CSV file that text offsets cannot address.
+    #[error("the file has {bytes} bytes, at most {limit} fit, store it as Parquet")]
+    FileTooLarge { bytes: usize, limit: usize },
+    /// A header field without text.
+    #[error("the column at position {position} has no name, name it in the header")]
+    UnnamedColumn { position: usize },
+    /// Two columns share a name.
+    #[error("column `{column}` appears twice, rename one of them")]
+    DuplicateColumn { column: String },
+    /// A CSV record longer or shorter than the header.
+    #[error("line {line} has {found} fields, the header has {expected}")]
+    RaggedRow { line: u64, expected: usize, found: usize },
+    /// A CSV field or header that is not UTF-8.
+    #[error("line {line}, column `{column}`: not UTF-8, save the file as UTF-8")]
+    InvalidUtf8 { line: u64, column: String },
+    /// A CSV file the reader gives up on.
+    #[error("not a CSV file")]
+    Csv(#[from] csv::Error),
+    /// A Parquet file the reader gives up on.
+    #[error("not a readable Parquet file")]
+    Parquet(#[from] parquet::errors::ParquetError),
+    /// A Parquet file that makes the reader stumble.
+    #[error("the Parquet file is damaged, write it again")]
+    DamagedParquet,
+    /// Arrow refuses an operation on a table.
+    #[error("the table cannot be rearranged")]
+    Arrow(#[from] arrow::error::ArrowError),
+    /// A Parquet column of a type that is neither number, text nor boolean.
+    #[error("column `{column}` has type {found}, convert it to a number, a text or a boolean, or drop it")]
+    UnsupportedType { column: String, found: String },
+    /// A Parquet column with a value that its canonical type cannot hold.
+    #[error("column `{column}` has a value outside the range of its {expected} column")]
+    OutOfRange { column: String, expected: ColumnType, source: arrow::error::ArrowError },
+    /// Content that is not what its digest promises.
+    #[error("the content has digest {found}, expected {expected}, fetch it again")]
+    DigestMismatch { expected: Digest, found: Digest },
+
+    /// A column that is not there.
+    #[error("there is no column `{column}`, there are: {}", list(available))]
+    UnknownColumn { column: String, available: Vec<String> },
+    /// Raw columns a feature set needs and does not get, all of them at once.
+    #[error("missing columns: {}; expected: {}", list(names), list(expected))]
+    MissingColumns { names: Vec<String>, expected: Vec<String> },
+    /// A column of the other kind: numbers where texts belong or the reverse.
+    #[error("column `{column}` holds {found}, expected {expected}, convert it or change the declaration")]
+    WrongKind { column: String, expected: &'static str, found: &'static str },
+    /// A column is longer or shorter than its frame.
+    #[error("column `{column}` has {found} values, expected {expected}")]
+    ColumnLength { column: String, expected: usize, found: usize },
+    /// A matrix was given the wrong number of values.
+    #[error("a matrix of {rows} rows and {cols} columns cannot hold {values} values")]
+    MatrixShape { rows: usize, cols: usize, values: usize },
+    /// A missing value where none may be.
+    #[error("column `{column}` has no value in row {row}, and its feature rejects missing values")]
+    MissingValue { column: String, row: usize },
+    /// An infinite number.
+    #[error("column `{column}` is infinite in row {row}, send a finite number or none")]
+    NotFinite { column: String, row: usize },
+
+    /// Rows without a label.
+    #[error("label column `{column}` has no value in {count} rows, the first is row {first_row}, drop them")]
+    MissingLabels { column: String, count: usize, first_row: usize },
+    /// Nothing to tell apart.
+    #[error("label column `{column}` has only the class `{class}`, expected two")]
+    OneClass { column: String, class: String },
+    /// More to tell apart than a binary model can.
+    #[error("label column `{column}` has more than two classes, among them: {}", list(classes))]
+    ManyClasses { column: String, classes: Vec<String> },
+    /// A positive class that was not given and cannot be guessed.
+    #[error("label column `{column}` has the classes {}, name the positive one", list(classes))]
+    NoPositiveClass { column: String, classes: Vec<String> },
+    /// A positive class that was given and does not occur.
+    #[error("label column `{column}` has no class `{positive}`, it has: {}", list(classes))]
+    UnknownPositiveClass { column: String, positive: String, classes: Vec<String> },
+
+    /// A share of rows that is no share.
+    #[error("reference_fraction is {fraction}, expected a number between 0 and 1, both excluded")]
+    BadFraction { fraction: f64 },
+    /// A split that leaves one side without rows.
+    #[error("the {part} part of {rows} rows would be empty, give more rows or another reference_fraction")]
+    EmptyPart { part: &'static str, rows: usize },
+    /// New data whose columns differ from the fixed reference.
+    #[error("column {position} is {found}, the fixed reference has {expected}")]
+    SchemaMismatch { position: usize, expected: String, found: String },
+
+    /// A feature that contradicts itself or another one.
+    #[error("feature `{feature}`: {problem}")]
+    InvalidFeature { feature: String, problem: &'static str },
+    /// A feature set without features.
+    #[error("the feature set has no features, declare at least one")]
+    NoFeatures,
+    /// A text column that tells nearly every row apart.
+    #[error("column `{column}` has more than {limit} distinct texts, exclude it or group its values")]
+    TooManyCategories { column: String, limit: usize },
+    /// A column to learn from without a single value.
+    #[error("column `{column}` has no values to learn from, exclude it")]
+    NoValues { column: String },
+    /// Numbers whose mean or deviation no `f64` can hold.
+    #[error("column `{column}` has numbers too large to average, rescale it")]
+    TooLarge { column: String },
+    /// Stored features that no fit can have written.
+    #[error("the fitted feature `{feature}` is damaged: {problem}")]
+    DamagedFeatures { feature: String, problem: &'static str },
+    /// A value without a JSON form.
+    #[error("no JSON form")]
+    Json(#[from] serde_json::Error),
+}
+
+/// Names as people list them.
+fn list(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,127 @@
+//! What features learn from training rows.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Feature, FeatureSet, FittedFeatures, MissingRule, Transform,
+    fitted::{Step, check_numbers},
+    present, wrong_kind,
+};
+use crate::{Column, DataError, Frame};
+
+/// How many distinct texts a category may have.
+pub const MAX_CATEGORIES: usize = 200;
+
+impl FeatureSet {
+    /// Learns means, deviations and categories from `frame`, adding in row order so that the result is always the same.
+    ///
+    /// # Errors
+    /// [`DataError::NoFeatures`] and [`DataError::InvalidFeature`] for the set itself. For the frame and by column:
+    /// [`DataError::MissingColumns`], [`DataError::WrongKind`], [`DataError::NotFinite`], [`DataError::MissingValue`],
+    /// [`DataError::NoValues`], [`DataError::TooLarge`], [`DataError::TooManyCategories`].
+    pub fn fit(&self, frame: &Frame) -> Result<FittedFeatures, DataError> {
+        self.check()?;
+        let columns = self.bind(frame)?;
+        let steps = self.features.iter().zip(columns).map(|(feature, column)| match column {
+            Column::Numbers(values) => number(feature, values),
+            Column::Texts(values) => category(feature, values),
+        });
+        FittedFeatures::new(self.clone(), steps.collect::<Result<_, _>>()?)
+    }
+}
+
+fn number(feature: &Feature, values: &[f64]) -> Result<Step, DataError> {
+    check_numbers(feature, values, 0)?;
+    let no_values = || DataError::NoValues { column: feature.source.clone() };
+    let present = || values.iter().copied().filter(|value| !value.is_nan());
+    let fill = match feature.missing {
+        MissingRule::Mean => Some(moments(present()).ok_or_else(no_values)?.0),
+        MissingRule::Median => Some(median(present().collect()).ok_or_else(no_values)?),
+        MissingRule::Constant(value) => Some(value),
+        MissingRule::Unknown | MissingRule::Reject => None,
+        MissingRule::MostFrequent => return Err(wrong_kind(feature)),
+    };
+    let (center, scale) = match feature.transform {
+        Transform::None => (0.0, 1.0),
+        Transform::Standardize => {
+            let filled = values.iter().map(|&value| if value.is_nan() { fill.unwrap_or(value) } else { value });
+            moments(filled.filter(|value| !value.is_nan())).ok_or_else(no_values)?
+        }
+        Transform::OneHot => return Err(wrong_kind(feature)),
+    };
+    if [fill.unwrap_or(0.0), center, scale].iter().any(|value| !value.is_finite()) {
+        return Err(DataError::TooLarge { column: feature.source.clone() });
+    }
+    Ok(Step::Number { fill, center, scale })
+}
+
+fn category(feature: &Feature, values: &[Option<Box<str>>]) -> Result<Step, DataError> {
+    let counts = tally(&feature.source, values.iter().map(Option::as_deref))?;
+    let missing = values.iter().position(|text| present(text.as_deref()).is_none());
+    if let (MissingRule::Reject, Some(row)) = (feature.missing, missing) {
+        return Err(DataError::MissingValue { column: feature.source.clone(), row });
+    }
+    if counts.is_empty() {
+        return Err(DataError::NoValues { column: feature.source.clone() });
+    }
+    let fill = match feature.missing {
+        // The first of the greatest: `max_by_key` would keep the last.
+        MissingRule::MostFrequent => counts.values().enumerate().rev().max_by_key(|(_, count)| **count).map(|(i, _)| i),
+        _ => None,
+    };
+    Ok(Step::Category { fill, categories: counts.into_keys().map(Box::from).collect() })
+}
+
+/// How often each text occurs, in order of the texts.
+pub(super) fn tally<'a>(
+    column: &str,
+    texts: impl Iterator<Item = Option<&'a str>>,
+) -> Result<BTreeMap<&'a str, usize>, DataError> {
+    let mut counts = BTreeMap::new();
+    for text in texts.filter_map(present) {
+        *counts.entry(text).or_insert(0) += 1;
+        if counts.len() > MAX_CATEGORIES {
+            return Err(DataError::TooManyCategories { column: column.to_owned(), limit: MAX_CATEGORIES });
+        }
+    }
+    Ok(counts)
+}
+
+/// Mean and population standard deviation in two passes; exactly `(v, 0)` if every value is `v`.
+fn moments(values: impl Iterator<Item = f64> + Clone) -> Option<(f64, f64)> {
+    let first = values.clone().next()?;
+    // The rounded mean of equal values may differ from them, and the deviation from it would be noise.
+    if values.clone().all(|value| value.total_cmp(&first).is_eq()) {
+        return Some((first, 0.0));
+    }
+    let count = values.clone().count() as f64;
+    let mean = values.clone().sum::<f64>() / count;
+    let variance = values.map(|value| (value - mean) * (value - mean)).sum::<f64>() / count;
+    Some((mean, variance.sqrt()))
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let (low, high) = (values.get(values.len().checked_sub(1)? / 2)?, values.get(values.len() / 2)?);
+    Some(low.midpoint(*high))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_values_have_no_deviation() {
+        assert_eq!(moments([0.1; 10].into_iter()), Some((0.1, 0.0)));
+        assert_eq!(moments([].into_iter()), None);
+        assert_eq!(moments([1.0, 3.0].into_iter()), Some((2.0, 1.0)));
+    }
+
+    #[test]
+    fn the_median_is_the_middle_or_between_the_middle_two() {
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), Some(2.5));
+        assert_eq!(median(vec![f64::MAX, f64::MAX]), Some(f64::MAX));
+        assert_eq!(median(vec![]), None);
+    }
+}

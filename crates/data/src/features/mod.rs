@@ -1,0 +1,252 @@
+//! Features, declared: which raw column, what a missing value means, how it becomes numbers.
+
+mod fit;
+mod fitted;
+mod infer;
+
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+};
+
+use lineal_kernel::Digest;
+use serde::{Deserialize, Serialize};
+
+use crate::{Column, DataError, Frame};
+
+pub use fit::MAX_CATEGORIES;
+pub use fitted::FittedFeatures;
+
+/// What a feature reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FeatureKind {
+    /// Numbers; texts are refused.
+    Number,
+    /// Texts; numbers are refused, for how they are written (`415` or `415.0`) would decide their category.
+    Category,
+}
+
+impl FeatureKind {
+    fn accepts(self, column: &Column) -> bool {
+        matches!((self, column), (Self::Number, Column::Numbers(_)) | (Self::Category, Column::Texts(_)))
+    }
+
+    fn content(self) -> &'static str {
+        match self {
+            Self::Number => "numbers",
+            Self::Category => "texts",
+        }
+    }
+}
+
+impl fmt::Display for FeatureKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Number => "number",
+            Self::Category => "category",
+        })
+    }
+}
+
+/// What a missing value becomes. The empty text counts as missing.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MissingRule {
+    /// The mean of the numbers seen in training.
+    Mean,
+    /// The median of the numbers seen in training; of an even count, the mean of the middle two.
+    Median,
+    /// This finite number.
+    Constant(f64),
+    /// The category seen most often in training, the first in order among equals.
+    MostFrequent,
+    /// For a category the unknown one; a number stays NaN, for models that can take it.
+    Unknown,
+    /// An error.
+    Reject,
+}
+
+/// How a value becomes columns of the matrix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transform {
+    /// A number as it is.
+    None,
+    /// A number less the training mean, divided by the training standard deviation (of the population, after missing
+    /// values were replaced). A number that never varied in training becomes 0.
+    Standardize,
+    /// One column of 0 or 1 per category seen in training, in order of their UTF-8, and one for all others.
+    OneHot,
+}
+
+/// One declared feature.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Feature {
+    /// Name, its own within the set.
+    pub name: String,
+    /// The raw column it reads.
+    pub source: String,
+    /// What that column holds.
+    pub kind: FeatureKind,
+    /// What a missing value becomes.
+    pub missing: MissingRule,
+    /// How a value becomes numbers.
+    pub transform: Transform,
+}
+
+impl Feature {
+    fn problem(&self) -> Option<&'static str> {
+        use FeatureKind::{Category, Number};
+        match (self.kind, self.missing, self.transform) {
+            (Number, MissingRule::MostFrequent, _) => {
+                Some("missing: most_frequent is for categories, use mean, median, constant, unknown or reject")
+            }
+            (Number, MissingRule::Constant(value), _) if !value.is_finite() => {
+                Some("missing: the constant must be finite")
+            }
+            (Number, _, Transform::OneHot) => Some("transform: one_hot is for categories, use none or standardize"),
+            (Category, MissingRule::Mean | MissingRule::Median | MissingRule::Constant(_), _) => {
+                Some("missing: for a category use most_frequent, unknown or reject")
+            }
+            (Category, _, Transform::None | Transform::Standardize) => Some("transform: for a category use one_hot"),
+            _ => None,
+        }
+    }
+}
+
+/// A versioned list of features; the order is that of the matrix's columns.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeatureSet {
+    /// What people call this list, e.g. `v1`.
+    pub version: String,
+    /// The features.
+    pub features: Vec<Feature>,
+}
+
+impl FeatureSet {
+    /// The digest of the canonical form: compact JSON, fields in the order of their declaration.
+    ///
+    /// # Errors
+    /// [`DataError::Json`].
+    pub fn digest(&self) -> Result<Digest, DataError> {
+        Ok(Digest::of(&serde_json::to_vec(self)?))
+    }
+
+    /// Whether every feature makes sense, alone and beside the others.
+    ///
+    /// # Errors
+    /// [`DataError::NoFeatures`], [`DataError::InvalidFeature`].
+    pub fn check(&self) -> Result<(), DataError> {
+        if self.features.is_empty() {
+            return Err(DataError::NoFeatures);
+        }
+        let mut names = HashSet::new();
+        let mut kinds = HashMap::new();
+        for feature in &self.features {
+            let invalid = |problem| Err(DataError::InvalidFeature { feature: feature.name.clone(), problem });
+            if let Some(problem) = feature.problem() {
+                return invalid(problem);
+            }
+            if !names.insert(&feature.name) {
+                return invalid("another feature has this name");
+            }
+            if *kinds.entry(&feature.source).or_insert(feature.kind) != feature.kind {
+                return invalid("another feature reads the same source as the other kind");
+            }
+        }
+        Ok(())
+    }
+
+    /// The column of each feature, once all are there and of the right kind.
+    fn bind<'a>(&self, frame: &'a Frame) -> Result<Vec<&'a Column>, DataError> {
+        let mut columns = Vec::with_capacity(self.features.len());
+        for (position, feature) in self.features.iter().enumerate() {
+            let Some(column) = frame.column_near(position, &feature.source) else {
+                return Err(self.missing_columns(frame));
+            };
+            if !feature.kind.accepts(column) {
+                return Err(wrong_kind(feature));
+            }
+            columns.push(column);
+        }
+        Ok(columns)
+    }
+
+    fn missing_columns(&self, frame: &Frame) -> DataError {
+        let mut expected: Vec<String> = Vec::new();
+        for feature in &self.features {
+            if !expected.contains(&feature.source) {
+                expected.push(feature.source.clone());
+            }
+        }
+        let names = expected.iter().filter(|name| frame.column(name).is_none()).cloned().collect();
+        DataError::MissingColumns { names, expected }
+    }
+}
+
+fn wrong_kind(feature: &Feature) -> DataError {
+    let found = match feature.kind {
+        FeatureKind::Number => FeatureKind::Category,
+        FeatureKind::Category => FeatureKind::Number,
+    };
+    DataError::WrongKind { column: feature.source.clone(), expected: feature.kind.content(), found: found.content() }
+}
+
+/// A text that is neither missing nor empty.
+fn present(text: Option<&str>) -> Option<&str> {
+    text.filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn feature(kind: FeatureKind, missing: MissingRule, transform: Transform) -> Feature {
+        Feature { name: "x".to_owned(), source: "x".to_owned(), kind, missing, transform }
+    }
+
+    fn set(features: Vec<Feature>) -> FeatureSet {
+        FeatureSet { version: "v1".to_owned(), features }
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        use FeatureKind::{Category, Number};
+        for (kind, missing, transform) in [
+            (Number, MissingRule::MostFrequent, Transform::None),
+            (Number, MissingRule::Constant(f64::INFINITY), Transform::None),
+            (Number, MissingRule::Mean, Transform::OneHot),
+            (Category, MissingRule::Mean, Transform::OneHot),
+            (Category, MissingRule::Constant(0.0), Transform::OneHot),
+            (Category, MissingRule::Unknown, Transform::Standardize),
+        ] {
+            let error = set(vec![feature(kind, missing, transform)]).check().unwrap_err();
+            assert!(matches!(error, DataError::InvalidFeature { .. }), "{kind} {missing:?} {transform:?}");
+        }
+        assert!(matches!(set(vec![]).check(), Err(DataError::NoFeatures)));
+        let number = feature(Number, MissingRule::Mean, Transform::None);
+        let category = Feature { name: "y".to_owned(), ..feature(Category, MissingRule::Unknown, Transform::OneHot) };
+        assert!(set(vec![number.clone(), number.clone()]).check().is_err());
+        assert!(set(vec![number.clone(), category]).check().is_err());
+        assert!(set(vec![number]).check().is_ok());
+    }
+
+    // F19
+    #[test]
+    fn the_digest_follows_the_declaration() {
+        let text = concat!(
+            r#"{"version":"v1","features":[{"name":"x","source":"x","kind":"number","#,
+            r#""missing":{"constant":1.5},"transform":"standardize"}]}"#
+        );
+        let set: FeatureSet = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&set).unwrap(), text);
+        assert_eq!(set.digest().unwrap(), Digest::of(text.as_bytes()));
+        let mut other = set.clone();
+        other.features[0].missing = MissingRule::Mean;
+        assert_ne!(other.digest().unwrap(), set.digest().unwrap());
+        assert!(serde_json::from_str::<FeatureSet>(&text.replace("source", "sauce")).is_err());
+    }
+}

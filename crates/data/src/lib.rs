@@ -1,0 +1,26 @@
+//! From files to the numbers a model sees: tables, snapshots, splits, labels and features.
+//!
+//! A file becomes a [`Table`], a table is kept as a [`Snapshot`] and cut by a [`SplitRule`]; its columns become a
+//! [`Frame`], which a [`FittedFeatures`] turns into a [`Matrix`]. A request is a [`Frame`] from the start, so training,
+//! batch and online evaluation run the same code.
+
+mod csv;
+mod error;
+mod features;
+mod frame;
+mod labels;
+mod matrix;
+mod parquet;
+mod rows;
+mod snapshot;
+mod split;
+mod table;
+
+pub use error::DataError;
+pub use features::{Feature, FeatureKind, FeatureSet, FittedFeatures, MAX_CATEGORIES, MissingRule, Transform};
+pub use frame::{Column, Frame};
+pub use labels::{Classes, Target};
+pub use matrix::Matrix;
+pub use snapshot::Snapshot;
+pub use split::{Parts, SplitRule, split};
+pub use table::{ColumnType, Table};

@@ -1,0 +1,177 @@
+//! Reading Parquet.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use arrow::{
+    array::{Array, ArrayRef, AsArray, Float64Array, StringArray},
+    compute::{CastOptions, cast_with_options, concat_batches},
+    datatypes::{DataType, Float64Type},
+};
+use bytes::Bytes;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use crate::{ColumnType, DataError, Table};
+
+impl Table {
+    /// Reads a Parquet file. Integers and floats of other widths become 64-bit ones, all kinds of texts and
+    /// dictionaries become plain columns, NaN and the empty text become missing values as in a CSV file.
+    ///
+    /// # Errors
+    /// [`DataError::Parquet`], [`DataError::DamagedParquet`], [`DataError::NoColumns`], [`DataError::NoRows`];
+    /// [`DataError::UnsupportedType`] and [`DataError::OutOfRange`] name the column.
+    pub fn from_parquet(bytes: impl Into<Bytes>) -> Result<Self, DataError> {
+        let table = Self::read_parquet(bytes.into())?;
+        if table.rows() == 0 {
+            return Err(DataError::NoRows);
+        }
+        Ok(table)
+    }
+
+    /// Reads a Parquet file that may have no rows.
+    pub(crate) fn read_parquet(bytes: Bytes) -> Result<Self, DataError> {
+        // The Parquet reader panics on some damaged files instead of returning an error.
+        catch_unwind(AssertUnwindSafe(|| decode(bytes))).unwrap_or(Err(DataError::DamagedParquet))
+    }
+}
+
+fn decode(bytes: Bytes) -> Result<Table, DataError> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?;
+    let schema = builder.schema().clone();
+    let batches = builder.build()?.collect::<Result<Vec<_>, _>>()?;
+    let batch = concat_batches(&schema, &batches)?;
+    let columns = schema.fields().iter().zip(batch.columns());
+    let columns = columns.map(|(field, array)| Ok((field.name().clone(), canonical(field.name(), array)?)));
+    Table::new(columns.collect::<Result<_, DataError>>()?)
+}
+
+/// The column in one of the four types of a table.
+fn canonical(name: &str, array: &ArrayRef) -> Result<ArrayRef, DataError> {
+    let Some(expected) = column_type(array.data_type()) else {
+        return Err(DataError::UnsupportedType { column: name.to_owned(), found: array.data_type().to_string() });
+    };
+    let data_type = match expected {
+        ColumnType::Integer => DataType::Int64,
+        ColumnType::Float => DataType::Float64,
+        ColumnType::Text => DataType::Utf8,
+        ColumnType::Boolean => DataType::Boolean,
+    };
+    let options = CastOptions { safe: false, ..CastOptions::default() };
+    let array = cast_with_options(array, &data_type, &options).map_err(|source| DataError::OutOfRange {
+        column: name.to_owned(),
+        expected,
+        source,
+    })?;
+    Ok(match expected {
+        ColumnType::Float => {
+            let floats = array.as_primitive::<Float64Type>().iter();
+            Arc::new(floats.map(|value| value.filter(|value| !value.is_nan())).collect::<Float64Array>())
+        }
+        ColumnType::Text => {
+            let texts = array.as_string::<i32>().iter();
+            Arc::new(texts.map(|text| text.filter(|text| !text.is_empty())).collect::<StringArray>())
+        }
+        ColumnType::Integer | ColumnType::Boolean => array,
+    })
+}
+
+/// Which type holds the values of `found` without loss, if any does.
+fn column_type(found: &DataType) -> Option<ColumnType> {
+    use DataType as D;
+    match found {
+        D::Int8 | D::Int16 | D::Int32 | D::Int64 | D::UInt8 | D::UInt16 | D::UInt32 | D::UInt64 => {
+            Some(ColumnType::Integer)
+        }
+        D::Float16 | D::Float32 | D::Float64 | D::Null => Some(ColumnType::Float),
+        D::Utf8 | D::LargeUtf8 | D::Utf8View => Some(ColumnType::Text),
+        D::Boolean => Some(ColumnType::Boolean),
+        D::Dictionary(_, values) => column_type(values),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::{
+        array::{
+            BooleanArray, Date32Array, DictionaryArray, Float32Array, Int32Array, LargeStringArray, RecordBatch,
+            UInt64Array,
+        },
+        datatypes::Int32Type,
+    };
+    use parquet::arrow::ArrowWriter;
+
+    use super::*;
+    use crate::Column;
+
+    fn file(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let mut bytes = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        bytes
+    }
+
+    #[test]
+    fn other_widths_and_dictionaries_become_the_types_of_a_table() {
+        use ColumnType::{Boolean, Float, Integer, Text};
+        let dictionary: DictionaryArray<Int32Type> = vec![Some("x"), None, Some("x")].into_iter().collect();
+        let table = Table::from_parquet(file(vec![
+            ("i", Arc::new(Int32Array::from(vec![Some(1), None, Some(3)]))),
+            ("f", Arc::new(Float32Array::from(vec![0.5, f32::NAN, 1.5]))),
+            ("t", Arc::new(LargeStringArray::from(vec!["a", "", "c"]))),
+            ("d", Arc::new(dictionary)),
+            ("b", Arc::new(BooleanArray::from(vec![true, false, true]))),
+        ]))
+        .unwrap();
+        let types: Vec<_> = table.schema().map(|(_, column_type)| column_type).collect();
+        assert_eq!(types, [Integer, Float, Text, Text, Boolean]);
+        let bits: Vec<_> = table.numbers("f").unwrap().into_iter().map(f64::to_bits).collect();
+        assert_eq!(bits, [0.5, f64::NAN, 1.5].map(f64::to_bits));
+        assert_eq!(table.column("t").unwrap(), Column::Texts(vec![Some("a".into()), None, Some("c".into())]));
+        assert_eq!(table.column("d").unwrap(), Column::Texts(vec![Some("x".into()), None, Some("x".into())]));
+        assert_eq!(
+            table.column("b").unwrap(),
+            Column::Texts(["true", "false", "true"].map(|text| Some(text.into())).to_vec())
+        );
+    }
+
+    #[test]
+    fn a_type_or_value_without_a_place_is_refused_by_name() {
+        let date = file(vec![("day", Arc::new(Date32Array::from(vec![1])))]);
+        assert!(matches!(
+            Table::from_parquet(date),
+            Err(DataError::UnsupportedType { column, .. }) if column == "day"
+        ));
+        let huge = file(vec![("id", Arc::new(UInt64Array::from(vec![u64::MAX])))]);
+        assert!(matches!(Table::from_parquet(huge), Err(DataError::OutOfRange { column, .. }) if column == "id"));
+    }
+
+    #[test]
+    fn what_is_not_parquet_or_has_no_rows_is_refused() {
+        assert!(matches!(Table::from_parquet(b"a,b\n1,2\n".to_vec()), Err(DataError::Parquet(_))));
+        let empty = file(vec![("a", Arc::new(Int32Array::from(Vec::<i32>::new())))]);
+        assert!(matches!(Table::from_parquet(empty), Err(DataError::NoRows)));
+    }
+
+    #[test]
+    fn a_damaged_file_is_read_or_refused_but_never_panics() {
+        let good = file(vec![
+            ("i", Arc::new((0..300).map(|i| (i % 3 > 0).then_some(i % 5)).collect::<Int32Array>())),
+            ("t", Arc::new((0..300).map(|i| Some(if i % 2 == 0 { "a" } else { "bc" })).collect::<StringArray>())),
+        ]);
+        let mut refused = 0;
+        for position in 0..good.len() {
+            for bit in 0..8 {
+                let mut bytes = good.clone();
+                bytes[position] ^= 1 << bit;
+                refused += usize::from(Table::from_parquet(bytes).is_err());
+            }
+            assert!(Table::from_parquet(good[..position].to_vec()).is_err());
+        }
+        assert!(refused > 0);
+    }
+}

@@ -1,0 +1,225 @@
+//! Typed columns of one file.
+
+use std::{collections::HashSet, fmt};
+
+use arrow::{
+    array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, UInt64Array},
+    compute::{TakeOptions, take},
+    datatypes::{DataType, Field, Float64Type, Int64Type, Schema},
+};
+
+use crate::{Column, DataError, Frame};
+
+/// What a column of a [`Table`] holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ColumnType {
+    /// 64-bit signed integers.
+    Integer,
+    /// 64-bit floats.
+    Float,
+    /// UTF-8 texts.
+    Text,
+    /// True or false.
+    Boolean,
+}
+
+impl ColumnType {
+    /// Whether values are read as numbers.
+    pub fn is_number(self) -> bool {
+        matches!(self, Self::Integer | Self::Float)
+    }
+
+    fn of(data_type: &DataType) -> Self {
+        match data_type {
+            DataType::Int64 => Self::Integer,
+            DataType::Float64 => Self::Float,
+            DataType::Boolean => Self::Boolean,
+            _ => Self::Text,
+        }
+    }
+}
+
+impl fmt::Display for ColumnType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Integer => "integer",
+            Self::Float => "float",
+            Self::Text => "text",
+            Self::Boolean => "boolean",
+        })
+    }
+}
+
+/// The values of one column, borrowed.
+#[derive(Clone, Copy)]
+pub(crate) enum Cells<'a> {
+    Integers(&'a Int64Array),
+    Floats(&'a Float64Array),
+    Texts(&'a StringArray),
+    Booleans(&'a BooleanArray),
+}
+
+/// Rows of typed, named columns; every column may have missing values, none holds NaN.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Table {
+    batch: RecordBatch,
+}
+
+impl Table {
+    /// A table of `columns`, which are of the four arrow types behind [`ColumnType`] and of one length.
+    ///
+    /// Every field becomes nullable and loses its metadata, so that equal content has an equal schema.
+    pub(crate) fn new(columns: Vec<(String, ArrayRef)>) -> Result<Self, DataError> {
+        if columns.is_empty() {
+            return Err(DataError::NoColumns);
+        }
+        check_names(columns.iter().map(|(name, _)| name.as_str()))?;
+        let fields: Vec<_> =
+            columns.iter().map(|(name, array)| Field::new(name, array.data_type().clone(), true)).collect();
+        let arrays = columns.into_iter().map(|(_, array)| array).collect();
+        Ok(Self { batch: RecordBatch::try_new(Schema::new(fields).into(), arrays)? })
+    }
+
+    /// How many rows.
+    pub fn rows(&self) -> usize {
+        self.batch.num_rows()
+    }
+
+    /// Names and types of the columns in order.
+    pub fn schema(&self) -> impl Iterator<Item = (&str, ColumnType)> {
+        self.batch.schema_ref().fields().iter().map(|field| (field.name().as_str(), ColumnType::of(field.data_type())))
+    }
+
+    /// The rows `rows`, in that order.
+    ///
+    /// # Errors
+    /// [`DataError::Arrow`] if an index is not below `rows()`.
+    pub fn take(&self, rows: &[usize]) -> Result<Self, DataError> {
+        let indices = UInt64Array::from_iter_values(rows.iter().map(|&row| row as u64));
+        let options = Some(TakeOptions { check_bounds: true });
+        let columns = self.batch.columns().iter().map(|column| take(column, &indices, options.clone()));
+        Ok(Self { batch: RecordBatch::try_new(self.batch.schema(), columns.collect::<Result<_, _>>()?)? })
+    }
+
+    /// The column `name` as raw values: integers and floats as numbers (integers beyond 2^53 are rounded), booleans as
+    /// the texts `true` and `false`.
+    ///
+    /// # Errors
+    /// [`DataError::UnknownColumn`].
+    pub fn column(&self, name: &str) -> Result<Column, DataError> {
+        let position = self.batch.schema_ref().index_of(name).map_err(|_| self.unknown(name))?;
+        Ok(raw(cells(self.batch.column(position))))
+    }
+
+    /// The column `name` as numbers; NaN is a missing value.
+    ///
+    /// # Errors
+    /// [`DataError::UnknownColumn`], [`DataError::WrongKind`].
+    pub fn numbers(&self, name: &str) -> Result<Vec<f64>, DataError> {
+        match self.column(name)? {
+            Column::Numbers(values) => Ok(values),
+            Column::Texts(_) => {
+                Err(DataError::WrongKind { column: name.to_owned(), expected: "numbers", found: "texts" })
+            }
+        }
+    }
+
+    /// The columns `names` as raw columns.
+    ///
+    /// # Errors
+    /// [`DataError::UnknownColumn`], [`DataError::DuplicateColumn`].
+    pub fn frame<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<Frame, DataError> {
+        let mut frame = Frame::new(self.rows());
+        for name in names {
+            frame.push(name, self.column(name)?)?;
+        }
+        Ok(frame)
+    }
+
+    /// All columns as raw columns.
+    pub fn to_frame(&self) -> Frame {
+        let columns = self.schema().zip(self.cells()).map(|((name, _), cells)| (name.to_owned(), raw(cells)));
+        Frame::of(self.rows(), columns.collect())
+    }
+
+    pub(crate) fn cells(&self) -> impl Iterator<Item = Cells<'_>> {
+        self.batch.columns().iter().map(cells)
+    }
+
+    pub(crate) fn batch(&self) -> &RecordBatch {
+        &self.batch
+    }
+
+    pub(crate) fn unknown(&self, name: &str) -> DataError {
+        let available = self.schema().map(|(name, _)| name.to_owned()).collect();
+        DataError::UnknownColumn { column: name.to_owned(), available }
+    }
+}
+
+/// Every column has a name of its own.
+pub(crate) fn check_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<(), DataError> {
+    let mut seen = HashSet::new();
+    for (position, name) in names.into_iter().enumerate() {
+        if name.is_empty() {
+            return Err(DataError::UnnamedColumn { position });
+        }
+        if !seen.insert(name) {
+            return Err(DataError::DuplicateColumn { column: name.to_owned() });
+        }
+    }
+    Ok(())
+}
+
+fn cells(array: &ArrayRef) -> Cells<'_> {
+    match ColumnType::of(array.data_type()) {
+        ColumnType::Integer => Cells::Integers(array.as_primitive::<Int64Type>()),
+        ColumnType::Float => Cells::Floats(array.as_primitive::<Float64Type>()),
+        ColumnType::Text => Cells::Texts(array.as_string()),
+        ColumnType::Boolean => Cells::Booleans(array.as_boolean()),
+    }
+}
+
+fn raw(cells: Cells<'_>) -> Column {
+    match cells {
+        Cells::Integers(array) => Column::Numbers(array.iter().map(|v| v.map_or(f64::NAN, |v| v as f64)).collect()),
+        Cells::Floats(array) => Column::Numbers(array.iter().map(|v| v.unwrap_or(f64::NAN)).collect()),
+        Cells::Texts(array) => Column::Texts(array.iter().map(|v| v.map(Box::from)).collect()),
+        Cells::Booleans(array) => {
+            let text = |v: bool| Box::from(if v { "true" } else { "false" });
+            Column::Texts(array.iter().map(|v| v.map(text)).collect())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        Table::from_csv(b"age,plan\n41,a\n,b\n52,\n").unwrap()
+    }
+
+    #[test]
+    fn columns_become_raw_columns_with_missing_values() {
+        let frame = table().to_frame();
+        assert_eq!(frame.names().collect::<Vec<_>>(), ["age", "plan"]);
+        let Some(Column::Numbers(ages)) = frame.column("age") else { panic!("ages are numbers") };
+        assert_eq!((ages[0], ages[2]), (41.0, 52.0));
+        assert!(ages[1].is_nan());
+        assert_eq!(frame.column("plan"), Some(&Column::Texts(vec![Some("a".into()), Some("b".into()), None])));
+    }
+
+    #[test]
+    fn an_unknown_column_is_told_with_the_known_ones() {
+        let error = table().frame(["age", "tenure"]).unwrap_err().to_string();
+        assert_eq!(error, "there is no column `tenure`, there are: `age`, `plan`");
+        assert!(matches!(table().numbers("plan"), Err(DataError::WrongKind { .. })));
+    }
+
+    #[test]
+    fn rows_are_taken_in_the_order_asked_for_and_only_if_they_exist() {
+        let taken = table().take(&[2, 0]).unwrap();
+        assert_eq!(taken.numbers("age").unwrap(), [52.0, 41.0]);
+        assert!(matches!(table().take(&[3]), Err(DataError::Arrow(_))));
+    }
+}

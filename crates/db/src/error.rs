@@ -1,0 +1,75 @@
+//! What can go wrong between a service and its database.
+
+use std::path::PathBuf;
+
+/// Why a store could not do what it was asked. Nothing was changed, except where the caller saw a time-out.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// What the change was decided on is no longer so.
+    #[error("someone else changed it first")]
+    Conflict,
+    /// The database did not get to it in time; trying again can help.
+    #[error("the database is busy")]
+    Busy,
+    /// The database failed, or holds what this program did not write.
+    #[error("the database failed")]
+    Backend(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl StoreError {
+    /// A stored value that this program cannot have written.
+    pub fn corrupt(what: impl Into<String>) -> Self {
+        Self::Backend(what.into().into())
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        let busy = match &error {
+            sqlx::Error::PoolTimedOut => true,
+            sqlx::Error::Database(inner) => matches!(inner.code().as_deref(), Some("5" | "6" | "261" | "517")),
+            _ => false,
+        };
+        let conflict = error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation);
+        match (busy, conflict) {
+            (true, _) => Self::Busy,
+            (_, true) => Self::Conflict,
+            _ => Self::Backend(Box::new(error)),
+        }
+    }
+}
+
+/// A database that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another kind of database than this release knows.
+    #[error("`{url}` is not a database this release can use; give sqlite://PATH or nothing")]
+    Unsupported {
+        /// The address without its password.
+        url: String,
+    },
+    /// The folder of the file cannot be made.
+    #[error("cannot create the folder {}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The database refused.
+    #[error("cannot open {}", path.display())]
+    Connect {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: sqlx::Error,
+    },
+    /// The schema is newer than this program, was changed, or a migration failed.
+    #[error("cannot bring the schema of {} up to date; if a newer release wrote it, use that release", path.display())]
+    Migrate {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: sqlx::migrate::MigrateError,
+    },
+}

@@ -1,0 +1,55 @@
+//! Golden rows: raw rows with the scores they had when the bundle was made.
+
+use lineal_data::Frame;
+use serde::{Deserialize, Serialize};
+
+use super::{BundleError, Scorer, malformed, manifest::GOLDEN};
+
+/// Most golden rows of a bundle.
+const ROWS: usize = 16;
+/// How far a replayed score may lie from the stored one: another machine's `exp` may differ in its last bits.
+const TOLERANCE: f64 = 1e-9;
+
+/// Raw rows and the scores they must have.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Golden {
+    rows: Frame,
+    scores: Vec<f64>,
+}
+
+impl Golden {
+    /// Evenly spread rows of `frame`, the raw columns that are needed only, scored.
+    pub(super) fn new(frame: &Frame, scorer: &Scorer) -> Result<Self, BundleError> {
+        let count = frame.rows().min(ROWS);
+        if count == 0 {
+            return Err(BundleError::NoRows);
+        }
+        let chosen: Vec<usize> = (0..count).map(|i| i * frame.rows() / count).collect();
+        let spread = frame.take(&chosen);
+        let mut rows = Frame::new(count);
+        for (name, _) in scorer.features().inputs() {
+            // A column that is not there is reported by scoring, all of them at once.
+            if let Some(column) = spread.column(name) {
+                rows.push(name, column.clone())?;
+            }
+        }
+        let scores = scorer.score(&rows)?;
+        Ok(Self { rows, scores })
+    }
+
+    /// Scores the rows again.
+    pub(super) fn replay(&self, scorer: &Scorer) -> Result<(), BundleError> {
+        if self.rows.rows() != self.scores.len() || !(1..=ROWS).contains(&self.scores.len()) {
+            return Err(malformed(GOLDEN, format!("expected 1 to {ROWS} rows with one score each")));
+        }
+        let found = scorer.score(&self.rows)?;
+        for (row, (&expected, found)) in self.scores.iter().zip(found).enumerate() {
+            let near = (expected - found).abs() <= TOLERANCE;
+            if !near {
+                return Err(BundleError::GoldenMismatch { row, expected, found });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,235 @@
+//! The manifest: what a bundle is and the digest of everything in it.
+
+use std::collections::BTreeMap;
+
+use lineal_data::{FeatureKind, FittedFeatures, Target};
+use lineal_kernel::Digest;
+use serde::{Deserialize, Serialize};
+
+use super::BundleError;
+use crate::Task;
+
+/// The format this program writes and reads.
+pub(super) const FORMAT: u64 = 1;
+/// The manifest's own name.
+pub(super) const MANIFEST: &str = "manifest.json";
+/// The fitted features.
+pub(super) const FEATURES: &str = "features.json";
+/// The model.
+pub(super) const MODEL: &str = "model.json";
+/// Raw rows and the scores they must have.
+pub(super) const GOLDEN: &str = "golden.json";
+
+const MIB: u64 = 1 << 20;
+/// Largest manifest in bytes.
+const MANIFEST_LIMIT: u64 = MIB;
+/// The files of a bundle besides the manifest, and the largest size of each in bytes.
+pub(super) const FILES: [(&str, u64); 3] = [(FEATURES, 16 * MIB), (GOLDEN, 16 * MIB), (MODEL, 512 * MIB)];
+
+/// What a bundle is. Holds facts about content only: no times, no ids, no paths, so that the same training gives the
+/// same bytes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Version of this layout.
+    pub format: u64,
+    /// The family that fitted the model.
+    pub family: String,
+    /// What the model predicts.
+    pub task: Task,
+    /// Every other file by name.
+    pub files: BTreeMap<String, FileEntry>,
+    /// What goes in and what comes out.
+    pub signature: Signature,
+    /// What is predicted: the column that holds the truth, for whoever judges the model.
+    pub label: Target,
+    /// From score to label.
+    pub decision: Decision,
+    /// Digest of the resolved hyperparameters.
+    pub hyperparameters: Digest,
+    /// Digest of the declared feature set.
+    pub feature_set: Digest,
+    /// Digest of the snapshot the training rows came from.
+    pub training_data: Digest,
+    /// The split that chose them.
+    pub split: SplitReference,
+}
+
+/// One file of a bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileEntry {
+    /// Digest of its bytes.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// Columns in and columns out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signature {
+    /// The raw columns a row needs.
+    pub inputs: Vec<SignatureColumn>,
+    /// `score` and `label`.
+    pub outputs: Vec<SignatureColumn>,
+}
+
+/// One column of a signature.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignatureColumn {
+    /// Its name.
+    pub name: String,
+    /// What it holds.
+    pub datatype: Datatype,
+}
+
+/// The datatype of a column, in the words of the Open Inference Protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Datatype {
+    /// Double precision numbers.
+    #[serde(rename = "FP64")]
+    Fp64,
+    /// UTF-8 texts.
+    #[serde(rename = "BYTES")]
+    Bytes,
+}
+
+/// How a score becomes a label.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decision {
+    /// The label of scores at or above the threshold.
+    pub positive_class: String,
+    /// The label of scores below it; `not` and the positive class when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub negative_class: Option<String>,
+    /// The score from which on the label is positive.
+    pub threshold: f64,
+    /// How score and threshold are compared.
+    pub rule: Rule,
+}
+
+/// How score and threshold are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Rule {
+    /// Positive when `score >= threshold`.
+    #[default]
+    #[serde(rename = ">=")]
+    AtLeast,
+}
+
+/// The split that made training and reference rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SplitReference {
+    /// Version of the split rule.
+    pub version: String,
+    /// Digest of the reference rows, which the model has never seen.
+    pub reference: Digest,
+}
+
+impl Manifest {
+    /// Reads a manifest whose digest, the bundle's own, must be `expected`.
+    ///
+    /// # Errors
+    /// [`BundleError::DigestMismatch`], [`BundleError::UnsupportedFormat`], [`BundleError::Malformed`],
+    /// [`BundleError::TooLarge`] also for a file that only claims to be; [`BundleError::MissingFile`] and
+    /// [`BundleError::UnknownFile`] for a list of other files than a bundle has.
+    pub fn parse(bytes: &[u8], expected: Digest) -> Result<Self, BundleError> {
+        check_size(MANIFEST, bytes.len() as u64, MANIFEST_LIMIT)?;
+        check_digest(MANIFEST, bytes, expected)?;
+        // The format first: a newer manifest may hold anything else.
+        let Format { format } = super::read(MANIFEST, bytes)?;
+        if format != FORMAT {
+            return Err(BundleError::UnsupportedFormat { found: format, supported: FORMAT });
+        }
+        let manifest: Self = super::read(MANIFEST, bytes)?;
+        for (file, limit) in FILES {
+            check_size(file, manifest.entry(file)?.size, limit)?;
+        }
+        if let Some(file) = manifest.files.keys().find(|file| FILES.iter().all(|(known, _)| known != file)) {
+            return Err(BundleError::UnknownFile { file: file.clone() });
+        }
+        manifest.decision.check()?;
+        Ok(manifest)
+    }
+
+    /// That `bytes` are what the manifest says of `file`.
+    pub(super) fn check_file(&self, file: &str, bytes: &[u8]) -> Result<(), BundleError> {
+        let entry = self.entry(file)?;
+        if entry.size != bytes.len() as u64 {
+            let found = bytes.len() as u64;
+            return Err(BundleError::SizeMismatch { file: file.to_owned(), expected: entry.size, found });
+        }
+        check_digest(file, bytes, entry.digest)
+    }
+
+    fn entry(&self, file: &str) -> Result<&FileEntry, BundleError> {
+        self.files.get(file).ok_or_else(|| BundleError::MissingFile { file: file.to_owned() })
+    }
+}
+
+/// The one field that every format has.
+#[derive(Deserialize)]
+struct Format {
+    format: u64,
+}
+
+impl FileEntry {
+    /// What a manifest says of `bytes`.
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        Self { digest: Digest::of(bytes), size: bytes.len() as u64 }
+    }
+}
+
+impl Signature {
+    /// What a model on `features` takes and gives.
+    pub(super) fn of(features: &FittedFeatures) -> Self {
+        let column = |name: &str, datatype| SignatureColumn { name: name.to_owned(), datatype };
+        let input = |(name, kind)| match kind {
+            FeatureKind::Number => column(name, Datatype::Fp64),
+            FeatureKind::Category => column(name, Datatype::Bytes),
+        };
+        Self {
+            inputs: features.inputs().into_iter().map(input).collect(),
+            outputs: vec![column("score", Datatype::Fp64), column("label", Datatype::Bytes)],
+        }
+    }
+}
+
+impl Decision {
+    /// Whether `score` is positive.
+    pub fn is_positive(&self, score: f64) -> bool {
+        match self.rule {
+            Rule::AtLeast => score >= self.threshold,
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), BundleError> {
+        let malformed = |problem: &str| Err(BundleError::Malformed { file: MANIFEST, problem: problem.to_owned() });
+        if !self.threshold.is_finite() {
+            return malformed("the threshold is not finite");
+        }
+        if self.negative_class.as_ref() == Some(&self.positive_class) {
+            return malformed("both classes have the same name");
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn check_size(file: &str, size: u64, limit: u64) -> Result<(), BundleError> {
+    if size > limit {
+        return Err(BundleError::TooLarge { file: file.to_owned(), size, limit });
+    }
+    Ok(())
+}
+
+fn check_digest(file: &str, bytes: &[u8], expected: Digest) -> Result<(), BundleError> {
+    let found = Digest::of(bytes);
+    if found != expected {
+        return Err(BundleError::DigestMismatch { file: file.to_owned(), expected, found });
+    }
+    Ok(())
+}

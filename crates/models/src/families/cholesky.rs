@@ -1,0 +1,52 @@
+//! Solving `A x = b` for a symmetric positive definite `A`.
+
+/// Solves `A x = b` by the Cholesky factorisation `A = L L'` (Golub and Van Loan, Matrix Computations, 4.2).
+///
+/// `a` is row-major, `b.len()` squared, and only its lower triangle is read. `None` if `A` is not positive definite in
+/// double precision.
+pub(super) fn solve(mut a: Vec<f64>, mut b: Vec<f64>) -> Option<Vec<f64>> {
+    let n = b.len();
+    for i in 0..n {
+        for j in 0..=i {
+            let dot: f64 = (0..j).map(|k| a[i * n + k] * a[j * n + k]).sum();
+            let rest = a[i * n + j] - dot;
+            if i != j {
+                a[i * n + j] = rest / a[j * n + j];
+            } else if rest > 0.0 && rest.is_finite() {
+                a[i * n + i] = rest.sqrt();
+            } else {
+                return None;
+            }
+        }
+    }
+    for i in 0..n {
+        let dot: f64 = (0..i).map(|k| a[i * n + k] * b[k]).sum();
+        b[i] = (b[i] - dot) / a[i * n + i];
+    }
+    for i in (0..n).rev() {
+        let dot: f64 = (i + 1..n).map(|k| a[k * n + i] * b[k]).sum();
+        b[i] = (b[i] - dot) / a[i * n + i];
+    }
+    b.iter().all(|value| value.is_finite()).then_some(b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_known_system_is_solved() {
+        // A = [[4, 2, 0], [2, 5, 3], [0, 3, 6]], x = [1, -2, 3].
+        let a = vec![4.0, 9.0, 9.0, 2.0, 5.0, 9.0, 0.0, 3.0, 6.0];
+        let x = solve(a, vec![0.0, 1.0, 12.0]).unwrap();
+        for (found, expected) in x.iter().zip([1.0, -2.0, 3.0]) {
+            assert!((found - expected).abs() < 1e-12, "{x:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_positive_definite_has_no_solution() {
+        assert_eq!(solve(vec![1.0, 0.0, 2.0, 4.0], vec![1.0, 1.0]), None);
+        assert_eq!(solve(vec![f64::NAN], vec![1.0]), None);
+    }
+}

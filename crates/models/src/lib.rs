@@ -1,0 +1,28 @@
+//! Fitting, measuring, packing and scoring models.
+//!
+//! A [`Family`] fits a [`Model`]; [`Model::evaluator`] scores with it; a [`Bundle`] packs it with its features for
+//! serving, and a [`ServedModel`] is a bundle that has been verified and loaded; [`compute`] says how good scores are.
+
+mod bundle;
+mod evaluators;
+mod families;
+mod labels;
+mod link;
+mod metrics;
+mod model;
+mod task;
+
+pub use bundle::{
+    Bundle, BundleError, BundleParts, Datatype, Decision, FileEntry, Manifest, Rule, ServedModel, Signature,
+    SignatureColumn, SplitReference,
+};
+pub use evaluators::Evaluator;
+pub use families::{
+    Family, FamilyDescription, FamilyError, FitContext, FitError, HyperparameterDescription, HyperparameterError,
+    HyperparameterKind, Hyperparameters, Progress, TrainingData, Value, families, family,
+};
+pub use labels::LabelError;
+pub use link::Link;
+pub use metrics::{Direction, Metric, MetricError, compute};
+pub use model::{Linear, Model, ModelError, Trees};
+pub use task::Task;

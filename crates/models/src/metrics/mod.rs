@@ -1,0 +1,262 @@
+//! How good scores are. Every value equals scikit-learn's; what is undefined is an error, never NaN.
+
+mod classification;
+mod regression;
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use classification::Confusion;
+
+use crate::{LabelError, Task};
+
+/// A number that says how good scores are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Metric {
+    /// Area under the ROC curve; tied scores count half.
+    Auc,
+    /// Share of right labels.
+    Accuracy,
+    /// Share of true positives among predicted positives; 0 when nothing is predicted positive.
+    Precision,
+    /// Share of positives that are predicted positive.
+    Recall,
+    /// Harmonic mean of precision and recall.
+    F1,
+    /// Mean negative log likelihood, in nats; probabilities are clipped to `[eps, 1 - eps]`, eps = 2^-52.
+    LogLoss,
+    /// Mean squared difference between probability and label.
+    Brier,
+    /// Root mean squared error, in the unit of the target.
+    Rmse,
+    /// Mean absolute error, in the unit of the target.
+    Mae,
+}
+
+/// Which way a metric improves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// More is better.
+    HigherIsBetter,
+    /// Less is better.
+    LowerIsBetter,
+}
+
+/// Why a metric has no value.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum MetricError {
+    /// No metric has this name.
+    #[error("unknown metric `{name}`, known are {}", known.join(", "))]
+    Unknown {
+        /// The name asked for, cut to 64 characters.
+        name: String,
+        /// All names.
+        known: Vec<&'static str>,
+    },
+    /// Labels and scores do not pair up.
+    #[error("{labels} labels but {scores} scores, give one score per label")]
+    Length {
+        /// Number of labels.
+        labels: usize,
+        /// Number of scores.
+        scores: usize,
+    },
+    /// There is nothing to measure.
+    #[error("there are no rows to measure")]
+    NoRows,
+    /// The labels of a classification are not two classes.
+    #[error(transparent)]
+    Labels(#[from] LabelError),
+    /// A score or a target is not usable.
+    #[error("score {value} in row {row} is not {expected}")]
+    Score {
+        /// Row, from 0.
+        row: usize,
+        /// The score.
+        value: f64,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// The threshold is NaN.
+    #[error("the threshold is not a number")]
+    Threshold,
+}
+
+impl Metric {
+    /// Every metric.
+    pub const ALL: [Self; 9] = [
+        Self::Auc,
+        Self::Accuracy,
+        Self::Precision,
+        Self::Recall,
+        Self::F1,
+        Self::LogLoss,
+        Self::Brier,
+        Self::Rmse,
+        Self::Mae,
+    ];
+
+    /// The stable name, as in gates and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auc => "auc",
+            Self::Accuracy => "accuracy",
+            Self::Precision => "precision",
+            Self::Recall => "recall",
+            Self::F1 => "f1",
+            Self::LogLoss => "log_loss",
+            Self::Brier => "brier",
+            Self::Rmse => "rmse",
+            Self::Mae => "mae",
+        }
+    }
+
+    /// Which way it improves.
+    pub fn direction(self) -> Direction {
+        match self {
+            Self::Auc | Self::Accuracy | Self::Precision | Self::Recall | Self::F1 => Direction::HigherIsBetter,
+            Self::LogLoss | Self::Brier | Self::Rmse | Self::Mae => Direction::LowerIsBetter,
+        }
+    }
+
+    /// The task it measures.
+    pub fn task(self) -> Task {
+        match self {
+            Self::Rmse | Self::Mae => Task::Regression,
+            _ => Task::BinaryClassification,
+        }
+    }
+}
+
+impl Direction {
+    /// Whether `candidate` beats `champion` strictly; a tie beats nobody, and NaN neither.
+    pub fn improves(self, candidate: f64, champion: f64) -> bool {
+        match self {
+            Self::HigherIsBetter => candidate > champion,
+            Self::LowerIsBetter => candidate < champion,
+        }
+    }
+}
+
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Metric {
+    type Err = MetricError;
+
+    fn from_str(name: &str) -> Result<Self, MetricError> {
+        Self::ALL.into_iter().find(|metric| metric.name() == name).ok_or_else(|| MetricError::Unknown {
+            name: name.chars().take(64).collect(),
+            known: Self::ALL.map(Self::name).to_vec(),
+        })
+    }
+}
+
+/// All metrics of `task`, by name. `labels` holds 0 and 1 (targets in a regression), `scores` one probability
+/// (prediction) per label, and a row is predicted positive when `score >= threshold` (unused in a regression).
+///
+/// # Errors
+/// [`MetricError`] for lengths that differ, no rows, labels or scores outside their range, or labels of one class only.
+pub fn compute(
+    task: Task,
+    labels: &[f64],
+    scores: &[f64],
+    threshold: f64,
+) -> Result<BTreeMap<&'static str, f64>, MetricError> {
+    if labels.len() != scores.len() {
+        return Err(MetricError::Length { labels: labels.len(), scores: scores.len() });
+    }
+    if labels.is_empty() {
+        return Err(MetricError::NoRows);
+    }
+    let values = match task {
+        Task::BinaryClassification => binary(labels, scores, threshold)?,
+        Task::Regression => numeric(labels, scores)?,
+    };
+    Ok(values.into_iter().map(|(metric, value)| (metric.name(), value)).collect())
+}
+
+fn binary(labels: &[f64], scores: &[f64], threshold: f64) -> Result<Vec<(Metric, f64)>, MetricError> {
+    classification::check(labels, scores, threshold)?;
+    let confusion = Confusion::new(labels, scores, threshold);
+    Ok(vec![
+        (Metric::Auc, classification::auc(labels, scores)),
+        (Metric::Accuracy, confusion.accuracy()),
+        (Metric::Precision, confusion.precision()),
+        (Metric::Recall, confusion.recall()),
+        (Metric::F1, confusion.f1()),
+        (Metric::LogLoss, classification::log_loss(labels, scores)),
+        (Metric::Brier, classification::brier(labels, scores)),
+    ])
+}
+
+fn numeric(targets: &[f64], predictions: &[f64]) -> Result<Vec<(Metric, f64)>, MetricError> {
+    for values in [targets, predictions] {
+        if let Some(row) = values.iter().position(|value| !value.is_finite()) {
+            return Err(MetricError::Score { row, value: values[row], expected: "a finite number" });
+        }
+    }
+    Ok(vec![
+        (Metric::Rmse, regression::rmse(targets, predictions)),
+        (Metric::Mae, regression::mae(targets, predictions)),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_metric_is_refused_with_the_known_ones() {
+        let error = "roc".parse::<Metric>().unwrap_err().to_string();
+        assert!(error.contains("`roc`") && error.contains("auc") && error.contains("mae"), "{error}");
+        for metric in Metric::ALL {
+            assert_eq!(metric.name().parse(), Ok(metric));
+        }
+    }
+
+    #[test]
+    fn every_task_computes_exactly_its_metrics() {
+        for task in [Task::BinaryClassification, Task::Regression] {
+            let values = compute(task, &[0.0, 1.0], &[0.2, 0.9], 0.5).unwrap();
+            let mut known: Vec<_> = Metric::ALL.iter().filter(|m| m.task() == task).map(|m| m.name()).collect();
+            known.sort_unstable();
+            assert_eq!(values.into_keys().collect::<Vec<_>>(), known);
+        }
+    }
+
+    #[test]
+    fn what_is_undefined_is_an_error() {
+        let binary = |y: &[f64], s: &[f64]| compute(Task::BinaryClassification, y, s, 0.5).unwrap_err();
+        assert_eq!(binary(&[1.0, 1.0], &[0.2, 0.9]), LabelError::OneClass { class: 1 }.into());
+        assert_eq!(binary(&[0.0], &[0.2]), LabelError::OneClass { class: 0 }.into());
+        assert_eq!(binary(&[], &[]), MetricError::NoRows);
+        assert_eq!(binary(&[0.0, 1.0], &[0.2]), MetricError::Length { labels: 2, scores: 1 });
+        assert_eq!(binary(&[0.0, 2.0], &[0.2, 0.3]), LabelError::NoClass { row: 1, value: 2.0 }.into());
+        for bad in [1.5, -0.1, f64::NAN] {
+            assert!(matches!(binary(&[0.0, 1.0], &[0.2, bad]), MetricError::Score { row: 1, .. }), "{bad}");
+        }
+        let nan = compute(Task::BinaryClassification, &[0.0, 1.0], &[0.2, 0.3], f64::NAN);
+        assert_eq!(nan, Err(MetricError::Threshold));
+        assert!(compute(Task::Regression, &[f64::NAN], &[1.0], 0.5).is_err());
+        assert!(compute(Task::Regression, &[1.0], &[f64::INFINITY], 0.5).is_err());
+    }
+
+    #[test]
+    fn a_tie_improves_nothing() {
+        // F100
+        assert!(Direction::LowerIsBetter.improves(0.3999, 0.40));
+        assert!(!Direction::LowerIsBetter.improves(0.40, 0.40));
+        assert!(Direction::HigherIsBetter.improves(0.41, 0.40));
+        assert!(!Direction::HigherIsBetter.improves(f64::NAN, 0.40));
+    }
+
+    #[test]
+    fn a_score_at_the_threshold_is_positive() {
+        // F130
+        let values = compute(Task::BinaryClassification, &[0.0, 1.0], &[0.4, 0.5], 0.5).unwrap();
+        assert_eq!(vec![values["recall"], values["accuracy"]], [1.0, 1.0]);
+    }
+}

@@ -1,0 +1,23 @@
+//! What a model is asked to predict.
+
+use serde::{Deserialize, Serialize};
+
+/// What a model is asked to predict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Task {
+    /// The probability of the positive one of two classes.
+    BinaryClassification,
+    /// A number.
+    Regression,
+}
+
+impl Task {
+    /// The stable name, as in manifests and requests.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BinaryClassification => "binary_classification",
+            Self::Regression => "regression",
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The crate from outside.
+#![cfg(test)]
+
+mod bundle;
+mod common;
+mod gradient_boosting;
+mod logistic_regression;
+mod metrics;

@@ -1,0 +1,74 @@
+//! Compiles the contracts in `proto/` without a system `protoc`, and writes the table of permissions that they declare.
+
+use std::{env, error::Error, fmt::Write as _, fs, path::PathBuf};
+
+use prost::Message as _;
+use prost_reflect::{DescriptorPool, Value};
+use tonic_prost_build::FileDescriptorSet;
+
+const ROOT: &str = "../../proto";
+const FILES: &[&str] = &[
+    "inference/grpc_service.proto",
+    "lineal/types/v1/authz.proto",
+    "lineal/registry/v1/aliases.proto",
+    "lineal/registry/v1/artifacts.proto",
+    "lineal/registry/v1/audit.proto",
+    "lineal/registry/v1/datasets.proto",
+    "lineal/registry/v1/lineage.proto",
+    "lineal/registry/v1/models.proto",
+    "lineal/registry/v1/promotions.proto",
+    "lineal/registry/v1/replicas.proto",
+    "lineal/registry/v1/runs.proto",
+    "lineal/registry/v1/versions.proto",
+    "lineal/trainer/v1/families.proto",
+    "lineal/trainer/v1/jobs.proto",
+    "lineal/validator/v1/reports.proto",
+    "lineal/inference/v1/control.proto",
+    "lineal/inference/v1/predictions.proto",
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed={ROOT}");
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
+    let mut compiler = protox::Compiler::new([ROOT])?;
+    compiler.include_imports(true).include_source_info(true);
+    let files = compiler.open_files(FILES)?;
+    let pool = files.descriptor_pool();
+    let encoded = files.encode_file_descriptor_set();
+    fs::write(out.join("descriptor.bin"), &encoded)?;
+    fs::write(out.join("permissions.rs"), permissions(&pool)?)?;
+
+    tonic_prost_build::configure()
+        .bytes(".inference")
+        .bytes(".lineal.registry.v1")
+        .btree_map(".")
+        .compile_well_known_types(true)
+        .extern_path(".google.protobuf", "::pbjson_types")
+        .compile_fds(FileDescriptorSet::decode(encoded.as_slice())?)?;
+    pbjson_build::Builder::new()
+        .register_descriptors(&encoded)?
+        .btree_map(["."])
+        .preserve_proto_field_names()
+        .out_dir(&out)
+        .build(&[".lineal", ".inference"])?;
+    Ok(())
+}
+
+/// One `("/package.Service/Method", Permission::X)` per RPC of ours that declares a permission.
+fn permissions(pool: &DescriptorPool) -> Result<String, Box<dyn Error>> {
+    let authz = pool.get_extension_by_name("lineal.types.v1.authz").ok_or("the authz option is gone")?;
+    let mut table = String::from("&[\n");
+    for service in pool.services() {
+        for method in service.methods() {
+            let options = method.options();
+            if !options.has_extension(&authz) {
+                continue;
+            }
+            let Value::Message(rule) = options.get_extension(&authz).into_owned() else { continue };
+            let permission = rule.get_field_by_name("permission").and_then(|value| value.as_enum_number()).unwrap_or(0);
+            writeln!(table, "    (\"/{}/{}\", {permission}),", service.full_name(), method.name())?;
+        }
+    }
+    table.push(']');
+    Ok(table)
+}

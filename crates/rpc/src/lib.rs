@@ -1,0 +1,16 @@
+//! How Lineal's services listen, call each other and say no.
+//!
+//! One server builder with every limit set, one client with deadlines and an identity, one shape of errors.
+
+mod access;
+pub mod artifacts;
+mod client;
+mod convert;
+mod problem;
+mod server;
+
+pub use access::{ACTOR_HEADER, caller_of};
+pub use client::{AddressError, Identify, Peer, connect};
+pub use convert::{duration, timestamp};
+pub use problem::{Problem, reason_of};
+pub use server::{Health, LIVE, READY, ServeError, ServerConfig, serve, serve_health};

@@ -1,0 +1,112 @@
+//! Loaded bundles on their way to being served.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use lineal_kernel::Digest;
+use lineal_models::{Bundle, BundleError, Manifest, ServedModel};
+use serde::Deserialize;
+use tokio::{sync::OnceCell, time::Instant};
+
+use crate::{
+    InferenceError,
+    cache::Cache,
+    domain::Loaded,
+    error::BundleFault,
+    registry::{Registry, RegistryError},
+};
+
+/// Largest manifest that is fetched, in bytes.
+const MAX_MANIFEST: usize = 1 << 20;
+
+/// The file whose rows a model replays when it is loaded.
+const GOLDEN: &str = "golden.json";
+
+/// What is told of the golden rows: how many they are.
+#[derive(Deserialize)]
+struct GoldenRows {
+    scores: Vec<f64>,
+}
+
+/// Bundles that are loaded and not yet served. However many ask for one digest at the same time, it is loaded once.
+pub(crate) struct Bundles {
+    registry: Arc<dyn Registry>,
+    cache: Cache,
+    /// How long a bundle waits to be served.
+    ttl: Duration,
+    waiting: Mutex<HashMap<Digest, Waiting>>,
+}
+
+/// Filled once the bundle is loaded, with the moment since which it waits.
+type Waiting = Arc<OnceCell<(Arc<Loaded>, Instant)>>;
+
+impl Bundles {
+    pub(crate) fn new(registry: Arc<dyn Registry>, cache: Cache, ttl: Duration) -> Self {
+        Self { registry, cache, ttl, waiting: Mutex::default() }
+    }
+
+    /// The bundle fetched, verified and loaded, with its golden rows replayed. After a failure the next caller tries again.
+    pub(crate) async fn load(&self, digest: Digest) -> Result<Arc<Loaded>, InferenceError> {
+        let waiting: Waiting = self.with(|all| all.entry(digest).or_default().clone());
+        let load = || async { Ok((self.fetch_and_load(digest).await?, Instant::now())) };
+        waiting.get_or_try_init(load).await.map(|(bundle, _)| bundle.clone())
+    }
+
+    /// Forgets a bundle that waits.
+    pub(crate) fn release(&self, digest: Digest) {
+        self.with(|all| all.remove(&digest));
+    }
+
+    /// Forgets what has waited too long, and what failed to load.
+    pub(crate) fn expire(&self) {
+        self.with(|all| {
+            all.retain(|_, waiting| match waiting.get() {
+                Some((_, since)) => since.elapsed() < self.ttl,
+                None => Arc::strong_count(waiting) > 1,
+            });
+        });
+    }
+
+    fn with<T>(&self, change: impl FnOnce(&mut HashMap<Digest, Waiting>) -> T) -> T {
+        change(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn fetch_and_load(&self, digest: Digest) -> Result<Arc<Loaded>, InferenceError> {
+        let damaged = |fault: BundleFault| InferenceError::BundleDamaged { digest, source: fault };
+        let manifest = self.fetch(digest, digest, MAX_MANIFEST).await?;
+        let listed = Manifest::parse(&manifest, digest).map_err(|error| damaged(error.into()))?.files;
+        let mut files = BTreeMap::new();
+        for (name, file) in listed {
+            let size = usize::try_from(file.size).unwrap_or(usize::MAX);
+            files.insert(name, self.fetch(digest, file.digest, size).await?.into());
+        }
+        let load = move || Bundle::assemble(manifest.into(), digest, files).and_then(|bundle| loaded(&bundle));
+        let bundle = tokio::task::spawn_blocking(load).await?.map_err(|error| damaged(error.into()))?;
+        Ok(Arc::new(bundle))
+    }
+
+    /// One file of `bundle`, from the disk or else from the artifact store.
+    async fn fetch(&self, bundle: Digest, digest: Digest, limit: usize) -> Result<Bytes, InferenceError> {
+        if let (true, Some(content)) = (false, self.cache.get(digest).await) {
+            return Ok(content);
+        }
+        let content = self.registry.download(digest, limit).await.map_err(|error| match error {
+            RegistryError::Absent { .. } | RegistryError::Damaged { .. } => {
+                InferenceError::BundleDamaged { digest: bundle, source: BundleFault::File(error) }
+            }
+            other => InferenceError::Registry(other),
+        })?;
+        self.cache.put(digest, content.clone()).await;
+        Ok(content)
+    }
+}
+
+fn loaded(bundle: &Bundle) -> Result<Loaded, BundleError> {
+    let model = ServedModel::load(bundle)?;
+    let golden = bundle.files().get(GOLDEN).and_then(|file| serde_json::from_slice(file).ok());
+    Ok(Loaded { model, golden_rows: golden.map_or(0, |golden: GoldenRows| golden.scores.len()) })
+}

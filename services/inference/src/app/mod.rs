@@ -1,0 +1,103 @@
+//! What a replica does: predict, prepare, reload, follow the registry. Each file is one verb on [`Replica`].
+
+mod bundles;
+mod follow;
+mod predict;
+mod prepare;
+mod reload;
+
+use std::sync::{Arc, atomic::AtomicU32};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use lineal_kernel::Clock;
+use lineal_rpc::{Health, READY};
+use tokio::sync::{Mutex, Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::{InferenceConfig, cache::Cache, domain::ServingTable, registry::Registry};
+use bundles::Bundles;
+
+/// One inference process.
+pub(crate) struct Replica {
+    config: InferenceConfig,
+    registry: Arc<dyn Registry>,
+    clock: Arc<dyn Clock>,
+    health: Health,
+    cache: Cache,
+    bundles: Bundles,
+    /// What is served. Requests read it without a lock.
+    table: ArcSwap<ServingTable>,
+    /// Held by the one reload that runs.
+    reloading: Mutex<()>,
+    /// The generation to be served, once the registry has said it.
+    wanted: watch::Sender<Option<u64>>,
+    /// What keeps the replica from the wanted generation.
+    problem: ArcSwapOption<String>,
+    /// One permit for each large batch that may be scored now.
+    large_batches: Arc<Semaphore>,
+    /// Tells predictions in the same microsecond apart.
+    sequence: AtomicU32,
+}
+
+impl Replica {
+    pub(crate) fn new(
+        config: InferenceConfig,
+        registry: Arc<dyn Registry>,
+        clock: Arc<dyn Clock>,
+        health: Health,
+    ) -> Self {
+        let cache = Cache::new(config.cache_dir.clone());
+        Self {
+            bundles: Bundles::new(registry.clone(), cache.clone(), config.prepared_ttl),
+            large_batches: Arc::new(Semaphore::new(config.large_batches.max(1))),
+            config,
+            registry,
+            clock,
+            health,
+            cache,
+            table: ArcSwap::default(),
+            reloading: Mutex::default(),
+            wanted: watch::Sender::new(None),
+            problem: ArcSwapOption::empty(),
+            sequence: AtomicU32::new(0),
+        }
+    }
+
+    /// Follows the registry until `shutdown`, then gives the lease back.
+    pub(crate) async fn run(&self, shutdown: CancellationToken) {
+        tokio::select! {
+            () = self.keep_lease() => {}
+            () = self.catch_up() => {}
+            () = shutdown.cancelled() => {}
+        }
+        self.give_back_lease().await;
+    }
+
+    /// What is served now.
+    pub(crate) fn serving(&self) -> Arc<ServingTable> {
+        self.table.load_full()
+    }
+
+    /// The name others know this process by.
+    pub(crate) fn name(&self) -> &str {
+        self.config.replica.as_str()
+    }
+
+    /// Whether the generation that the registry wants is served.
+    pub(crate) fn is_current(&self) -> bool {
+        self.wanted.borrow().is_some_and(|wanted| self.generation() >= wanted)
+    }
+
+    fn generation(&self) -> u64 {
+        self.table.load().generation()
+    }
+
+    /// Ready once and for all: a replica that falls behind later still answers, and says its problem in the heartbeat.
+    async fn say_ready(&self) {
+        self.health.set(READY, true).await;
+    }
+
+    fn problem_text(&self) -> String {
+        self.problem.load().as_deref().cloned().unwrap_or_default()
+    }
+}

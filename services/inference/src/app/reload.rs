@@ -1,0 +1,82 @@
+//! Reload: from one generation to a later one, whole or not at all.
+
+use std::sync::Arc;
+
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+
+use super::Replica;
+use crate::{
+    InferenceError,
+    domain::{Entry, Facts, Listing, ServingTable},
+    error::chain,
+};
+
+/// Bundles that are loaded at the same time.
+const LOADS_AT_ONCE: usize = 4;
+
+impl Replica {
+    /// Serves at least `generation`, if the registry has it, and returns the generation served. One reload runs at a time;
+    /// a generation that is already served changes nothing. If anything fails, the old generation stays.
+    pub(crate) async fn reload(&self, generation: u64) -> Result<u64, InferenceError> {
+        if self.generation() >= generation {
+            return Ok(self.generation());
+        }
+        let _turn = self.reloading.lock().await;
+        if self.generation() >= generation {
+            return Ok(self.generation());
+        }
+        let switched = self.switch().await;
+        self.problem.store(switched.as_ref().err().map(|error| Arc::new(chain(error))));
+        switched
+    }
+
+    /// Serves what the disk says was served last. For a start while the registry is away.
+    pub(crate) async fn restore(&self) {
+        let _turn = self.reloading.lock().await;
+        let Some(listing) = self.cache.last_table().await.filter(|last| last.generation > self.generation()) else {
+            return;
+        };
+        match self.load(&listing).await {
+            Ok(table) => {
+                tracing::info!(generation = listing.generation, "serving the last known generation");
+                self.table.store(Arc::new(table));
+            }
+            Err(error) => tracing::warn!(error = chain(&error), "the last known generation cannot be served"),
+        }
+    }
+
+    async fn switch(&self) -> Result<u64, InferenceError> {
+        let listing = self.registry.serving_table().await.map_err(InferenceError::Registry)?;
+        // An answer that was overtaken on its way: never go back.
+        if listing.generation <= self.generation() {
+            return Ok(self.generation());
+        }
+        let table = self.load(&listing).await?;
+        self.table.store(Arc::new(table));
+        for facts in &listing.champions {
+            self.bundles.release(facts.digest);
+        }
+        self.cache.keep_table(&listing).await;
+        tracing::info!(generation = listing.generation, models = listing.champions.len(), "reloaded");
+        Ok(listing.generation)
+    }
+
+    async fn load(&self, listing: &Listing) -> Result<ServingTable, InferenceError> {
+        let old = self.table.load_full();
+        let loads: Vec<_> = listing.champions.iter().map(|facts| self.entry(&old, facts)).collect();
+        let entries: Vec<_> = stream::iter(loads).buffered(LOADS_AT_ONCE).try_collect().await?;
+        Ok(ServingTable::new(listing.generation, entries))
+    }
+
+    /// The same entry if nothing changed, the same bundle if only its place changed, else a loaded one.
+    async fn entry(&self, old: &ServingTable, facts: &Facts) -> Result<Arc<Entry>, InferenceError> {
+        if let Some(entry) = old.same(facts) {
+            return Ok(entry.clone());
+        }
+        let bundle = match old.bundle(facts.digest) {
+            Some(bundle) => bundle.clone(),
+            None => self.bundles.load(facts.digest).await?,
+        };
+        Ok(Arc::new(Entry::new(facts.clone(), bundle)))
+    }
+}

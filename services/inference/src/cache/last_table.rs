@@ -1,0 +1,111 @@
+//! The served table as a file.
+
+use lineal_kernel::{Digest, FieldError, ModelName, Slot, Timestamp, VersionNumber};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Facts, Listing};
+
+#[derive(Serialize, Deserialize)]
+struct StoredTable {
+    generation: u64,
+    champions: Vec<StoredFacts>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredFacts {
+    model: String,
+    slot: String,
+    version: u64,
+    label: String,
+    digest: Digest,
+    run_id: String,
+    code_version: String,
+    data_digest: String,
+    feature_digest: String,
+    trained_micros: Option<i64>,
+}
+
+/// Why a file is not a served table.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LastTableError {
+    #[error("not the file of a served table")]
+    Json(#[from] serde_json::Error),
+    #[error("the file of the served table holds a bad value")]
+    Value(#[from] FieldError),
+}
+
+/// The listing as JSON.
+pub(super) fn write(listing: &Listing) -> Vec<u8> {
+    let champions = listing.champions.iter().map(StoredFacts::from).collect();
+    let stored = StoredTable { generation: listing.generation, champions };
+    serde_json::to_vec_pretty(&stored).unwrap_or_default()
+}
+
+/// The listing that [`write`] wrote.
+pub(super) fn read(content: &[u8]) -> Result<Listing, LastTableError> {
+    let stored: StoredTable = serde_json::from_slice(content)?;
+    let champions = stored.champions.into_iter().map(Facts::try_from).collect::<Result<_, _>>()?;
+    Ok(Listing { generation: stored.generation, champions })
+}
+
+impl From<&Facts> for StoredFacts {
+    fn from(facts: &Facts) -> Self {
+        Self {
+            model: facts.model.to_string(),
+            slot: facts.slot.to_string(),
+            version: facts.version.get(),
+            label: facts.label.clone(),
+            digest: facts.digest,
+            run_id: facts.run_id.clone(),
+            code_version: facts.code_version.clone(),
+            data_digest: facts.data_digest.clone(),
+            feature_digest: facts.feature_digest.clone(),
+            trained_micros: facts.trained_time.map(Timestamp::micros),
+        }
+    }
+}
+
+impl TryFrom<StoredFacts> for Facts {
+    type Error = FieldError;
+
+    fn try_from(stored: StoredFacts) -> Result<Self, FieldError> {
+        Ok(Self {
+            model: ModelName::new(&stored.model)?,
+            slot: Slot::parse(&stored.slot)?,
+            version: VersionNumber::new(stored.version)?,
+            label: stored.label,
+            digest: stored.digest,
+            run_id: stored.run_id,
+            code_version: stored.code_version,
+            data_digest: stored.data_digest,
+            feature_digest: stored.feature_digest,
+            trained_time: stored.trained_micros.map(Timestamp::from_micros),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_survives_its_file() {
+        let facts = Facts {
+            model: ModelName::new("churn").unwrap(),
+            slot: Slot::parse("regime=trending,symbol=BTCUSDT").unwrap(),
+            version: VersionNumber::new(5).unwrap(),
+            label: "logistic-20250115-143022".into(),
+            digest: Digest::of(b"bundle"),
+            run_id: "run-1".into(),
+            code_version: "abc".into(),
+            data_digest: Digest::of(b"data").to_string(),
+            feature_digest: Digest::of(b"features").to_string(),
+            trained_time: Some(Timestamp::from_micros(1_736_951_422_000_001)),
+        };
+        let listing = Listing { generation: 7, champions: vec![facts] };
+        assert_eq!(read(&write(&listing)).unwrap(), listing);
+        for broken in ["", "{}", &String::from_utf8(write(&listing)).unwrap().replace("churn", "../churn")] {
+            assert!(read(broken.as_bytes()).is_err(), "{broken}");
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! What is served and what an answer says of itself. Pure: no I/O, no clock, no wire.
+
+mod pedigree;
+mod table;
+
+pub(crate) use pedigree::{Pedigree, prediction_id};
+pub(crate) use table::{Entry, Facts, Listing, Loaded, ServingTable, Target, Wanted};

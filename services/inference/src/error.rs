@@ -1,0 +1,84 @@
+//! What this service refuses or fails to do.
+
+use lineal_data::DataError;
+use lineal_kernel::{Digest, FieldError, FieldErrors, ModelName, Slot, VersionNumber};
+use lineal_models::BundleError;
+
+use crate::registry::RegistryError;
+
+/// Why a call did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum InferenceError {
+    /// Fields of the request are wrong.
+    #[error(transparent)]
+    Invalid(#[from] FieldErrors),
+    /// No champion of this name in this slot.
+    #[error("model `{model}` has no champion in {}, promote a version first", slot_text(slot))]
+    ModelNotServed {
+        /// The name that was asked for, cut to 64 characters.
+        model: String,
+        /// The slot that was asked for.
+        slot: Slot,
+    },
+    /// Another version answers here.
+    #[error("model `{model}` is served by version {served}, not by `{asked}`")]
+    VersionNotServed {
+        /// The model.
+        model: ModelName,
+        /// The number or alias that was asked for.
+        asked: String,
+        /// The version that answers.
+        served: VersionNumber,
+    },
+    /// The rows hold values that the model's features do not take.
+    #[error(transparent)]
+    Rows(#[from] DataError),
+    /// A bundle whose content is not what it should be.
+    #[error("the bundle {digest} cannot be served, register its version again")]
+    BundleDamaged {
+        /// Digest of the bundle.
+        digest: Digest,
+        /// What is wrong with it.
+        source: BundleFault,
+    },
+    /// The registry did not give what was asked of it.
+    #[error("the registry cannot be asked")]
+    Registry(#[source] RegistryError),
+    /// Work on another thread ended without a result.
+    #[error("a worker ended without a result")]
+    Worker(#[from] tokio::task::JoinError),
+}
+
+/// What is wrong with a bundle.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BundleFault {
+    /// A file is absent from the artifact store or damaged there.
+    #[error(transparent)]
+    File(RegistryError),
+    /// The files do not make a model, or the model does not reproduce its golden rows.
+    #[error(transparent)]
+    Content(#[from] BundleError),
+}
+
+impl From<FieldError> for InferenceError {
+    fn from(error: FieldError) -> Self {
+        Self::Invalid(error.into())
+    }
+}
+
+fn slot_text(slot: &Slot) -> String {
+    if slot.is_default() { "the default slot".to_owned() } else { format!("slot `{slot}`") }
+}
+
+/// An error with its causes, for logs and for the registry's listing of replicas.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |mut text, cause| {
+        let cause = cause.to_string();
+        // A transparent error repeats the text of its cause.
+        if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+        text
+    })
+}

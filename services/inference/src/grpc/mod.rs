@@ -1,0 +1,44 @@
+//! The contracts: convert in, call, convert out.
+
+mod columns;
+mod control;
+mod convert;
+mod open_inference;
+mod outputs;
+mod predictions;
+mod status;
+mod tensors;
+
+use std::sync::Arc;
+
+use lineal_proto::{
+    inference::grpc_inference_service_server::GrpcInferenceServiceServer,
+    lineal::inference::v1::{
+        control_service_server::ControlServiceServer, prediction_service_server::PredictionServiceServer,
+    },
+};
+use tonic::{codec::CompressionEncoding::Gzip, service::Routes};
+
+use crate::app::Replica;
+
+/// Largest request with rows in it, in bytes after decompression.
+const MAX_REQUEST: usize = 64 << 20;
+
+/// The three services of one replica.
+#[derive(Clone)]
+struct InferenceGrpc {
+    replica: Arc<Replica>,
+}
+
+pub(crate) fn mount(replica: &Arc<Replica>, routes: Routes) -> Routes {
+    let service = InferenceGrpc { replica: replica.clone() };
+    let open_inference = GrpcInferenceServiceServer::new(service.clone())
+        .max_decoding_message_size(MAX_REQUEST)
+        .accept_compressed(Gzip)
+        .send_compressed(Gzip);
+    let predictions = PredictionServiceServer::new(service.clone())
+        .max_decoding_message_size(MAX_REQUEST)
+        .accept_compressed(Gzip)
+        .send_compressed(Gzip);
+    routes.add_service(open_inference).add_service(predictions).add_service(ControlServiceServer::new(service))
+}

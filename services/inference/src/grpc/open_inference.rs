@@ -1,0 +1,135 @@
+//! The Open Inference Protocol v2.
+
+use std::collections::BTreeMap;
+
+use lineal_kernel::{FieldError, Slot};
+use lineal_models::{Datatype, SignatureColumn};
+use lineal_proto::inference::{
+    self as pb, InferParameter, grpc_inference_service_server::GrpcInferenceService, infer_parameter::ParameterChoice,
+    model_metadata_response::TensorMetadata,
+};
+use tonic::{Request, Response, Status};
+
+use super::{InferenceGrpc, outputs, status, tensors};
+use crate::domain::{Pedigree, Wanted};
+
+#[tonic::async_trait]
+impl GrpcInferenceService for InferenceGrpc {
+    async fn server_live(&self, _: Request<pb::ServerLiveRequest>) -> Result<Response<pb::ServerLiveResponse>, Status> {
+        Ok(Response::new(pb::ServerLiveResponse { live: true }))
+    }
+
+    async fn server_ready(
+        &self,
+        _: Request<pb::ServerReadyRequest>,
+    ) -> Result<Response<pb::ServerReadyResponse>, Status> {
+        Ok(Response::new(pb::ServerReadyResponse { ready: self.replica.is_current() }))
+    }
+
+    async fn model_ready(
+        &self,
+        request: Request<pb::ModelReadyRequest>,
+    ) -> Result<Response<pb::ModelReadyResponse>, Status> {
+        let pb::ModelReadyRequest { name, version } = request.into_inner();
+        let wanted = Wanted::parse(&version).map_err(status::bad_request)?;
+        let ready = self.replica.find(&name, &Slot::default(), &wanted).is_ok();
+        Ok(Response::new(pb::ModelReadyResponse { ready }))
+    }
+
+    async fn server_metadata(
+        &self,
+        _: Request<pb::ServerMetadataRequest>,
+    ) -> Result<Response<pb::ServerMetadataResponse>, Status> {
+        Ok(Response::new(pb::ServerMetadataResponse {
+            name: "lineal".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            extensions: Vec::new(),
+        }))
+    }
+
+    async fn model_metadata(
+        &self,
+        request: Request<pb::ModelMetadataRequest>,
+    ) -> Result<Response<pb::ModelMetadataResponse>, Status> {
+        let pb::ModelMetadataRequest { name, version } = request.into_inner();
+        let wanted = Wanted::parse(&version).map_err(status::bad_request)?;
+        let target = self.replica.find(&name, &Slot::default(), &wanted).map_err(status::from_error)?;
+        let signature = target.entry.model().signature();
+        Ok(Response::new(pb::ModelMetadataResponse {
+            name,
+            versions: vec![target.entry.facts.version.to_string()],
+            platform: "lineal".to_owned(),
+            inputs: signature.inputs.iter().map(metadata).collect(),
+            outputs: signature.outputs.iter().map(metadata).collect(),
+            properties: BTreeMap::new(),
+        }))
+    }
+
+    async fn model_infer(
+        &self,
+        request: Request<pb::ModelInferRequest>,
+    ) -> Result<Response<pb::ModelInferResponse>, Status> {
+        let request = request.into_inner();
+        let slot = slot(&request.parameters).map_err(status::bad_request)?;
+        let wanted = Wanted::parse(&request.model_version).map_err(status::bad_request)?;
+        let outputs = outputs::requested(&request.outputs).map_err(status::bad_request)?;
+        let target = self.replica.find(&request.model_name, &slot, &wanted).map_err(status::from_error)?;
+        let raw = !request.raw_input_contents.is_empty();
+        let frame = tensors::decode(request.inputs, request.raw_input_contents, target.entry.model().signature())
+            .map_err(status::bad_request)?;
+        let prediction = self.replica.predict(target, frame).await.map_err(status::from_error)?;
+        let Pedigree { prediction_id, target, .. } = &prediction.pedigree;
+        let (outputs, raw_output_contents) = outputs::encode(&outputs, &prediction.scores, target.entry.model(), raw);
+        Ok(Response::new(pb::ModelInferResponse {
+            model_name: request.model_name,
+            model_version: target.entry.facts.version.to_string(),
+            id: if request.id.is_empty() { prediction_id.clone() } else { request.id },
+            parameters: parameters(&prediction.pedigree),
+            outputs,
+            raw_output_contents,
+        }))
+    }
+}
+
+fn slot(parameters: &BTreeMap<String, InferParameter>) -> Result<Slot, FieldError> {
+    let checked = match parameters.get("slot").map(|parameter| &parameter.parameter_choice) {
+        None => return Ok(Slot::default()),
+        Some(Some(ParameterChoice::StringParam(text))) => Slot::parse(text),
+        Some(_) => Err(FieldError::new("", "expected a string parameter like `key=value,key=value`")),
+    };
+    checked.map_err(|error| error.under("parameters.slot"))
+}
+
+fn metadata(column: &SignatureColumn) -> TensorMetadata {
+    let datatype = match column.datatype {
+        Datatype::Fp64 => "FP64",
+        Datatype::Bytes => "BYTES",
+    };
+    TensorMetadata { name: column.name.clone(), datatype: datatype.to_owned(), shape: vec![-1] }
+}
+
+/// The pedigree as every client of the protocol passes it through.
+fn parameters(pedigree: &Pedigree) -> BTreeMap<String, InferParameter> {
+    let facts = &pedigree.target.entry.facts;
+    let trained_at = facts.trained_time.map(|moment| moment.to_string()).unwrap_or_default();
+    let texts = [
+        ("prediction_id", pedigree.prediction_id.clone()),
+        ("label", facts.label.clone()),
+        ("run_id", facts.run_id.clone()),
+        ("digest", facts.digest.to_string()),
+        ("data_digest", facts.data_digest.clone()),
+        ("feature_digest", facts.feature_digest.clone()),
+        ("git_sha", facts.code_version.clone()),
+        ("replica", pedigree.replica.to_string()),
+        ("trained_at", trained_at),
+        ("scored_at", pedigree.scored_time.to_string()),
+    ];
+    let parameter = |choice| InferParameter { parameter_choice: Some(choice) };
+    let mut parameters: BTreeMap<_, _> = texts
+        .into_iter()
+        .map(|(name, text)| (name.to_owned(), parameter(ParameterChoice::StringParam(text))))
+        .collect();
+    let generation = ParameterChoice::Int64Param(pedigree.target.generation as i64);
+    parameters.insert("generation".to_owned(), parameter(generation));
+    parameters
+}

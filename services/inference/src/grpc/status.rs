@@ -1,0 +1,55 @@
+//! Errors on their way to a client.
+
+use std::time::Duration;
+
+use lineal_data::DataError;
+use lineal_kernel::{FieldError, FieldErrors};
+use lineal_rpc::Problem;
+use tonic::{Code, Status};
+
+use crate::{InferenceError, error::chain};
+
+const DOMAIN: &str = "inference.lineal";
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The status of every error of this service.
+pub(super) fn from_error(error: InferenceError) -> Status {
+    let text = error.to_string();
+    let problem = match &error {
+        InferenceError::Invalid(fields) => Problem::invalid(fields),
+        InferenceError::Rows(rows) => Problem::invalid(&FieldError::new(column(rows), text).into()),
+        InferenceError::ModelNotServed { model, slot } => {
+            Problem::new(Code::NotFound, "MODEL_NOT_SERVED", text).resource("model", model).with("slot", slot)
+        }
+        InferenceError::VersionNotServed { model, asked, served } => {
+            Problem::new(Code::NotFound, "VERSION_NOT_SERVED", text)
+                .resource("version", format!("{model}/{asked}"))
+                .with("served", served)
+        }
+        InferenceError::BundleDamaged { digest, .. } => {
+            Problem::new(Code::FailedPrecondition, "BUNDLE_DAMAGED", chain(&error))
+                .precondition(&digest.to_string(), &chain(&error))
+                .with("digest", digest)
+        }
+        InferenceError::Registry(_) => {
+            Problem::new(Code::Unavailable, "REGISTRY_UNAVAILABLE", chain(&error)).retry_after(RETRY)
+        }
+        InferenceError::Worker(cause) => Problem::internal(cause),
+    };
+    problem.status(DOMAIN)
+}
+
+/// INVALID_ARGUMENT for fields that could not be converted.
+pub(super) fn bad_request(fields: impl Into<FieldErrors>) -> Status {
+    from_error(InferenceError::Invalid(fields.into()))
+}
+
+/// The column that an error about rows is about.
+fn column(error: &DataError) -> &str {
+    match error {
+        DataError::MissingValue { column, .. }
+        | DataError::NotFinite { column, .. }
+        | DataError::WrongKind { column, .. } => column,
+        _ => "columns",
+    }
+}

@@ -1,0 +1,74 @@
+//! The inference service: answers predictions, each from exactly one version, and follows the registry from generation to
+//! generation without losing a request.
+//!
+//! A call goes `grpc` (convert) -> `app` (find, score; fetch, load, switch) -> `domain` (the serving table). `registry` is the
+//! port to the registry, `cache` the replica's own disk. The request path takes no lock: one load of the serving table.
+
+mod app;
+mod cache;
+mod domain;
+mod error;
+mod grpc;
+mod registry;
+
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+
+use lineal_kernel::{Clock, Name};
+use lineal_rpc::{Health, Peer};
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+
+use error::InferenceError;
+
+/// How one replica runs.
+#[derive(Debug, Clone)]
+pub struct InferenceConfig {
+    /// The name that is this replica's own among all of them; the same after a restart.
+    pub replica: Name,
+    /// Where others reach it, e.g. `http://10.0.0.7:7400`.
+    pub advertise: String,
+    /// Folder for bundle files; only this replica writes to it.
+    pub cache_dir: PathBuf,
+    /// How long a prepared bundle waits to be served.
+    pub prepared_ttl: Duration,
+    /// Large batches that are scored at the same time; further ones wait their turn.
+    pub large_batches: usize,
+}
+
+impl InferenceConfig {
+    /// A replica whose prepared bundles wait ten minutes and that scores one large batch on each core.
+    pub fn new(replica: Name, advertise: String, cache_dir: PathBuf) -> Self {
+        let large_batches = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { replica, advertise, cache_dir, prepared_ttl: Duration::from_mins(10), large_batches }
+    }
+}
+
+/// The service. Clones are the same replica.
+#[derive(Clone)]
+pub struct Inference {
+    replica: Arc<app::Replica>,
+}
+
+impl Inference {
+    /// A replica that serves nothing yet. `health` is told when it is ready.
+    pub fn new(config: InferenceConfig, registry: Peer, clock: Arc<dyn Clock>, health: Health) -> Self {
+        let registry = Arc::new(registry::RemoteRegistry::new(registry));
+        Self { replica: Arc::new(app::Replica::new(config, registry, clock, health)) }
+    }
+
+    /// Adds the service's contracts: the Open Inference Protocol, predictions and control.
+    pub fn mount(&self, routes: Routes) -> Routes {
+        grpc::mount(&self.replica, routes)
+    }
+
+    /// Holds a lease at the registry and serves what it wants, until `shutdown`; then gives the lease back.
+    pub async fn run(&self, shutdown: CancellationToken) {
+        self.replica.run(shutdown).await;
+    }
+}
+
+impl fmt::Debug for Inference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inference").field("replica", &self.replica.name()).finish_non_exhaustive()
+    }
+}

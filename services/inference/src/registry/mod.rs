@@ -1,0 +1,72 @@
+//! What a replica needs of the registry, and how it asks for it.
+
+mod remote;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use lineal_kernel::{Digest, FieldError, Name};
+
+pub(crate) use remote::RemoteRegistry;
+
+use crate::domain::Listing;
+
+/// The registry as a replica sees it.
+#[async_trait]
+pub(crate) trait Registry: Send + Sync {
+    /// Every champion, as one consistent snapshot.
+    async fn serving_table(&self) -> Result<Listing, RegistryError>;
+
+    /// The file with this digest, verified; [`RegistryError::Damaged`] also if it has more than `limit` bytes.
+    async fn download(&self, digest: Digest, limit: usize) -> Result<Bytes, RegistryError>;
+
+    /// Takes a lease for the replica that others reach at `address`.
+    async fn register(&self, replica: &Name, address: &str) -> Result<Lease, RegistryError>;
+
+    /// Renews the lease, says what is served and what stands in the way of more, and returns the generation to be served.
+    async fn heartbeat(&self, replica: &Name, generation: u64, problem: String) -> Result<u64, RegistryError>;
+
+    /// Gives the lease back.
+    async fn deregister(&self, replica: &Name) -> Result<(), RegistryError>;
+}
+
+/// A replica's lease.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lease {
+    /// It ends this long after the last heartbeat.
+    pub(crate) duration: Duration,
+    /// The generation to be served.
+    pub(crate) generation: u64,
+}
+
+/// Why the registry did not give what was asked of it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RegistryError {
+    /// No usable answer; asking again later can help.
+    #[error("the registry is unavailable: {problem}")]
+    Unavailable {
+        /// What came back instead.
+        problem: String,
+    },
+    /// The lease has ended, or the registry never heard of this replica.
+    #[error("the registry does not know this replica")]
+    ReplicaUnknown,
+    /// The artifact store does not hold the file.
+    #[error("the file {digest} is not in the artifact store")]
+    Absent {
+        /// What was asked for.
+        digest: Digest,
+    },
+    /// The artifact store holds something else.
+    #[error("the file {digest} is damaged in the artifact store: {problem}")]
+    Damaged {
+        /// What was asked for.
+        digest: Digest,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// An answer that makes no sense, e.g. from another release of the registry.
+    #[error("the registry's answer cannot be read: {0}")]
+    Answer(#[from] FieldError),
+}

@@ -1,0 +1,126 @@
+//! The registry over gRPC.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use lineal_kernel::{AliasName, Digest, FieldError, ModelName, Name, Slot, Timestamp, VersionNumber};
+use lineal_proto::lineal::registry::v1::{
+    DeregisterReplicaRequest, GetServingTableRequest, GetServingTableResponse, HeartbeatRequest,
+    RegisterReplicaRequest, ServingEntry, alias_service_client::AliasServiceClient,
+    replica_service_client::ReplicaServiceClient,
+};
+use lineal_rpc::{Peer, artifacts};
+use tokio::time::timeout;
+use tonic::{Code, Request, Status};
+
+use super::{Lease, Registry, RegistryError};
+use crate::domain::{Facts, Listing};
+
+/// Longest time that a call may take.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// Longest time that the download of one file may take.
+const DOWNLOAD_DEADLINE: Duration = Duration::from_mins(10);
+
+/// The registry behind an address.
+#[derive(Debug, Clone)]
+pub(crate) struct RemoteRegistry {
+    peer: Peer,
+}
+
+impl RemoteRegistry {
+    pub(crate) fn new(peer: Peer) -> Self {
+        Self { peer }
+    }
+
+    fn replicas(&self) -> ReplicaServiceClient<Peer> {
+        ReplicaServiceClient::new(self.peer.clone())
+    }
+}
+
+#[async_trait]
+impl Registry for RemoteRegistry {
+    async fn serving_table(&self) -> Result<Listing, RegistryError> {
+        let mut aliases = AliasServiceClient::new(self.peer.clone());
+        let answer = aliases.get_serving_table(timed(GetServingTableRequest {})).await.map_err(unavailable)?;
+        Ok(listing(answer.into_inner())?)
+    }
+
+    async fn download(&self, digest: Digest, limit: usize) -> Result<Bytes, RegistryError> {
+        let download = timeout(DOWNLOAD_DEADLINE, artifacts::download(&self.peer, digest, limit));
+        let late = |_| RegistryError::Unavailable { problem: format!("no end of {digest} in {DOWNLOAD_DEADLINE:?}") };
+        download.await.map_err(late)?.map_err(|status| match status.code() {
+            Code::NotFound => RegistryError::Absent { digest },
+            Code::DataLoss | Code::ResourceExhausted => {
+                RegistryError::Damaged { digest, problem: status.message().to_owned() }
+            }
+            _ => unavailable(status),
+        })
+    }
+
+    async fn register(&self, replica: &Name, address: &str) -> Result<Lease, RegistryError> {
+        let request = RegisterReplicaRequest { name: replica.to_string(), address: address.to_owned() };
+        let answer = self.replicas().register_replica(timed(request)).await.map_err(unavailable)?.into_inner();
+        let duration = answer
+            .lease_duration
+            .and_then(|length| Duration::try_from(length).ok())
+            .filter(|length| !length.is_zero())
+            .ok_or_else(|| FieldError::new("lease_duration", "expected more than zero"))?;
+        Ok(Lease { duration, generation: answer.generation })
+    }
+
+    async fn heartbeat(&self, replica: &Name, generation: u64, problem: String) -> Result<u64, RegistryError> {
+        let request = HeartbeatRequest { name: replica.to_string(), generation, problem };
+        match self.replicas().heartbeat(timed(request)).await {
+            Ok(answer) => Ok(answer.into_inner().generation),
+            Err(status) if status.code() == Code::NotFound => Err(RegistryError::ReplicaUnknown),
+            Err(status) => Err(unavailable(status)),
+        }
+    }
+
+    async fn deregister(&self, replica: &Name) -> Result<(), RegistryError> {
+        let request = DeregisterReplicaRequest { name: replica.to_string() };
+        self.replicas().deregister_replica(timed(request)).await.map_err(unavailable)?;
+        Ok(())
+    }
+}
+
+fn timed<T>(message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.set_timeout(DEADLINE);
+    request
+}
+
+fn unavailable(status: Status) -> RegistryError {
+    RegistryError::Unavailable { problem: format!("{}: {}", status.code(), status.message()) }
+}
+
+/// A replica serves champions; entries of other aliases are not its business.
+fn listing(answer: GetServingTableResponse) -> Result<Listing, FieldError> {
+    let champions = answer
+        .entries
+        .into_iter()
+        .enumerate()
+        .filter(|(_, entry)| AliasName::new(&entry.alias).is_ok_and(|alias| alias.is_champion()))
+        .map(|(i, entry)| facts(entry).map_err(|error| error.under(&format!("entries[{i}]"))))
+        .collect::<Result<_, _>>()?;
+    Ok(Listing { generation: answer.generation, champions })
+}
+
+fn facts(entry: ServingEntry) -> Result<Facts, FieldError> {
+    Ok(Facts {
+        model: ModelName::new(&entry.model).map_err(|error| error.under("model"))?,
+        slot: Slot::new(entry.slot).map_err(|error| error.under("slot"))?,
+        version: VersionNumber::new(entry.number).map_err(|error| error.under("number"))?,
+        label: entry.label,
+        digest: entry.digest.parse()?,
+        run_id: entry.run_id,
+        code_version: entry.code_version,
+        data_digest: entry.data_digest,
+        feature_digest: entry.feature_digest,
+        trained_time: entry.trained_time.map(|moment| {
+            let micros = moment.seconds.saturating_mul(1_000_000).saturating_add(i64::from(moment.nanos / 1000));
+            Timestamp::from_micros(micros)
+        }),
+    })
+}

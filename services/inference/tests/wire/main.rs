@@ -1,0 +1,8 @@
+//! The whole service over the wire, beside a registry over memory.
+
+#![allow(clippy::unwrap_used, reason = "a fixture that cannot go on ends its test")]
+
+mod fixture;
+mod lease;
+mod predict;
+mod reload;

@@ -1,0 +1,83 @@
+//! `lineal families`
+
+use lineal_proto::lineal::trainer::v1::{
+    Family, Hyperparameter, HyperparameterKind, ListFamiliesRequest, family_service_client::FamilyServiceClient,
+};
+
+use super::{
+    context::Context,
+    error::{CliError, Exit},
+    format,
+    output::{Style, Table, cell},
+};
+
+/// `lineal families`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  lineal families")]
+pub(super) struct Args {}
+
+/// Lists families and their hyperparameters.
+pub(super) async fn run(_: Args, ctx: &Context) -> Result<Exit, CliError> {
+    let request = ListFamiliesRequest {};
+    let answer = ctx.trainer.call(FamilyServiceClient::new(ctx.trainer.peer()).list_families(request)).await?;
+    ctx.output.print(&answer, |style| {
+        answer.families.iter().map(|family| render(family, style)).collect::<Vec<_>>().join("\n")
+    })?;
+    Ok(Exit::Done)
+}
+
+fn render(family: &Family, style: Style) -> String {
+    let title = style.heading(&format!("{}: {} ({})", family.name, family.title, family.task));
+    let mut table = Table::new(style, &["HYPERPARAMETER", "KIND", "DEFAULT", "RANGE", "MEANING"]);
+    for hyperparameter in &family.hyperparameters {
+        let kind = HyperparameterKind::try_from(hyperparameter.kind).unwrap_or_default();
+        table.add([
+            cell(&hyperparameter.name),
+            cell(format::word(kind.as_str_name(), "HYPERPARAMETER_KIND_")),
+            cell(format::value(hyperparameter.default.as_ref())),
+            cell(range(hyperparameter)),
+            cell(&hyperparameter.description),
+        ]);
+    }
+    format!("{title}\n{}", table.render())
+}
+
+fn range(hyperparameter: &Hyperparameter) -> String {
+    match (hyperparameter.minimum, hyperparameter.maximum) {
+        (Some(minimum), Some(maximum)) => format!("{minimum} to {maximum}"),
+        (Some(minimum), None) => format!("{minimum} or more"),
+        (None, Some(maximum)) => format!("up to {maximum}"),
+        (None, None) => hyperparameter.choices.join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lineal_proto::pbjson_types::Value;
+
+    use super::*;
+
+    #[test]
+    fn defaults_and_ranges_are_shown() {
+        let family = Family {
+            name: "gradient_boosting".to_owned(),
+            title: "Gradient boosting".to_owned(),
+            task: "binary_classification".to_owned(),
+            hyperparameters: vec![Hyperparameter {
+                name: "learning_rate".to_owned(),
+                kind: HyperparameterKind::Float.into(),
+                default: Some(Value::from(0.1)),
+                minimum: Some(0.001),
+                maximum: Some(1.0),
+                choices: vec![],
+                description: "step of each tree".to_owned(),
+            }],
+        };
+        assert_eq!(
+            render(&family, Style::default()),
+            "gradient_boosting: Gradient boosting (binary_classification)\n\
+             HYPERPARAMETER  KIND   DEFAULT  RANGE       MEANING\n\
+             learning_rate   float  0.1      0.001 to 1  step of each tree\n"
+        );
+    }
+}

@@ -1,0 +1,238 @@
+//! `lineal jobs`
+
+use lineal_proto::lineal::trainer::v1::{
+    CancelJobRequest, GetJobResponse, Job, JobState, ListJobsRequest, ListJobsResponse,
+    job_service_client::JobServiceClient,
+};
+
+use super::{
+    context::Context,
+    error::{CliError, Exit},
+    format,
+    output::{Style, Table, bad, cell, good},
+    request::PageArgs,
+    watch,
+};
+
+/// `lineal jobs`
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, after_help = "Example:\n  lineal jobs --model churn --state running")]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// List jobs, newest first; the same as `lineal jobs`
+    List(ListArgs),
+    /// Show one job
+    Show(JobArgs),
+    /// Follow a job until it ends
+    Watch(JobArgs),
+    /// Ask a job to stop
+    Cancel(JobArgs),
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  lineal jobs watch 0194f3a2-7c1e-7d53-b0a4-2f6f4c1f9d10")]
+struct JobArgs {
+    /// The job's id
+    id: String,
+}
+
+#[derive(Debug, clap::Args)]
+struct ListArgs {
+    /// Only jobs of this model
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    model: String,
+    /// Only jobs in this state
+    #[arg(long, value_enum)]
+    state: Option<State>,
+    /// Only jobs with this experiment tag
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    experiment: String,
+    #[command(flatten)]
+    page: PageArgs,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum State {
+    Queued,
+    Running,
+    Succeeded,
+    Failed,
+    Cancelled,
+}
+
+impl From<State> for JobState {
+    fn from(state: State) -> Self {
+        match state {
+            State::Queued => Self::Queued,
+            State::Running => Self::Running,
+            State::Succeeded => Self::Succeeded,
+            State::Failed => Self::Failed,
+            State::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+/// Lists, shows, watches or cancels jobs.
+pub(super) async fn run(args: Args, ctx: &Context) -> Result<Exit, CliError> {
+    match args.command {
+        None => list(args.list, ctx).await,
+        Some(Command::List(args)) => list(args, ctx).await,
+        Some(Command::Show(args)) => {
+            let job = watch::get(ctx, &args.id).await?;
+            print(ctx, job)
+        }
+        Some(Command::Watch(args)) => {
+            let job = watch::follow(ctx, &args.id).await?;
+            conclude(ctx, job)
+        }
+        Some(Command::Cancel(args)) => cancel(args, ctx).await,
+    }
+}
+
+async fn list(args: ListArgs, ctx: &Context) -> Result<Exit, CliError> {
+    let request = ListJobsRequest {
+        page_size: args.page.limit,
+        page_token: args.page.page_token,
+        model: args.model,
+        state: args.state.map_or(JobState::Unspecified, JobState::from).into(),
+        experiment: args.experiment,
+    };
+    let answer = ctx.trainer.call(JobServiceClient::new(ctx.trainer.peer()).list_jobs(request)).await?;
+    ctx.output.print(&answer, |style| render_list(&answer, style))?;
+    Ok(Exit::Done)
+}
+
+async fn cancel(args: JobArgs, ctx: &Context) -> Result<Exit, CliError> {
+    let request = CancelJobRequest { job_id: args.id };
+    let answer = ctx.trainer.call(JobServiceClient::new(ctx.trainer.peer()).cancel_job(request)).await?;
+    let job = ctx.trainer.present(answer.job.as_ref(), "job")?;
+    ctx.output.print(&answer, |_| match job.state() {
+        JobState::Running => format!("job {} will stop shortly\nnext: lineal jobs watch {}", job.job_id, job.job_id),
+        _ => format!("job {} is {}", job.job_id, state(job)),
+    })?;
+    Ok(Exit::Done)
+}
+
+/// Prints a job that has ended; anything but a new version is an error.
+pub(super) fn conclude(ctx: &Context, job: Job) -> Result<Exit, CliError> {
+    if job.state() == JobState::Succeeded {
+        return print(ctx, job);
+    }
+    let reason = if job.error.is_empty() { "the trainer gave no reason".to_owned() } else { job.error.clone() };
+    Err(CliError::Job { state: state(&job), job_id: job.job_id, reason })
+}
+
+/// Prints a job as it is.
+pub(super) fn print(ctx: &Context, job: Job) -> Result<Exit, CliError> {
+    let answer = GetJobResponse { job: Some(job) };
+    ctx.output.print(&answer, |style| answer.job.iter().map(|job| render(job, style)).collect())?;
+    Ok(Exit::Done)
+}
+
+fn state(job: &Job) -> String {
+    format::word(job.state().as_str_name(), "JOB_STATE_")
+}
+
+pub(super) fn render_list(answer: &ListJobsResponse, style: Style) -> String {
+    let mut table = Table::new(style, &["JOB", "STATE", "MODEL", "FAMILY", "STEP", "VERSION", "CREATED", "ACTOR"]);
+    for job in &answer.jobs {
+        let spec = job.spec.clone().unwrap_or_default();
+        table.add([
+            cell(&job.job_id),
+            match job.state() {
+                JobState::Succeeded => good(state(job)),
+                JobState::Failed => bad(state(job)),
+                _ => cell(state(job)),
+            },
+            cell(spec.model),
+            cell(spec.family),
+            cell(step(job)),
+            cell(format::number(job.version)),
+            cell(format::time(job.create_time.as_ref())),
+            cell(&job.actor),
+        ]);
+    }
+    table.render() + &format::more(&answer.next_page_token)
+}
+
+/// Where a running job is, e.g. `train 40%`.
+fn step(job: &Job) -> String {
+    if job.state() != JobState::Running || job.step.is_empty() {
+        return String::new();
+    }
+    format!("{} {:.0}%", job.step, job.progress.clamp(0.0, 1.0) * 100.0)
+}
+
+fn render(job: &Job, style: Style) -> String {
+    let spec = job.spec.clone().unwrap_or_default();
+    let headline = match job.state() {
+        JobState::Succeeded => format!("{} {} was made", spec.model, job.version),
+        _ => format!("{} is {}", spec.model, state(job)),
+    };
+    let mut table = Table::headless(style);
+    table.fact("job", &job.job_id);
+    table.fact("family", &spec.family);
+    table.fact("step", step(job));
+    table.fact("run", &job.run_id);
+    table.fact("digest", format::digest(&job.digest));
+    table.fact("actor", &job.actor);
+    table.fact("created", format::time(job.create_time.as_ref()));
+    table.fact("started", format::time(job.start_time.as_ref()));
+    table.fact("ended", format::time(job.end_time.as_ref()));
+    for (name, value) in &job.hyperparameters {
+        table.fact(name, format::value(Some(value)));
+    }
+    table.fact("error", &job.error);
+    let metrics =
+        if job.metrics.is_empty() { String::new() } else { format!("\n{}", format::metrics(style, &job.metrics)) };
+    let next = match job.state() {
+        JobState::Succeeded => format!("next: lineal validate {} {}\n", spec.model, job.version),
+        JobState::Queued | JobState::Running => format!("next: lineal jobs watch {}\n", job.job_id),
+        JobState::Unspecified | JobState::Failed | JobState::Cancelled => String::new(),
+    };
+    format!("{}\n{}{metrics}{next}", style.heading(&headline), table.render())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use lineal_proto::{lineal::trainer::v1::JobSpec, pbjson_types::Value};
+
+    use super::*;
+
+    #[test]
+    fn a_finished_job_leads_to_the_next_command() {
+        let job = Job {
+            job_id: "j-1".to_owned(),
+            state: JobState::Succeeded.into(),
+            spec: Some(JobSpec {
+                model: "churn".to_owned(),
+                family: "gradient_boosting".to_owned(),
+                ..JobSpec::default()
+            }),
+            version: 3,
+            metrics: BTreeMap::from([("auc".to_owned(), 0.9123)]),
+            hyperparameters: BTreeMap::from([("learning_rate".to_owned(), Value::from(0.1))]),
+            ..Job::default()
+        };
+        assert_eq!(
+            render(&job, Style::default()),
+            "churn 3 was made\n\
+             job            j-1\n\
+             family         gradient_boosting\n\
+             learning_rate  0.1\n\
+             \n\
+             METRIC  VALUE\n\
+             auc     0.9123\n\
+             next: lineal validate churn 3\n"
+        );
+    }
+}

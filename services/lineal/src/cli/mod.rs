@@ -1,0 +1,194 @@
+//! The command line: one file per command, each a client of the services like any other.
+
+mod aliases;
+mod audit;
+mod context;
+mod demo;
+mod demote;
+mod error;
+mod explain;
+mod families;
+mod format;
+mod health;
+mod hints;
+mod jobs;
+mod models;
+mod output;
+mod parse;
+mod predict;
+mod promote;
+mod request;
+mod rollback;
+mod rows;
+mod serve;
+mod status;
+mod train;
+mod validate;
+mod versions;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use context::{Context, GlobalArgs};
+use error::{CliError, Exit};
+
+const EXIT_CODES: &str = "Exit codes:
+  0  done
+  1  failed in another way
+  2  wrong usage or a wrong value
+  4  a gate, a replica or the present state said no
+  5  not found
+  6  conflict: somebody else was faster, or the name is taken
+  7  the service does not answer";
+
+/// Runs the life of a model: train, validate, promote, serve, explain, roll back.
+#[derive(Debug, Parser)]
+#[command(name = "lineal", version, max_term_width = 120, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(flatten)]
+    global: GlobalArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run everything in this process: registry, trainer, validator and inference
+    Dev(serve::DevArgs),
+    /// Run some of the services in this process
+    Serve(serve::Args),
+    /// See the whole life of a model in a minute, on real data
+    Demo(demo::Args),
+    /// Train a model on a file and make a new version of it
+    Train(Box<train::Args>),
+    /// List, show, watch and cancel training jobs
+    Jobs(jobs::Args),
+    /// List models
+    Models(models::Args),
+    /// List the versions of a model
+    Versions(versions::Args),
+    /// List the aliases of a model
+    Aliases(aliases::Args),
+    /// Point an alias of your own at a version
+    Alias(aliases::AliasArgs),
+    /// Judge a version: score it and the champion on the same rows and apply the gates
+    Validate(validate::Args),
+    /// Make a validated version the champion, on every replica or not at all
+    Promote(promote::Args),
+    /// Bring back an earlier champion
+    Rollback(rollback::Args),
+    /// Take the champion away and leave the slot empty
+    Demote(demote::Args),
+    /// Score rows with the champion
+    Predict(predict::Args),
+    /// Tell how a version or a prediction came to be
+    Explain(explain::Args),
+    /// Show services, replicas, champions and what is going on
+    Status(status::Args),
+    /// Show who did what, newest first
+    Audit(audit::Args),
+    /// List what can be trained, with hyperparameters and defaults
+    Families(families::Args),
+    /// Ask a server whether it works
+    Health(health::Args),
+}
+
+/// Reads the command line and does what it says.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let output = cli.global.standard_output();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let result = runtime.map_err(CliError::from).and_then(|runtime| runtime.block_on(cli.run()));
+    match result {
+        Ok(exit) => exit.into(),
+        // Whoever read the answer has seen enough, e.g. `head`.
+        Err(CliError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Exit::Done.into(),
+        Err(error) => {
+            output.print_error(&error);
+            error.exit().into()
+        }
+    }
+}
+
+impl Cli {
+    async fn run(self) -> Result<Exit, CliError> {
+        let ctx = &Context::new(&self.global)?;
+        match self.command {
+            Command::Dev(args) => serve::dev(args).await,
+            Command::Serve(args) => serve::run(args).await,
+            Command::Demo(args) => demo::run(args, ctx.output.style()).await,
+            Command::Train(args) => train::run(*args, ctx).await,
+            Command::Jobs(args) => jobs::run(args, ctx).await,
+            Command::Models(args) => models::run(args, ctx).await,
+            Command::Versions(args) => versions::run(args, ctx).await,
+            Command::Aliases(args) => aliases::run(args, ctx).await,
+            Command::Alias(args) => aliases::change(args, ctx).await,
+            Command::Validate(args) => validate::run(args, ctx).await,
+            Command::Promote(args) => promote::run(args, ctx).await,
+            Command::Rollback(args) => rollback::run(args, ctx).await,
+            Command::Demote(args) => demote::run(args, ctx).await,
+            Command::Predict(args) => predict::run(args, ctx).await,
+            Command::Explain(args) => explain::run(args, ctx).await,
+            Command::Status(args) => status::run(args, ctx).await,
+            Command::Audit(args) => audit::run(args, ctx).await,
+            Command::Families(args) => families::run(args, ctx).await,
+            Command::Health(args) => health::run(args, ctx).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_an_example() {
+        for command in Cli::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains(&format!("lineal {}", command.get_name())), "{}: {help}", command.get_name());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_closed_port_is_unavailable_and_named() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        for command in [
+            "models",
+            "versions churn",
+            "jobs",
+            "families",
+            "status",
+            "audit",
+            "health",
+            "validate churn 1",
+            "promote churn 1",
+            "explain churn@champion",
+            "predict churn --row a=1",
+        ] {
+            let words = format!("lineal {command} --address {address}");
+            let cli = Cli::try_parse_from(words.split(' ')).unwrap();
+            let error = cli.run().await.unwrap_err();
+            assert_eq!(error.exit(), Exit::Unavailable, "{command}: {error:?}");
+            let text = error.text();
+            assert!(text.contains(&format!("at {address} does not answer")), "{command}: {text}");
+            assert!(text.contains("\nnext: lineal dev"), "{command}: {text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_none_is_wrong_usage() {
+        let cli = Cli::try_parse_from(["lineal", "models", "--registry", "not an address"]).unwrap();
+        assert_eq!(cli.run().await.unwrap_err().exit(), Exit::Usage);
+    }
+}

@@ -1,0 +1,292 @@
+//! `lineal train`
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use lineal_kernel::Digest;
+use lineal_proto::{
+    lineal::trainer::v1::{CreateJobRequest, DataSource, JobSpec, SourceFormat, job_service_client::JobServiceClient},
+    pbjson_types::Value,
+};
+use lineal_rpc::artifacts;
+
+use super::{
+    context::Context,
+    error::{CliError, Exit},
+    format, jobs, parse,
+    request::{ChangeArgs, SlotArgs},
+    watch,
+};
+
+/// Largest file that is sent, in bytes: it is held in memory on the way.
+const MAX_FILE: u64 = 2 << 30;
+
+/// `lineal train`
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  lineal train churn.csv --model churn --label churn --set learning_rate=0.05 --seed 7"
+)]
+pub(super) struct Args {
+    /// The rows: a CSV file with a header, or a Parquet file
+    file: PathBuf,
+    /// The registered model that gets the new version
+    #[arg(long, value_name = "NAME")]
+    model: String,
+    /// The column to predict
+    #[arg(long, value_name = "COLUMN")]
+    label: String,
+    /// Format of the file [default: by its extension]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Name of the dataset [default: the file's name without extension]
+    #[arg(long, value_name = "NAME")]
+    dataset: Option<String>,
+    /// The label's value that counts as 1 [default: yes, true or 1]
+    #[arg(long, value_name = "VALUE", default_value = "", hide_default_value = true)]
+    positive: String,
+    /// A column that is not a feature; can be given many times
+    #[arg(long, value_name = "COLUMN")]
+    exclude: Vec<String>,
+    #[command(flatten)]
+    slot: SlotArgs,
+    /// Longest time of the fit, e.g. 10m
+    #[arg(long, value_name = "TIME", value_parser = parse::duration)]
+    max_runtime: Option<Duration>,
+    /// Return once the job is queued
+    #[arg(long)]
+    detach: bool,
+    #[command(flatten)]
+    change: ChangeArgs,
+    // Last, because their help headings stay in force.
+    #[command(flatten)]
+    recipe: RecipeArgs,
+    #[command(flatten)]
+    notes: NoteArgs,
+}
+
+/// How to train.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Recipe")]
+struct RecipeArgs {
+    /// What to fit; `lineal families` lists them
+    #[arg(long, default_value = "gradient_boosting")]
+    family: String,
+    /// A hyperparameter; can be given many times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse::setting)]
+    set: Vec<(String, Value)>,
+    /// Makes the training repeatable
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Name of the split [default: the champion's, else v1]
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    split_version: String,
+    /// Name of the feature set [default: the champion's, else v1]
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    feature_version: String,
+    /// Name of the model definition [default: after family and hyperparameters]
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    model_version: String,
+    /// Share of rows for the reference set of a new split [default: 0.2]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, hide_default_value = true)]
+    reference_fraction: f64,
+    /// Score from which on a row gets the positive label [default: 0.5]
+    #[arg(long, value_name = "SCORE", default_value_t = 0.0, hide_default_value = true)]
+    threshold: f64,
+}
+
+/// What to write down beside it.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Notes")]
+struct NoteArgs {
+    /// Experiment the run belongs to
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    experiment: String,
+    /// What this training is for
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    description: String,
+    /// A tag; can be given many times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse::pair)]
+    tag: Vec<(String, String)>,
+    /// Commit of your code, kept with the run and every prediction
+    #[arg(long, value_name = "SHA", default_value = "", hide_default_value = true)]
+    git_sha: String,
+}
+
+/// Formats of source files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Csv,
+    Parquet,
+}
+
+impl From<Format> for SourceFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Csv => Self::Csv,
+            Format::Parquet => Self::Parquet,
+        }
+    }
+}
+
+/// Uploads the file, creates the job and follows it.
+pub(super) async fn run(args: Args, ctx: &Context) -> Result<Exit, CliError> {
+    let format = args.source_format()?;
+    let content = read(&args.file)?;
+    let size = content.len() as u64;
+    let registry = ctx.registry.peer();
+    let digest = artifacts::upload(&registry, content).await.map_err(|status| ctx.registry.failed(status))?;
+    if !ctx.output.is_json() {
+        eprintln!("uploaded {} ({}, {})", args.file.display(), format::size(size), digest.short());
+    }
+    let (model, detach, request_id) = (args.model.clone(), args.detach, args.change.request_id());
+    let request = CreateJobRequest { spec: Some(args.spec(digest, format)), request_id: request_id.clone() };
+    let answer = ctx.trainer.call(JobServiceClient::new(ctx.trainer.peer()).create_job(request)).await;
+    let answer = answer.map_err(|error| error.about(&model, "").of_request(&request_id))?;
+    let job = ctx.trainer.present(answer.job, "job")?;
+    if detach {
+        return jobs::print(ctx, job);
+    }
+    let job = watch::follow(ctx, &job.job_id).await?;
+    jobs::conclude(ctx, job)
+}
+
+impl Args {
+    fn source_format(&self) -> Result<Format, CliError> {
+        let extension = self.file.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        match (self.format, extension.to_ascii_lowercase().as_str()) {
+            (Some(format), _) => Ok(format),
+            (None, "csv") => Ok(Format::Csv),
+            (None, "parquet") => Ok(Format::Parquet),
+            (None, _) => Err(CliError::usage(format!(
+                "`{}` does not end in .csv or .parquet: say what it is with --format",
+                self.file.display()
+            ))),
+        }
+    }
+
+    fn dataset(&self) -> String {
+        let stem = || self.file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        self.dataset.clone().unwrap_or_else(stem)
+    }
+
+    fn spec(self, digest: Digest, format: Format) -> JobSpec {
+        let source = DataSource {
+            dataset: self.dataset(),
+            digest: digest.to_string(),
+            format: SourceFormat::from(format).into(),
+        };
+        JobSpec {
+            model: self.model,
+            slot: self.slot.slot.labels().clone(),
+            source: Some(source),
+            label_column: self.label,
+            positive_class: self.positive,
+            exclude_columns: self.exclude,
+            family: self.recipe.family,
+            hyperparameters: self.recipe.set.into_iter().collect(),
+            split_version: self.recipe.split_version,
+            feature_version: self.recipe.feature_version,
+            model_version: self.recipe.model_version,
+            reference_fraction: self.recipe.reference_fraction,
+            seed: self.recipe.seed,
+            threshold: self.recipe.threshold,
+            experiment: self.notes.experiment,
+            description: self.notes.description,
+            tags: self.notes.tag.into_iter().collect(),
+            git_sha: self.notes.git_sha,
+            max_runtime: self.max_runtime.map(lineal_rpc::duration),
+        }
+    }
+}
+
+/// The whole file; empty and oversized files are refused before anything is sent.
+fn read(path: &Path) -> Result<Bytes, CliError> {
+    let name = path.display();
+    let failed = |source: io::Error| CliError::File { path: name.to_string(), source };
+    let size = fs::metadata(path).map_err(failed)?.len();
+    if size > MAX_FILE {
+        return Err(CliError::usage(format!(
+            "`{name}` has {}, more than the {} that can be sent: try Parquet, or fewer rows",
+            format::size(size),
+            format::size(MAX_FILE)
+        )));
+    }
+    let content = fs::read(path).map_err(failed)?;
+    if content.is_empty() {
+        return Err(CliError::usage(format!("`{name}` is empty: it needs a header and rows")));
+    }
+    Ok(content.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Alone {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn args(words: &str) -> Args {
+        Alone::parse_from(format!("train {words}").split(' ')).args
+    }
+
+    #[test]
+    fn blanks_are_left_to_the_trainer() {
+        let spec = args("data/churn.csv --model churn --label churn").spec(Digest::of(b"rows"), Format::Csv);
+        let source = DataSource {
+            dataset: "churn".to_owned(),
+            digest: Digest::of(b"rows").to_string(),
+            format: SourceFormat::Csv.into(),
+        };
+        let expected = JobSpec {
+            model: "churn".to_owned(),
+            label_column: "churn".to_owned(),
+            family: "gradient_boosting".to_owned(),
+            source: Some(source),
+            ..JobSpec::default()
+        };
+        assert_eq!(spec, expected);
+    }
+
+    #[test]
+    fn flags_reach_the_specification() {
+        let words = "rows.parquet --model m --label y --family random_forest --set trees=50 --set criterion=gini \
+                     --dataset d --positive yes --exclude id --exclude phone --slot b=2,a=1 --seed 7 --threshold 0.4 \
+                     --reference-fraction 0.3 --split-version v2 --tag team=growth --git-sha abc --max-runtime 10m";
+        let args = args(&words.split_whitespace().collect::<Vec<_>>().join(" "));
+        assert_eq!(args.source_format().unwrap(), Format::Parquet);
+        let spec = args.spec(Digest::of(b""), Format::Parquet);
+        assert_eq!(spec.hyperparameters["trees"], Value::from(50.0));
+        assert_eq!(spec.hyperparameters["criterion"], Value::from("gini"));
+        assert_eq!(spec.exclude_columns, ["id", "phone"]);
+        assert_eq!(spec.slot.into_iter().collect::<Vec<_>>()[0], ("a".to_owned(), "1".to_owned()));
+        assert_eq!((spec.seed, spec.threshold, spec.reference_fraction), (7, 0.4, 0.3));
+        assert_eq!((spec.split_version.as_str(), spec.git_sha.as_str()), ("v2", "abc"));
+        assert_eq!(spec.tags["team"], "growth");
+        assert_eq!(spec.max_runtime.map(|time| time.seconds), Some(600));
+    }
+
+    #[test]
+    fn files_that_cannot_be_trained_on_are_wrong_usage() {
+        let folder = tempfile::tempdir().unwrap();
+        let empty = folder.path().join("empty.csv");
+        fs::write(&empty, b"").unwrap();
+        let absent = folder.path().join("absent.csv");
+        for (path, problem) in [(&empty, "is empty"), (&absent, "cannot read")] {
+            let error = read(path).unwrap_err();
+            assert_eq!(error.exit(), Exit::Usage);
+            assert!(error.to_string().contains(problem), "{error}");
+        }
+        let error = args("rows.txt --model m --label y").source_format().unwrap_err();
+        assert_eq!(error.exit(), Exit::Usage);
+        assert!(error.to_string().contains("--format"), "{error}");
+    }
+}

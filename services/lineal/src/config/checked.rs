@@ -1,0 +1,198 @@
+//! The configuration as the program uses it.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use lineal_db::DatabaseUrl;
+use lineal_kernel::Name;
+use lineal_registry::RegistryConfig;
+use lineal_trainer::TrainerConfig;
+use lineal_validator::ValidatorConfig;
+
+use super::{ConfigError, LogSettings, RawConfig};
+
+/// Checked values, by part.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The listener.
+    pub server: ServerSettings,
+    /// Where the services find each other.
+    pub peers: Peers,
+    /// The registry.
+    pub registry: RegistryConfig,
+    /// The trainer.
+    pub trainer: TrainerConfig,
+    /// The validator.
+    pub validator: ValidatorConfig,
+    /// The inference service.
+    pub inference: InferenceSettings,
+    /// What is logged.
+    pub log: LogSettings,
+}
+
+/// The listener.
+#[derive(Debug, Clone)]
+pub struct ServerSettings {
+    /// gRPC of all roles in this process.
+    pub listen: SocketAddr,
+    /// Plaintext health for probes.
+    pub health_listen: Option<SocketAddr>,
+    /// How long calls in flight may take to finish.
+    pub drain: Duration,
+}
+
+/// Addresses of the services; `None` for this process.
+#[derive(Debug, Clone)]
+pub struct Peers {
+    /// The registry.
+    pub registry: Option<String>,
+    /// The trainer.
+    pub trainer: Option<String>,
+    /// The validator.
+    pub validator: Option<String>,
+    /// The inference service.
+    pub inference: Option<String>,
+}
+
+/// The inference service; the rest of its configuration is known once the listener is bound.
+#[derive(Debug, Clone)]
+pub struct InferenceSettings {
+    /// Where others reach this replica; `None` for the listener's address.
+    pub advertise: Option<String>,
+    /// Name of this replica.
+    pub replica: Name,
+    /// Folder of cached bundles.
+    pub cache_dir: PathBuf,
+}
+
+/// Gathers problems with their paths.
+#[derive(Default)]
+struct Problems(Vec<(String, String)>);
+
+impl Problems {
+    fn check<T, E: std::fmt::Display>(&mut self, path: &str, result: Result<T, E>) -> Option<T> {
+        result.map_err(|error| self.0.push((path.to_owned(), error.to_string()))).ok()
+    }
+
+    fn seconds(&mut self, path: &str, seconds: u64) -> Option<Duration> {
+        let bounded = (1..=86_400).contains(&seconds).then(|| Duration::from_secs(seconds));
+        self.check(path, bounded.ok_or("expected 1 to 86400 seconds"))
+    }
+
+    fn count(&mut self, path: &str, count: usize) -> Option<usize> {
+        self.check(path, (1..=256).contains(&count).then_some(count).ok_or("expected 1 to 256"))
+    }
+
+    fn address(&mut self, path: &str, address: &str) -> Option<Option<String>> {
+        if address.is_empty() {
+            return Some(None);
+        }
+        let http = address.starts_with("http://") || address.starts_with("https://");
+        let checked = if http {
+            lineal_rpc::connect(address, "config").map(|_| ()).map_err(|e| e.to_string())
+        } else {
+            Err(format!("`{address}` is not an address like http://127.0.0.1:7400"))
+        };
+        self.check(path, checked).map(|()| Some(address.to_owned()))
+    }
+
+    fn socket(&mut self, path: &str, text: &str) -> Option<SocketAddr> {
+        self.check(path, text.parse().map_err(|_| format!("`{text}` is not IP:PORT, e.g. 127.0.0.1:7400")))
+    }
+}
+
+impl Config {
+    /// Checks every value and reports all problems together.
+    pub(super) fn check(raw: RawConfig) -> Result<Self, ConfigError> {
+        let mut problems = Problems::default();
+        let checked = Self::checked(raw, &mut problems);
+        match checked {
+            Some(config) if problems.0.is_empty() => Ok(config),
+            _ => Err(ConfigError::new(problems.0)),
+        }
+    }
+
+    fn checked(raw: RawConfig, problems: &mut Problems) -> Option<Self> {
+        problems.check("version", (raw.version == 1).then_some(()).ok_or("this release reads version 1"));
+        problems.check(
+            "log.level",
+            raw.log.level.parse::<tracing::Level>().map_err(|_| "expected error, warn, info, debug or trace"),
+        );
+        let data = PathBuf::from(&raw.data_dir);
+        let server = server(&raw, problems);
+        let peers = peers(&raw, problems);
+        let registry = registry(&raw, &data, problems);
+        let trainer_database = database(problems, "trainer", &raw.trainer.database_url, &data);
+        let concurrency = problems.count("trainer.concurrency", raw.trainer.concurrency);
+        let threads = problems.count("trainer.threads", raw.trainer.threads);
+        let validator_database = database(problems, "validator", &raw.validator.database_url, &data);
+        let inference = inference(&raw, &data, problems);
+        Some(Self {
+            server: server?,
+            peers: peers?,
+            registry: registry?,
+            trainer: TrainerConfig {
+                database: trainer_database?,
+                concurrency: concurrency?,
+                threads: threads?,
+                lease: Duration::from_secs(15),
+                release: env!("CARGO_PKG_VERSION").to_owned(),
+            },
+            validator: ValidatorConfig { database: validator_database? },
+            inference: inference?,
+            log: raw.log,
+        })
+    }
+}
+
+fn server(raw: &RawConfig, problems: &mut Problems) -> Option<ServerSettings> {
+    let listen = problems.socket("server.listen", &raw.server.listen);
+    let health_listen = match raw.server.health_listen.as_str() {
+        "" => Some(None),
+        text => problems.socket("server.health_listen", text).map(Some),
+    };
+    let drain = problems.seconds("server.drain_seconds", raw.server.drain_seconds);
+    Some(ServerSettings { listen: listen?, health_listen: health_listen?, drain: drain? })
+}
+
+fn peers(raw: &RawConfig, problems: &mut Problems) -> Option<Peers> {
+    let registry = problems.address("peers.registry", &raw.peers.registry);
+    let trainer = problems.address("peers.trainer", &raw.peers.trainer);
+    let validator = problems.address("peers.validator", &raw.peers.validator);
+    let inference = problems.address("peers.inference", &raw.peers.inference);
+    Some(Peers { registry: registry?, trainer: trainer?, validator: validator?, inference: inference? })
+}
+
+fn registry(raw: &RawConfig, data: &Path, problems: &mut Problems) -> Option<RegistryConfig> {
+    let database = database(problems, "registry", &raw.registry.database_url, data);
+    let lease = problems.seconds("registry.lease_seconds", raw.registry.lease_seconds);
+    let prepare = problems.seconds("registry.prepare_timeout_seconds", raw.registry.prepare_timeout_seconds);
+    let reload = problems.seconds("registry.reload_timeout_seconds", raw.registry.reload_timeout_seconds);
+    Some(RegistryConfig {
+        database: database?,
+        artifacts: folder(&raw.registry.artifacts, data, "artifacts"),
+        lease: lease?,
+        prepare_timeout: prepare?,
+        reload_timeout: reload?,
+    })
+}
+
+fn inference(raw: &RawConfig, data: &Path, problems: &mut Problems) -> Option<InferenceSettings> {
+    let advertise = problems.address("inference.advertise", &raw.inference.advertise);
+    let name = if raw.inference.replica.is_empty() { "local" } else { &raw.inference.replica };
+    let replica = problems.check("inference.replica", Name::new(name).map_err(|error| error.problem));
+    let cache_dir = folder(&raw.inference.cache_dir, data, "cache");
+    Some(InferenceSettings { advertise: advertise?, replica: replica?, cache_dir })
+}
+
+fn database(problems: &mut Problems, role: &str, url: &str, data: &Path) -> Option<DatabaseUrl> {
+    let parsed = DatabaseUrl::parse(url, &data.join(format!("{role}.db")));
+    problems.check(&format!("{role}.database_url"), parsed)
+}
+
+fn folder(given: &str, data: &Path, name: &str) -> PathBuf {
+    if given.is_empty() { data.join(name) } else { PathBuf::from(given) }
+}

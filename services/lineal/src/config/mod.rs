@@ -1,0 +1,99 @@
+//! Configuration: defaults, then `lineal.yaml`, then `LINEAL__SECTION__KEY`, then flags.
+//!
+//! [`RawConfig`] is what can be written down; [`Config`] is what was checked. All problems are reported together.
+
+mod checked;
+mod raw;
+
+use std::{fmt::Write as _, path::Path};
+
+use figment::{
+    Figment,
+    providers::{Env, Format, Serialized, Yaml},
+};
+
+pub use checked::{Config, InferenceSettings, Peers, ServerSettings};
+pub use raw::{LogFormat, LogSettings, RawConfig};
+
+const PREFIX: &str = "LINEAL__";
+
+/// Everything that is wrong with the configuration, one problem a line.
+#[derive(Debug, thiserror::Error)]
+#[error("the configuration is wrong:\n{0}")]
+pub struct ConfigError(String);
+
+impl ConfigError {
+    fn new(problems: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut text = String::new();
+        for (path, problem) in problems {
+            let _ = writeln!(text, "  {path}: {problem}");
+        }
+        Self(text.trim_end().to_owned())
+    }
+}
+
+/// Reads all layers; `flags` are the keys that the command line sets, e.g. `("server.listen", "127.0.0.1:0")`.
+pub fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Config, ConfigError> {
+    let mut layers = Figment::from(Serialized::defaults(RawConfig::default()));
+    if let Some(file) = file {
+        if !file.is_file() {
+            return Err(ConfigError::new([("--config".to_owned(), format!("cannot read {}", file.display()))]));
+        }
+        layers = layers.merge(Yaml::file_exact(file));
+    }
+    layers = layers.merge(Env::prefixed(PREFIX).split("__"));
+    for (key, value) in flags {
+        layers = layers.merge(Serialized::default(key, value));
+    }
+    let raw: RawConfig = layers.extract().map_err(|errors| {
+        ConfigError::new(errors.into_iter().map(|error| {
+            let source =
+                error.metadata.as_ref().map_or_else(String::new, |metadata| format!(" (in {})", metadata.name));
+            (error.path.join("."), format!("{}{source}", error.kind))
+        }))
+    })?;
+    Config::check(raw)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(yaml: &str) -> Result<Config, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("lineal.yaml");
+        std::fs::write(&file, yaml).unwrap();
+        load(Some(&file), &[]).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_sample_file_is_the_defaults() {
+        let sample = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/lineal.yaml"));
+        let raw: RawConfig = Figment::from(Yaml::file_exact(sample)).extract().unwrap();
+        assert_eq!(raw, RawConfig::default());
+    }
+
+    #[test]
+    fn later_layers_win() {
+        let config = written("version: 1\nserver:\n  listen: 127.0.0.1:9000\n").unwrap();
+        assert_eq!(config.server.listen.port(), 9000);
+        let config = load(None, &[("server.listen", "127.0.0.1:9001".to_owned())]).unwrap();
+        assert_eq!(config.server.listen.port(), 9001);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_path() {
+        let error = written("version: 1\nregistry:\n  lease_secs: 3\n").unwrap_err();
+        assert!(error.contains("registry") && error.contains("lease_secs"), "{error}");
+    }
+
+    #[test]
+    fn all_bad_values_are_reported_together() {
+        let yaml =
+            "version: 1\nserver: { listen: nowhere }\nregistry: { database_url: 'mysql://db', lease_seconds: 0 }\n";
+        let error = written(yaml).unwrap_err();
+        for path in ["server.listen", "registry.database_url", "registry.lease_seconds"] {
+            assert!(error.contains(path), "{path} in {error}");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The configuration as it is written down. Unknown keys are refused.
+
+use serde::{Deserialize, Serialize};
+
+/// A whole `lineal.yaml`; `deploy/lineal.yaml` explains every key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawConfig {
+    /// Version of this layout.
+    pub version: u64,
+    /// Databases, artifacts and cached bundles.
+    pub data_dir: String,
+    /// The listener.
+    pub server: RawServer,
+    /// Where the services find each other.
+    pub peers: RawPeers,
+    /// The registry.
+    pub registry: RawRegistry,
+    /// The trainer.
+    pub trainer: RawTrainer,
+    /// The validator.
+    pub validator: RawValidator,
+    /// The inference service.
+    pub inference: RawInference,
+    /// What is logged.
+    pub log: LogSettings,
+}
+
+impl Default for RawConfig {
+    fn default() -> Self {
+        Self {
+            version: 1,
+            data_dir: "./lineal-data".to_owned(),
+            server: RawServer::default(),
+            peers: RawPeers::default(),
+            registry: RawRegistry::default(),
+            trainer: RawTrainer::default(),
+            validator: RawValidator::default(),
+            inference: RawInference::default(),
+            log: LogSettings::default(),
+        }
+    }
+}
+
+/// The listener.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawServer {
+    /// gRPC of all roles in this process.
+    pub listen: String,
+    /// Plaintext health for probes; empty for off.
+    pub health_listen: String,
+    /// How long calls in flight may take to finish.
+    pub drain_seconds: u64,
+}
+
+impl Default for RawServer {
+    fn default() -> Self {
+        Self { listen: "127.0.0.1:7400".to_owned(), health_listen: String::new(), drain_seconds: 20 }
+    }
+}
+
+/// Addresses of the services; empty for this process.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawPeers {
+    /// The registry.
+    pub registry: String,
+    /// The trainer.
+    pub trainer: String,
+    /// The validator.
+    pub validator: String,
+    /// The inference service.
+    pub inference: String,
+}
+
+/// The registry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawRegistry {
+    /// `sqlite://path`; empty for a file in the data folder.
+    pub database_url: String,
+    /// Folder of the artifacts; empty for one in the data folder.
+    pub artifacts: String,
+    /// How long a silent replica counts as live.
+    pub lease_seconds: u64,
+    /// How long a replica may take to load a version.
+    pub prepare_timeout_seconds: u64,
+    /// How long a replica may take to switch.
+    pub reload_timeout_seconds: u64,
+}
+
+impl Default for RawRegistry {
+    fn default() -> Self {
+        Self {
+            database_url: String::new(),
+            artifacts: String::new(),
+            lease_seconds: 15,
+            prepare_timeout_seconds: 60,
+            reload_timeout_seconds: 10,
+        }
+    }
+}
+
+/// The trainer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawTrainer {
+    /// `sqlite://path`; empty for a file in the data folder.
+    pub database_url: String,
+    /// Jobs at the same time.
+    pub concurrency: usize,
+    /// Threads of each job.
+    pub threads: usize,
+}
+
+impl Default for RawTrainer {
+    fn default() -> Self {
+        Self { database_url: String::new(), concurrency: 1, threads: 2 }
+    }
+}
+
+/// The validator.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawValidator {
+    /// `sqlite://path`; empty for a file in the data folder.
+    pub database_url: String,
+}
+
+/// The inference service.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawInference {
+    /// Where others reach this replica; empty for `server.listen`.
+    pub advertise: String,
+    /// Name of this replica; empty for `local`.
+    pub replica: String,
+    /// Folder of cached bundles; empty for one in the data folder.
+    pub cache_dir: String,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogSettings {
+    /// error, warn, info, debug or trace.
+    pub level: String,
+    /// For people or for collectors.
+    pub format: LogFormat,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), format: LogFormat::Text }
+    }
+}
+
+/// The shape of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For collectors.
+    Json,
+}

@@ -1,0 +1,5 @@
+//! The `lineal` binary.
+
+fn main() -> std::process::ExitCode {
+    lineal::cli::main()
+}

@@ -1,0 +1,164 @@
+//! A process: the services of its roles on one listener. The only place that knows all four.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use anyhow::Context as _;
+use lineal_inference::{Inference, InferenceConfig};
+use lineal_kernel::{Clock, SystemClock};
+use lineal_registry::Registry;
+use lineal_rpc::{Health, LIVE, Peer, READY, ServerConfig, connect, serve, serve_health};
+use lineal_trainer::Trainer;
+use lineal_validator::Validator;
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::service::Routes;
+
+use crate::{config::Config, role::Role};
+
+/// A bound but not yet serving process.
+#[derive(Debug)]
+pub struct Node {
+    config: Config,
+    roles: Vec<Role>,
+    listener: TcpListener,
+    health_listener: Option<TcpListener>,
+    reflection: bool,
+}
+
+impl Node {
+    /// Binds the listeners, so that addresses are known and a taken port is said at once. `reflection` shows the contracts to
+    /// tools.
+    pub async fn bind(config: Config, roles: &[Role], reflection: bool) -> anyhow::Result<Self> {
+        let listen = config.server.listen;
+        let listener = bind(listen, "server.listen").await?;
+        let health_listener = match config.server.health_listen {
+            Some(address) => Some(bind(address, "server.health_listen").await?),
+            None => None,
+        };
+        if !listen.ip().is_loopback() {
+            tracing::warn!(%listen, "anybody who reaches this address may do everything: keep it inside a private network");
+        }
+        Ok(Self { config, roles: roles.to_vec(), listener, health_listener, reflection })
+    }
+
+    /// Where the process is reached from this machine, e.g. `http://127.0.0.1:7400`.
+    pub fn address(&self) -> anyhow::Result<String> {
+        let bound = self.listener.local_addr()?;
+        let host = if bound.ip().is_unspecified() { "127.0.0.1".to_owned() } else { bound.ip().to_string() };
+        Ok(format!("http://{host}:{}", bound.port()))
+    }
+
+    /// Serves until `shutdown`, then lets work in flight finish.
+    pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let health = Health::default();
+        health.set(LIVE, true).await;
+        let tasks = TaskTracker::new();
+        let address = self.address()?;
+        if let Some(listener) = self.health_listener {
+            tasks.spawn(serve_health(listener, health.clone(), shutdown.clone()));
+        }
+        let services = Services::start(&self.config, &self.roles, &address, &health).await?;
+        let server =
+            ServerConfig { drain: self.config.server.drain, reflection: self.reflection, ..ServerConfig::default() };
+        services.work(&tasks, &shutdown);
+        if !self.roles.contains(&Role::Inference) {
+            health.set(READY, true).await;
+        }
+        tracing::info!(%address, roles = ?self.roles, "serving");
+        let served = serve(self.listener, services.mount(), &health, &server, shutdown.clone()).await;
+        shutdown.cancel();
+        tasks.close();
+        tasks.wait().await;
+        services.close().await;
+        Ok(served?)
+    }
+}
+
+async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}; is another one running? choose a free port with {key}"))
+}
+
+/// The services of this process.
+struct Services {
+    registry: Option<Registry>,
+    trainer: Option<Arc<Trainer>>,
+    validator: Option<Validator>,
+    inference: Option<Inference>,
+}
+
+impl Services {
+    async fn start(config: &Config, roles: &[Role], address: &str, health: &Health) -> anyhow::Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        // Every peer is an address, also one in this process: embedded and split differ in configuration alone.
+        let registry_of = |name: &str| -> anyhow::Result<Peer> {
+            let registry = config.peers.registry.as_deref().unwrap_or(address);
+            Ok(connect(registry, &format!("service:{name}"))?)
+        };
+        let mut services = Self { registry: None, trainer: None, validator: None, inference: None };
+        for role in roles {
+            let clock = Arc::clone(&clock);
+            match role {
+                Role::Registry => services.registry = Some(Registry::open(&config.registry, clock).await?),
+                Role::Trainer => {
+                    let trainer = Trainer::open(config.trainer.clone(), registry_of("trainer")?, clock).await?;
+                    services.trainer = Some(Arc::new(trainer));
+                }
+                Role::Validator => {
+                    let validator = Validator::open(config.validator.clone(), registry_of("validator")?, clock).await?;
+                    services.validator = Some(validator);
+                }
+                Role::Inference => {
+                    let settings = &config.inference;
+                    let advertise = settings.advertise.clone().unwrap_or_else(|| address.to_owned());
+                    let own = InferenceConfig::new(settings.replica.clone(), advertise, settings.cache_dir.clone());
+                    services.inference = Some(Inference::new(own, registry_of("inference")?, clock, health.clone()));
+                }
+            }
+        }
+        Ok(services)
+    }
+
+    /// What runs beside answering calls: jobs and leases.
+    fn work(&self, tasks: &TaskTracker, shutdown: &CancellationToken) {
+        if let Some(trainer) = self.trainer.clone() {
+            let shutdown = shutdown.clone();
+            tasks.spawn(async move { trainer.run(shutdown).await });
+        }
+        if let Some(inference) = self.inference.clone() {
+            let shutdown = shutdown.clone();
+            tasks.spawn(async move { inference.run(shutdown).await });
+        }
+    }
+
+    fn mount(&self) -> Routes {
+        let mut routes = Routes::default();
+        if let Some(registry) = &self.registry {
+            routes = registry.mount(routes);
+        }
+        if let Some(trainer) = &self.trainer {
+            routes = trainer.mount(routes);
+        }
+        if let Some(validator) = &self.validator {
+            routes = validator.mount(routes);
+        }
+        if let Some(inference) = &self.inference {
+            routes = inference.mount(routes);
+        }
+        routes
+    }
+
+    /// Closes databases, the registry's last: the others may still have told it something.
+    async fn close(&self) {
+        if let Some(trainer) = &self.trainer {
+            trainer.close().await;
+        }
+        if let Some(validator) = &self.validator {
+            validator.close().await;
+        }
+        if let Some(registry) = &self.registry {
+            registry.close().await;
+        }
+    }
+}

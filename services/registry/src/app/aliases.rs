@@ -1,0 +1,77 @@
+//! Aliases and what replicas serve.
+
+use lineal_db::StoreError;
+use lineal_kernel::{AliasName, Caller, ModelName, PageRequest, Slot};
+
+use super::requests::request;
+use crate::{
+    Registry,
+    domain::{
+        alias::{Alias, ResolvedAlias, ServingTable, SetAlias},
+        audit::AuditEntry,
+        error::RegistryError,
+    },
+    store::Page,
+};
+
+const SET: &str = "set_alias";
+
+impl Registry {
+    /// What an alias points at now.
+    pub(crate) async fn alias(
+        &self,
+        caller: &Caller,
+        model: &ModelName,
+        slot: &Slot,
+        name: &AliasName,
+    ) -> Result<ResolvedAlias, RegistryError> {
+        let Some(alias) = self.store.alias(&caller.tenant, model, slot, name).await? else {
+            self.model(caller, model).await?;
+            let (model, slot, alias) = (model.clone(), slot.clone(), name.clone());
+            return Err(RegistryError::AliasNotFound { model, slot, alias });
+        };
+        let version = self.version(caller, model, alias.number).await?.version;
+        Ok(ResolvedAlias { alias, digest: version.digest, run_id: version.lineage.run_id })
+    }
+
+    /// Points a user-defined alias at a version.
+    pub(crate) async fn set_alias(&self, caller: &Caller, wish: SetAlias) -> Result<ResolvedAlias, RegistryError> {
+        let request = request(&wish.request_id, &wish);
+        if self.replayed(caller, SET, &request).await?.is_some() {
+            return self.alias(caller, &wish.model, &wish.slot, &wish.name).await;
+        }
+        let version = self.version(caller, &wish.model, wish.number).await?.version;
+        let current = self.store.alias(&caller.tenant, &wish.model, &wish.slot, &wish.name).await?;
+        let now = self.clock.now();
+        let change = wish.decide(current.as_ref(), now)?;
+        let entry = AuditEntry::new(caller, now, SET)
+            .about(&wish.model, &wish.slot, Some(wish.number))
+            .detail(wish.name.as_str())
+            .request(request);
+        match self.store.commit_alias(&caller.tenant, &change, &entry).await {
+            Ok(()) => Ok(ResolvedAlias { alias: change.alias, digest: version.digest, run_id: version.lineage.run_id }),
+            Err(StoreError::Conflict) => {
+                let expected = current.map(|alias| alias.etag()).unwrap_or_default();
+                let found = self.store.alias(&caller.tenant, &wish.model, &wish.slot, &wish.name).await?;
+                Err(RegistryError::StaleEtag { expected, found: found.map(|alias| alias.etag()).unwrap_or_default() })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Aliases of a model in order of slot and name.
+    pub(crate) async fn aliases(
+        &self,
+        caller: &Caller,
+        model: &ModelName,
+        page: &PageRequest,
+    ) -> Result<Page<Alias>, RegistryError> {
+        self.model(caller, model).await?;
+        Ok(self.store.aliases(&caller.tenant, model, page).await?)
+    }
+
+    /// Every champion, at one generation.
+    pub(crate) async fn serving_table(&self, caller: &Caller) -> Result<ServingTable, RegistryError> {
+        Ok(self.store.serving_table(&caller.tenant).await?)
+    }
+}

@@ -1,0 +1,16 @@
+//! What the registry does: authorise, load, decide, commit; in this order.
+//!
+//! Whether a caller may call at all is settled at the edge, by the permission in the contract.
+
+pub(crate) mod aliases;
+pub(crate) mod artifacts;
+pub(crate) mod audit;
+pub(crate) mod lineage;
+pub(crate) mod models;
+pub(crate) mod moves;
+pub(crate) mod promotions;
+pub(crate) mod replicas;
+pub(crate) mod requests;
+pub(crate) mod runs;
+pub(crate) mod snapshots;
+pub(crate) mod versions;

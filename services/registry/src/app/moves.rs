@@ -1,0 +1,227 @@
+//! Moving a champion: prepare, commit, reload, converge.
+//!
+//! The alias moves last. A move is written down before any replica is asked; whatever dies on the way, it ends as committed
+//! or as cancelled, never in between.
+
+use std::time::Instant;
+
+use futures::future::join_all;
+use lineal_db::StoreError;
+use lineal_kernel::{Caller, Slot, Timestamp, VersionNumber};
+
+use crate::{
+    Registry,
+    domain::{
+        audit::AuditEntry,
+        error::RegistryError,
+        promotion::{Move, Promotion, PromotionKind, PromotionState, ReloadPolicy, ReplicaOutcome},
+        replica::Replica,
+    },
+    fleet::Bundle,
+};
+
+impl Registry {
+    /// Carries out a decision, or writes down that it was refused. `attempt` is the audit entry in either case. A caller that
+    /// hangs up does not stop a move midway.
+    pub(crate) async fn carry_out(
+        &self,
+        caller: &Caller,
+        decided: Result<Move, RegistryError>,
+        attempt: AuditEntry,
+    ) -> Result<Promotion, RegistryError> {
+        match decided {
+            Ok(decided) => {
+                let (registry, caller) = (self.clone(), caller.clone());
+                let moving = self.tasks.spawn(async move { registry.run_move(&caller, decided, attempt).await });
+                moving.await.unwrap_or(Err(RegistryError::ShuttingDown))
+            }
+            Err(error) => {
+                self.store.record(&attempt.refused(error.to_string())).await?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn run_move(&self, caller: &Caller, decided: Move, attempt: AuditEntry) -> Result<Promotion, RegistryError> {
+        let bundle = self.bundle(caller, &decided).await?;
+        if let Some(bundle) = &bundle {
+            self.verify_bundle(bundle.digest).await?;
+        }
+        let mut promotion = self.intend(caller, &decided);
+        self.store.begin_promotion(&caller.tenant, &promotion).await?;
+        fail::fail_point!("registry::promote::intended", |_| std::process::abort());
+
+        let replicas = self.live_replicas(caller).await?;
+        if let (ReloadPolicy::All, Some(bundle)) = (decided.policy, &bundle) {
+            promotion.replicas = join_all(replicas.iter().map(|replica| self.prepare(replica, bundle))).await;
+            fail::fail_point!("registry::promote::prepared", |_| std::process::abort());
+            let refusals = refusals(&promotion.replicas);
+            if !refusals.is_empty() {
+                self.release(&replicas, bundle).await;
+                return self.refuse(caller, promotion, attempt, RegistryError::ReplicaRefused { refusals }).await;
+            }
+        }
+
+        let entry = commit_entry(&attempt, &promotion, self.clock.now());
+        match self.store.commit_promotion(&caller.tenant, &promotion, &entry).await {
+            Ok(generation) => promotion.generation = generation,
+            Err(StoreError::Conflict) => {
+                let found = self.champion(caller, &decided.model, &decided.slot).await?;
+                let expected = promotion.from_number;
+                let moved = RegistryError::ChampionMoved { expected, found: found.map_or(0, VersionNumber::get) };
+                return self.refuse(caller, promotion, attempt, moved).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+        fail::fail_point!("registry::promote::committed", |_| std::process::abort());
+        promotion.state = PromotionState::Committed;
+        promotion.committed_us = Some(entry.created.micros());
+        self.reload(caller, promotion, &replicas).await
+    }
+
+    /// The bundle that a move brings to the replicas; `None` when the slot is emptied.
+    async fn bundle(&self, caller: &Caller, decided: &Move) -> Result<Option<Bundle>, RegistryError> {
+        let Some(number) = decided.to else { return Ok(None) };
+        let digest = self.version(caller, &decided.model, number).await?.version.digest;
+        Ok(Some(Bundle { model: decided.model.to_string(), number: number.get(), digest }))
+    }
+
+    fn intend(&self, caller: &Caller, decided: &Move) -> Promotion {
+        Promotion {
+            promotion_id: uuid::Uuid::now_v7().to_string(),
+            kind: decided.kind,
+            state: PromotionState::Preparing,
+            model: decided.model.to_string(),
+            slot: decided.slot.to_string(),
+            from_number: decided.from.map_or(0, VersionNumber::get),
+            to_number: decided.to.map_or(0, VersionNumber::get),
+            generation: 0,
+            report_id: decided.report_id.clone(),
+            policy: decided.policy,
+            actor: caller.actor.clone(),
+            reason: decided.reason.clone(),
+            replicas: Vec::new(),
+            refusal: String::new(),
+            created_us: self.clock.now().micros(),
+            committed_us: None,
+            converged_us: None,
+        }
+    }
+
+    async fn prepare(&self, replica: &Replica, bundle: &Bundle) -> ReplicaOutcome {
+        let begun = Instant::now();
+        let answer = self.fleet.prepare(replica, bundle).await;
+        ReplicaOutcome {
+            replica: replica.name.to_string(),
+            prepared: answer.is_ok(),
+            prepare_micros: begun.elapsed().as_micros() as u64,
+            problem: answer.err().unwrap_or_default(),
+            ..ReplicaOutcome::default()
+        }
+    }
+
+    async fn release(&self, replicas: &[Replica], bundle: &Bundle) {
+        join_all(replicas.iter().map(|replica| self.fleet.release(replica, bundle.digest))).await;
+    }
+
+    /// Ends a move that changed nothing.
+    async fn refuse(
+        &self,
+        caller: &Caller,
+        mut promotion: Promotion,
+        attempt: AuditEntry,
+        error: RegistryError,
+    ) -> Result<Promotion, RegistryError> {
+        promotion.state = PromotionState::Refused;
+        promotion.refusal = error.to_string();
+        let entry = AuditEntry { created: self.clock.now(), ..attempt.refused(error.to_string()) };
+        self.store.end_promotion(&caller.tenant, &promotion, &entry).await?;
+        Err(error)
+    }
+
+    /// Tells every replica; those that miss it compare generations at their next heartbeat.
+    async fn reload(
+        &self,
+        caller: &Caller,
+        mut promotion: Promotion,
+        replicas: &[Replica],
+    ) -> Result<Promotion, RegistryError> {
+        let generation = promotion.generation;
+        let reloads = join_all(replicas.iter().map(|replica| async move {
+            let begun = Instant::now();
+            let answer = self.fleet.reload(replica, generation).await;
+            (replica.name.to_string(), answer, begun.elapsed().as_micros() as u64)
+        }));
+        for (replica, answer, micros) in reloads.await {
+            let known = promotion.replicas.iter().position(|outcome| outcome.replica == replica);
+            let at = known.unwrap_or_else(|| {
+                promotion.replicas.push(ReplicaOutcome { replica, ..ReplicaOutcome::default() });
+                promotion.replicas.len() - 1
+            });
+            let outcome = &mut promotion.replicas[at];
+            outcome.reload_micros = micros;
+            match answer {
+                Ok(served) => outcome.reloaded = served >= generation,
+                Err(problem) => outcome.problem = problem,
+            }
+        }
+        if !promotion.replicas.is_empty() && promotion.replicas.iter().all(|outcome| outcome.reloaded) {
+            promotion.state = PromotionState::Converged;
+            promotion.converged_us = Some(self.clock.now().micros());
+        }
+        self.store.record_outcomes(&caller.tenant, &promotion).await?;
+        fail::fail_point!("registry::promote::recorded", |_| std::process::abort());
+        Ok(promotion)
+    }
+
+    /// Marks promotions converged once every live replica serves their generation.
+    pub(crate) async fn converge(&self, caller: &Caller) -> Result<(), RegistryError> {
+        let committed = self.store.promotions_in(&caller.tenant, PromotionState::Committed.word()).await?;
+        if committed.is_empty() {
+            return Ok(());
+        }
+        let replicas = self.live_replicas(caller).await?;
+        let Some(served) = replicas.iter().map(|replica| replica.generation).min() else { return Ok(()) };
+        for mut promotion in committed.into_iter().filter(|promotion| promotion.generation <= served) {
+            promotion.state = PromotionState::Converged;
+            promotion.converged_us = Some(self.clock.now().micros());
+            match self.store.record_outcomes(&caller.tenant, &promotion).await {
+                // Another heartbeat was faster.
+                Ok(()) | Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Cancels what was under way when the registry stopped: its alias had not moved.
+    pub(crate) async fn recover(&self, caller: &Caller) -> Result<(), RegistryError> {
+        for mut promotion in self.store.promotions_in(&caller.tenant, PromotionState::Preparing.word()).await? {
+            promotion.state = PromotionState::Cancelled;
+            "the registry stopped before the commit".clone_into(&mut promotion.refusal);
+            let model = promotion.model.parse()?;
+            let slot = Slot::parse(&promotion.slot)?;
+            let entry = AuditEntry::new(caller, self.clock.now(), promotion.kind.word())
+                .about(&model, &slot, VersionNumber::new(promotion.to_number).ok())
+                .refused(promotion.refusal.as_str());
+            self.store.end_promotion(&caller.tenant, &promotion, &entry).await?;
+            tracing::warn!(promotion_id = %promotion.promotion_id, "cancelled a promotion that a stop had interrupted");
+        }
+        Ok(())
+    }
+}
+
+fn refusals(outcomes: &[ReplicaOutcome]) -> Vec<(String, String)> {
+    let refused = outcomes.iter().filter(|outcome| !outcome.prepared);
+    refused.map(|outcome| (outcome.replica.clone(), outcome.problem.clone())).collect()
+}
+
+/// The audit entry of a commit: where the version that the move is about stood and stands.
+fn commit_entry(attempt: &AuditEntry, promotion: &Promotion, now: Timestamp) -> AuditEntry {
+    let (number, from, to) = match promotion.kind {
+        PromotionKind::Promote => (promotion.to_number, "staging", "production"),
+        PromotionKind::Rollback => (promotion.to_number, "archived", "production"),
+        PromotionKind::Demote => (promotion.from_number, "production", "archived"),
+    };
+    AuditEntry { created: now, number, detail: promotion.reason.clone(), ..attempt.clone() }.moved(from, to)
+}

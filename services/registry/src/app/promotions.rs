@@ -1,0 +1,115 @@
+//! Promotions, rollbacks and demotions: what is asked and decided. `moves` carries the decisions out.
+
+use lineal_kernel::{AliasName, Caller, ModelName, PageRequest, Slot, VersionNumber};
+
+use super::requests::request;
+use crate::{
+    Registry,
+    domain::{
+        audit::AuditEntry,
+        error::RegistryError,
+        lineage::Recipe,
+        promotion::{Demote, Promote, Promotion, PromotionKind, Rollback},
+    },
+    store::Page,
+};
+
+/// What a promotion would do.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) from: Option<VersionNumber>,
+    pub(crate) to: VersionNumber,
+    pub(crate) generation: u64,
+    pub(crate) replicas: Vec<String>,
+    pub(crate) blockers: Vec<String>,
+    pub(crate) recipe: Recipe,
+}
+
+impl Registry {
+    /// Says what `promote` would do, and changes nothing.
+    pub(crate) async fn plan_promotion(&self, caller: &Caller, wish: &Promote) -> Result<Plan, RegistryError> {
+        let candidate = self.version(caller, &wish.model, wish.number).await?;
+        let from = self.champion(caller, &wish.model, &wish.slot).await?;
+        let replicas = self.live_replicas(caller).await?;
+        let mut blockers = Vec::new();
+        blockers.extend(wish.decide(&candidate, from).err().map(|error| error.to_string()));
+        blockers.extend(self.verify_bundle(candidate.version.digest).await.err().map(|error| error.to_string()));
+        Ok(Plan {
+            from,
+            to: wish.number,
+            generation: self.store.generation(&caller.tenant).await? + 1,
+            replicas: replicas.into_iter().map(|replica| replica.name.to_string()).collect(),
+            blockers,
+            recipe: candidate.version.lineage.recipe,
+        })
+    }
+
+    /// Makes a validated version champion.
+    pub(crate) async fn promote(&self, caller: &Caller, wish: Promote) -> Result<Promotion, RegistryError> {
+        let request = request(&wish.request_id, &wish);
+        if let Some(id) = self.replayed(caller, PromotionKind::Promote.word(), &request).await? {
+            return self.promotion(caller, &id).await;
+        }
+        let candidate = self.version(caller, &wish.model, wish.number).await?;
+        let champion = self.champion(caller, &wish.model, &wish.slot).await?;
+        let decided = wish.decide(&candidate, champion);
+        let attempt = AuditEntry::new(caller, self.clock.now(), PromotionKind::Promote.word());
+        let attempt = attempt.about(&wish.model, &wish.slot, Some(wish.number)).request(request);
+        self.carry_out(caller, decided, attempt).await
+    }
+
+    /// Brings back an earlier champion.
+    pub(crate) async fn rollback(&self, caller: &Caller, wish: Rollback) -> Result<Promotion, RegistryError> {
+        let request = request(&wish.request_id, &wish);
+        if let Some(id) = self.replayed(caller, PromotionKind::Rollback.word(), &request).await? {
+            return self.promotion(caller, &id).await;
+        }
+        self.model(caller, &wish.model).await?;
+        let reigns = self.store.reigns(&caller.tenant, &wish.model, &wish.slot).await?;
+        let decided = wish.decide(&reigns);
+        let attempt = AuditEntry::new(caller, self.clock.now(), PromotionKind::Rollback.word());
+        let attempt = attempt.about(&wish.model, &wish.slot, wish.number).request(request);
+        self.carry_out(caller, decided, attempt).await
+    }
+
+    /// Empties a slot.
+    pub(crate) async fn demote(&self, caller: &Caller, wish: Demote) -> Result<Promotion, RegistryError> {
+        let request = request(&wish.request_id, &wish);
+        if let Some(id) = self.replayed(caller, PromotionKind::Demote.word(), &request).await? {
+            return self.promotion(caller, &id).await;
+        }
+        self.model(caller, &wish.model).await?;
+        let champion = self.champion(caller, &wish.model, &wish.slot).await?;
+        let decided = wish.decide(champion);
+        let attempt = AuditEntry::new(caller, self.clock.now(), PromotionKind::Demote.word());
+        let attempt = attempt.about(&wish.model, &wish.slot, champion).request(request);
+        self.carry_out(caller, decided, attempt).await
+    }
+
+    /// One promotion.
+    pub(crate) async fn promotion(&self, caller: &Caller, promotion_id: &str) -> Result<Promotion, RegistryError> {
+        let found = self.store.promotion(&caller.tenant, promotion_id).await?;
+        found.ok_or_else(|| RegistryError::PromotionNotFound { promotion_id: promotion_id.to_owned() })
+    }
+
+    /// Promotions, newest first, of one model or of all.
+    pub(crate) async fn promotions(
+        &self,
+        caller: &Caller,
+        model: Option<&ModelName>,
+        page: &PageRequest,
+    ) -> Result<Page<Promotion>, RegistryError> {
+        Ok(self.store.promotions(&caller.tenant, model, page).await?)
+    }
+
+    /// The recipe that came with the champion of a slot. It is read off the champion itself, so a rollback restores it too.
+    pub(crate) async fn defaults(
+        &self,
+        caller: &Caller,
+        model: &ModelName,
+        slot: &Slot,
+    ) -> Result<Recipe, RegistryError> {
+        let champion = self.alias(caller, model, slot, &AliasName::champion()).await?;
+        Ok(self.version(caller, model, champion.alias.number).await?.version.lineage.recipe)
+    }
+}

@@ -1,0 +1,164 @@
+//! Versions and the verdicts on them.
+
+use bytes::BytesMut;
+use futures::TryStreamExt;
+use lineal_kernel::{AliasName, Caller, Digest, ModelName, PageRequest, Slot, VersionNumber};
+
+use super::requests::request;
+use crate::{
+    Registry,
+    domain::{
+        audit::AuditEntry,
+        bundle::ManifestFiles,
+        error::RegistryError,
+        reference::{Reference, Selector},
+        validation::Validation,
+        version::{CreateVersion, VersionView},
+    },
+    store::Page,
+};
+
+const CREATE: &str = "create_version";
+const VALIDATE: &str = "record_validation";
+/// A manifest lists files; more than this is none.
+const MAX_MANIFEST: u64 = 1 << 20;
+
+impl Registry {
+    /// Gives the next number to an uploaded bundle.
+    pub(crate) async fn create_version(
+        &self,
+        caller: &Caller,
+        wish: CreateVersion,
+    ) -> Result<VersionView, RegistryError> {
+        let request = request(&wish.request_id, &wish);
+        if let Some(number) = self.replayed(caller, CREATE, &request).await? {
+            return self.recorded_version(caller, &wish.model, &number).await;
+        }
+        let size_bytes = self.verify_bundle(wish.digest).await?;
+        let entry = AuditEntry::new(caller, self.clock.now(), CREATE)
+            .about(&wish.model, &Slot::default(), None)
+            .moved("", "staging")
+            .request(request.clone());
+        let number = match self.store.create_version(&caller.tenant, &wish, size_bytes, &entry).await {
+            Ok(version) => version.number.to_string(),
+            Err(error) => self.raced(caller, CREATE, &request, error).await?,
+        };
+        self.recorded_version(caller, &wish.model, &number).await
+    }
+
+    async fn recorded_version(
+        &self,
+        caller: &Caller,
+        model: &ModelName,
+        number: &str,
+    ) -> Result<VersionView, RegistryError> {
+        let absent = || RegistryError::VersionNotFound { model: model.clone(), version: number.to_owned() };
+        let number = number.parse().ok().and_then(|number| VersionNumber::new(number).ok()).ok_or_else(absent)?;
+        self.version(caller, model, number).await
+    }
+
+    /// One version.
+    pub(crate) async fn version(
+        &self,
+        caller: &Caller,
+        model: &ModelName,
+        number: VersionNumber,
+    ) -> Result<VersionView, RegistryError> {
+        if let Some(found) = self.store.version(&caller.tenant, model, number).await? {
+            return Ok(found);
+        }
+        self.model(caller, model).await?;
+        Err(RegistryError::VersionNotFound { model: model.clone(), version: number.to_string() })
+    }
+
+    /// One version by any of its names.
+    pub(crate) async fn resolve_version(
+        &self,
+        caller: &Caller,
+        reference: &Reference,
+        slot: &Slot,
+    ) -> Result<VersionView, RegistryError> {
+        let model = &reference.model;
+        let (found, name) = match &reference.selector {
+            Selector::Number(number) => (Some(*number), number.to_string()),
+            Selector::Alias(alias) => {
+                (Some(self.alias(caller, model, slot, alias).await?.alias.number), alias.to_string())
+            }
+            Selector::Label(label) => (self.store.number_of_label(&caller.tenant, model, label).await?, label.clone()),
+            Selector::Digest(digest) => {
+                (self.store.number_of_digest(&caller.tenant, model, *digest).await?, digest.to_string())
+            }
+        };
+        let Some(number) = found else {
+            self.model(caller, model).await?;
+            return Err(RegistryError::VersionNotFound { model: model.clone(), version: name });
+        };
+        self.version(caller, model, number).await
+    }
+
+    /// Versions of a model, newest first.
+    pub(crate) async fn versions(
+        &self,
+        caller: &Caller,
+        model: &ModelName,
+        page: &PageRequest,
+    ) -> Result<Page<VersionView>, RegistryError> {
+        self.model(caller, model).await?;
+        Ok(self.store.versions(&caller.tenant, model, page).await?)
+    }
+
+    /// Stores a verdict on a version.
+    pub(crate) async fn record_validation(
+        &self,
+        caller: &Caller,
+        model: &ModelName,
+        number: VersionNumber,
+        validation: Validation,
+    ) -> Result<VersionView, RegistryError> {
+        let version = self.version(caller, model, number).await?;
+        let slot = Slot::parse(&validation.slot)?;
+        let verdict = if validation.passed { "passed".to_owned() } else { validation.failures.join("; ") };
+        let entry = AuditEntry::new(caller, self.clock.now(), VALIDATE)
+            .about(model, &slot, Some(version.version.number))
+            .detail(verdict);
+        self.store.record_validation(&caller.tenant, model, number, &validation, &entry).await?;
+        self.version(caller, model, number).await
+    }
+
+    /// Checks that a manifest and every file it lists are in the artifact store; returns the sum of their lengths.
+    pub(crate) async fn verify_bundle(&self, digest: Digest) -> Result<u64, RegistryError> {
+        let missing = |file: &str, digest| RegistryError::ArtifactMissing { file: file.to_owned(), digest };
+        let unusable = |problem: String| RegistryError::ManifestUnusable { digest, problem };
+        let size = self.artifacts.size(digest).await?.ok_or_else(|| missing("manifest.json", digest))?;
+        if size > MAX_MANIFEST {
+            return Err(unusable(format!("{size} bytes is too large")));
+        }
+        let pieces = self.artifacts.open(digest).await?.ok_or_else(|| missing("manifest.json", digest))?;
+        let manifest = pieces.try_fold(BytesMut::new(), |mut all, piece| async move {
+            all.extend_from_slice(&piece);
+            Ok(all)
+        });
+        let manifest: ManifestFiles =
+            serde_json::from_slice(&manifest.await?).map_err(|error| unusable(error.to_string()))?;
+        let mut total = size;
+        for (name, file) in &manifest.files {
+            let found = self.artifacts.size(file.digest).await?.ok_or_else(|| missing(name, file.digest))?;
+            if found != file.size {
+                return Err(unusable(format!("`{name}` has {found} bytes, not {}", file.size)));
+            }
+            total += found;
+        }
+        Ok(total)
+    }
+
+    /// The champion of a slot.
+    pub(crate) async fn champion(
+        &self,
+        caller: &Caller,
+        model: &ModelName,
+        slot: &Slot,
+    ) -> Result<Option<VersionNumber>, RegistryError> {
+        let alias = self.store.alias(&caller.tenant, model, slot, &AliasName::champion()).await?;
+        Ok(alias.map(|alias| alias.number))
+    }
+}

@@ -1,0 +1,49 @@
+//! The artifact port: files addressed by the digest of their content.
+
+mod objects;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use lineal_kernel::Digest;
+
+pub use self::objects::Objects;
+
+/// Pieces of a file in order.
+pub type Pieces<E> = BoxStream<'static, Result<Bytes, E>>;
+
+/// Why a file could not be stored or read.
+#[derive(Debug, thiserror::Error)]
+pub enum ArtifactError {
+    /// The content is not what its digest says; nothing was kept.
+    #[error("the content has digest {found}, not {expected}")]
+    Mismatch {
+        /// What was announced.
+        expected: Digest,
+        /// What arrived.
+        found: Digest,
+    },
+    /// The stored content is no longer what its digest says.
+    #[error("the stored artifact {digest} is damaged")]
+    Damaged {
+        /// Which one.
+        digest: Digest,
+    },
+    /// The sender stopped midway; nothing was kept.
+    #[error("the upload stopped midway")]
+    Interrupted,
+    /// The storage failed.
+    #[error("the artifact storage failed")]
+    Storage(#[from] object_store::Error),
+}
+
+/// Where files are kept.
+#[async_trait]
+pub trait ArtifactStore: std::fmt::Debug + Send + Sync {
+    /// Stores `pieces` under `digest` if that is their digest, and returns their length.
+    async fn put(&self, digest: Digest, pieces: Pieces<ArtifactError>) -> Result<u64, ArtifactError>;
+    /// The length of a file; `None` if it is not there.
+    async fn size(&self, digest: Digest) -> Result<Option<u64>, ArtifactError>;
+    /// The pieces of a file; the last one is an error if the content is damaged. `None` if it is not there.
+    async fn open(&self, digest: Digest) -> Result<Option<Pieces<ArtifactError>>, ArtifactError>;
+}

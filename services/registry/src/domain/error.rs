@@ -1,0 +1,85 @@
+//! Everything the registry can answer instead of doing what it was asked.
+
+use lineal_db::StoreError;
+use lineal_kernel::{AliasName, Digest, FieldError, FieldErrors, ModelName, Slot, VersionNumber};
+
+use super::run::RunStatus;
+
+/// A refusal or failure. Unless it says otherwise, nothing was changed.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "each message says what its variant means")]
+pub enum RegistryError {
+    #[error("no model named `{model}`; `lineal models` lists them")]
+    ModelNotFound { model: ModelName },
+    #[error("a model named `{model}` exists already")]
+    ModelExists { model: ModelName },
+    #[error("`{model}` has no version {version}; `lineal versions {model}` lists them")]
+    VersionNotFound { model: ModelName, version: String },
+    #[error("`{model}` has no alias `{alias}` in slot `{slot}`")]
+    AliasNotFound { model: ModelName, slot: Slot, alias: AliasName },
+    #[error("no run with id `{run_id}`")]
+    RunNotFound { run_id: String },
+    #[error("no promotion with id `{promotion_id}`")]
+    PromotionNotFound { promotion_id: String },
+    #[error("replica `{replica}` holds no lease; register it again")]
+    ReplicaNotFound { replica: String },
+    #[error("no artifact with digest {digest}")]
+    ArtifactNotFound { digest: Digest },
+    #[error("`{model}` version {number} was not served at generation {generation}")]
+    PredictionNotServed { model: ModelName, number: VersionNumber, generation: u64 },
+
+    #[error("`{alias}` moves by promotion only; use `lineal promote` or `lineal rollback`")]
+    AliasReserved { alias: AliasName },
+    #[error("the alias is at `{found}`, not at `{expected}`; read it again")]
+    StaleEtag { expected: String, found: String },
+    #[error(
+        "`{model}` version {number} has not been validated for this slot; run `lineal validate {model} {number}` first"
+    )]
+    ValidationRequired { model: ModelName, number: VersionNumber },
+    #[error("`{model}` version {number} did not pass its validation: {}", failures.join("; "))]
+    GateNotPassed { model: ModelName, number: VersionNumber, failures: Vec<String> },
+    #[error("`{model}` version {number} is the champion already")]
+    AlreadyChampion { model: ModelName, number: VersionNumber },
+    #[error("the champion is {} and not {} as expected; validate against it and try again", champion(*found), champion(*expected))]
+    ChampionMoved { expected: u64, found: u64 },
+    #[error("nothing was promoted: {}", refusals.iter().map(|(replica, why)| format!("replica `{replica}` refused: {why}")).collect::<Vec<_>>().join("; "))]
+    ReplicaRefused { refusals: Vec<(String, String)> },
+    #[error("`{model}` has no earlier champion that left healthy; name a version to go back to")]
+    NoRollbackCandidate { model: ModelName },
+    #[error("`{model}` version {number} was never champion of this slot; promote it instead")]
+    NeverChampion { model: ModelName, number: VersionNumber },
+    #[error("`{file}` ({digest}) is not in the artifact store; upload it first")]
+    ArtifactMissing { file: String, digest: Digest },
+    #[error("the bundle's manifest {digest} is unusable: {problem}")]
+    ManifestUnusable { digest: Digest, problem: String },
+
+    #[error("the content has digest {found}, not {expected}; nothing was kept")]
+    DigestMismatch { expected: Digest, found: Digest },
+    #[error("the stored artifact {digest} is damaged; restore it from a copy")]
+    ArtifactDamaged { digest: Digest },
+    #[error("run `{run_id}` has {status} already")]
+    RunFinished { run_id: String, status: RunStatus },
+    #[error("parameter `{name}` of run `{run_id}` is `{found}` and cannot change")]
+    ParameterExists { run_id: String, name: String, found: String },
+    #[error("this request id was used for another request; choose a new one")]
+    RequestIdReused,
+    #[error("{0}")]
+    Invalid(FieldErrors),
+
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the artifact store failed")]
+    Artifacts(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("the registry is shutting down")]
+    ShuttingDown,
+}
+
+impl From<FieldError> for RegistryError {
+    fn from(error: FieldError) -> Self {
+        Self::Invalid(error.into())
+    }
+}
+
+fn champion(number: u64) -> String {
+    if number == 0 { "none".to_owned() } else { format!("version {number}") }
+}

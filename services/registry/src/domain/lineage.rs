@@ -1,0 +1,70 @@
+//! How a version came to be.
+
+use std::collections::BTreeMap;
+
+use lineal_kernel::{Digest, ModelName, VersionNumber};
+use serde::{Deserialize, Serialize};
+
+/// The facts of one training. No digest is optional: what cannot be named cannot be reproduced.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Lineage {
+    /// Identity of this record.
+    pub lineage_id: String,
+    /// The run that made the version.
+    pub run_id: String,
+    /// The champion at the time of training; 0 for none.
+    pub parent_number: u64,
+    /// Training snapshot.
+    pub data_digest: Digest,
+    /// Reference set.
+    pub reference_digest: Digest,
+    /// Feature set.
+    pub feature_digest: Digest,
+    /// Resolved hyperparameters.
+    pub hyperparameters_digest: Digest,
+    /// Commit or release of the training code.
+    pub code_version: String,
+    /// Name of the dataset.
+    pub dataset: String,
+    /// Named recipe versions that were in force; they become the slot's defaults at promotion.
+    pub recipe: Recipe,
+    /// Wall-clock time of the fit, in microseconds.
+    pub training_micros: u64,
+    /// Rows fitted on.
+    pub training_rows: u64,
+    /// Rows of the reference set.
+    pub validation_rows: u64,
+    /// Program, system, threads.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// The named versions of how to train: what the next training uses when it names none.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recipe {
+    /// How rows are split.
+    pub split_version: String,
+    /// Which features are computed.
+    pub feature_version: String,
+    /// Which family with which hyperparameters.
+    pub model_version: String,
+}
+
+/// Why one version leads to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relation {
+    /// It was the champion when the other was trained.
+    Parent,
+    /// The other uses its answers.
+    Upstream,
+}
+
+/// A step of a walk through lineage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edge {
+    /// The younger version.
+    pub from: (ModelName, VersionNumber),
+    /// The older one.
+    pub to: (ModelName, VersionNumber),
+    /// What the older one was to the younger.
+    pub relation: Relation,
+}

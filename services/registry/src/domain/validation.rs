@@ -1,0 +1,28 @@
+//! Verdicts on versions, as the validator recorded them.
+
+use std::collections::BTreeMap;
+
+use lineal_kernel::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A verdict. The latest one of a slot counts at promotion.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Validation {
+    /// The validator's report.
+    pub report_id: String,
+    /// Every gate passed.
+    pub passed: bool,
+    /// The champion it was measured against; 0 for an empty slot.
+    pub champion_number: u64,
+    /// Digest of the rows that both were scored on.
+    pub reference_digest: String,
+    /// The candidate's metrics.
+    pub metrics: BTreeMap<String, f64>,
+    /// Gates that did not pass, one sentence each.
+    pub failures: Vec<String>,
+    /// Canonical text of the slot it was judged for.
+    pub slot: String,
+    /// When it was recorded, in microseconds.
+    #[serde(skip)]
+    pub created: Option<Timestamp>,
+}

@@ -1,0 +1,113 @@
+//! Aliases and what replicas serve.
+
+use lineal_kernel::{AliasName, FieldError, PageRequest};
+use lineal_proto::lineal::registry::v1 as pb;
+use lineal_rpc::{caller_of, timestamp};
+use tonic::{Request, Response, Status};
+
+use super::{
+    Grpc,
+    fields::{self, checked},
+    status::{bad_request, from_error},
+};
+use crate::domain::alias::{ResolvedAlias, ServingEntry, SetAlias};
+
+#[tonic::async_trait]
+impl pb::alias_service_server::AliasService for Grpc {
+    async fn resolve_alias(
+        &self,
+        request: Request<pb::ResolveAliasRequest>,
+    ) -> Result<Response<pb::ResolveAliasResponse>, Status> {
+        let caller = caller_of(&request);
+        let message = request.into_inner();
+        let (model, slot, alias) = checked!({
+            model: fields::model(&message.model),
+            slot: fields::slot(message.slot),
+            alias: name(&message.alias),
+        } => (model, slot, alias))
+        .map_err(bad_request)?;
+        let found = self.0.alias(&caller, &model, &slot, &alias).await.map_err(from_error)?;
+        Ok(Response::new(pb::ResolveAliasResponse { alias: Some(convert(found)) }))
+    }
+
+    async fn set_alias(&self, request: Request<pb::SetAliasRequest>) -> Result<Response<pb::SetAliasResponse>, Status> {
+        let caller = caller_of(&request);
+        let message = request.into_inner();
+        let etag = Some(message.etag).filter(|etag| !etag.is_empty());
+        let wish = checked!({
+            model: fields::model(&message.model),
+            slot: fields::slot(message.slot),
+            name: name(&message.alias),
+            number: fields::number(message.number, "number"),
+            request_id: fields::request_id(&message.request_id),
+        } => SetAlias { model, slot, name, number, etag, request_id });
+        let alias = self.0.set_alias(&caller, wish.map_err(bad_request)?).await.map_err(from_error)?;
+        Ok(Response::new(pb::SetAliasResponse { alias: Some(convert(alias)) }))
+    }
+
+    async fn list_aliases(
+        &self,
+        request: Request<pb::ListAliasesRequest>,
+    ) -> Result<Response<pb::ListAliasesResponse>, Status> {
+        let caller = caller_of(&request);
+        let message = request.into_inner();
+        let query = format!("aliases of {}", message.model);
+        let (model, page) = checked!({
+            model: fields::model(&message.model),
+            page: PageRequest::new(message.page_size, &message.page_token, &query),
+        } => (model, page))
+        .map_err(bad_request)?;
+        let found = self.0.aliases(&caller, &model, &page).await.map_err(from_error)?;
+        let mut aliases = Vec::with_capacity(found.items.len());
+        for alias in found.items {
+            let resolved = self.0.alias(&caller, &alias.model, &alias.slot, &alias.name).await.map_err(from_error)?;
+            aliases.push(convert(resolved));
+        }
+        Ok(Response::new(pb::ListAliasesResponse { aliases, next_page_token: fields::next(found.next, &query) }))
+    }
+
+    async fn get_serving_table(
+        &self,
+        request: Request<pb::GetServingTableRequest>,
+    ) -> Result<Response<pb::GetServingTableResponse>, Status> {
+        let table = self.0.serving_table(&caller_of(&request)).await.map_err(from_error)?;
+        let entries = table.entries.into_iter().map(entry).collect();
+        Ok(Response::new(pb::GetServingTableResponse { generation: table.generation, entries }))
+    }
+}
+
+fn name(text: &str) -> Result<AliasName, FieldError> {
+    AliasName::new(text).map_err(|error| error.under("alias"))
+}
+
+fn convert(resolved: ResolvedAlias) -> pb::Alias {
+    let alias = resolved.alias;
+    pb::Alias {
+        etag: alias.etag(),
+        model: alias.model.to_string(),
+        slot: alias.slot.labels().clone(),
+        name: alias.name.to_string(),
+        number: alias.number.get(),
+        digest: resolved.digest.to_string(),
+        run_id: resolved.run_id,
+        generation: alias.generation,
+        update_time: Some(timestamp(alias.updated)),
+    }
+}
+
+fn entry(entry: ServingEntry) -> pb::ServingEntry {
+    let (alias, version) = (entry.alias, entry.version);
+    pb::ServingEntry {
+        model: alias.model.to_string(),
+        slot: alias.slot.labels().clone(),
+        alias: alias.name.to_string(),
+        number: version.number.get(),
+        label: version.label,
+        digest: version.digest.to_string(),
+        run_id: version.lineage.run_id,
+        code_version: version.lineage.code_version,
+        data_digest: version.lineage.data_digest.to_string(),
+        feature_digest: version.lineage.feature_digest.to_string(),
+        trained_time: Some(timestamp(version.created)),
+    }
+}

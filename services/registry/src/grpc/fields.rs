@@ -1,0 +1,102 @@
+//! Fields that many requests share, checked and named by their path.
+
+use std::collections::BTreeMap;
+
+use lineal_kernel::{Digest, FieldError, FieldErrors, ModelName, PageToken, RequestId, Slot, VersionNumber};
+
+const MAX_TEXT: usize = 64 * 1024;
+const MAX_ENTRIES: usize = 1000;
+
+pub(super) fn model(text: &str) -> Result<ModelName, FieldError> {
+    ModelName::new(text).map_err(|error| error.under("model"))
+}
+
+pub(super) fn number(number: u64, path: &str) -> Result<VersionNumber, FieldError> {
+    VersionNumber::new(number).map_err(|error| error.under(path))
+}
+
+pub(super) fn slot(labels: BTreeMap<String, String>) -> Result<Slot, FieldError> {
+    Slot::new(labels).map_err(|error| error.under("slot"))
+}
+
+pub(super) fn digest(text: &str, path: &str) -> Result<Digest, FieldError> {
+    text.parse().map_err(|error: FieldError| FieldError::new(path, error.problem))
+}
+
+/// The caller's key, or a fresh one: without a key every call is its own change.
+pub(super) fn request_id(text: &str) -> Result<RequestId, FieldError> {
+    if text.is_empty() {
+        Ok(RequestId::random())
+    } else {
+        RequestId::new(text).map_err(|error| error.under("request_id"))
+    }
+}
+
+/// Free text of bounded length.
+pub(super) fn text(text: String, path: &str) -> Result<String, FieldError> {
+    if text.len() > MAX_TEXT {
+        return Err(FieldError::new(path, format!("at most {MAX_TEXT} bytes")));
+    }
+    Ok(text)
+}
+
+/// A reason that people will read in the audit.
+pub(super) fn reason(given: String) -> Result<String, FieldError> {
+    if given.trim().is_empty() {
+        return Err(FieldError::new("reason", "say why; it goes into the audit"));
+    }
+    text(given, "reason")
+}
+
+/// A map of bounded size with bounded keys and values.
+pub(super) fn words(map: BTreeMap<String, String>, path: &str) -> Result<BTreeMap<String, String>, FieldError> {
+    keys(&map, path)?;
+    match map.iter().find(|(_, value)| value.len() > MAX_TEXT) {
+        Some((key, _)) => Err(FieldError::new(format!("{path}.{key}"), format!("at most {MAX_TEXT} bytes"))),
+        None => Ok(map),
+    }
+}
+
+/// Metrics by name, all finite.
+pub(super) fn metrics(map: BTreeMap<String, f64>, path: &str) -> Result<BTreeMap<String, f64>, FieldError> {
+    keys(&map, path)?;
+    match map.iter().find(|(_, value)| !value.is_finite()) {
+        Some((key, value)) => Err(FieldError::new(format!("{path}.{key}"), format!("{value} is not a finite number"))),
+        None => Ok(map),
+    }
+}
+
+fn keys<V>(map: &BTreeMap<String, V>, path: &str) -> Result<(), FieldError> {
+    if map.len() > MAX_ENTRIES {
+        return Err(FieldError::new(path, format!("at most {MAX_ENTRIES} entries")));
+    }
+    if map.keys().any(|key| key.is_empty() || key.len() > 250 || key.chars().any(char::is_control)) {
+        return Err(FieldError::new(path, "keys have 1 to 250 bytes and no control characters"));
+    }
+    Ok(())
+}
+
+/// Runs every check of a request, so that all bad fields are named at once, and builds the wish from what they yield.
+macro_rules! checked {
+    ({ $($field:ident: $check:expr),+ $(,)? } => $build:expr) => {{
+        let mut errors = lineal_kernel::FieldErrors::default();
+        $(let $field = errors.check($check);)+
+        errors.into_result(|| { $(let $field = $field?;)+ Some($build) })
+    }};
+}
+pub(super) use checked;
+
+/// A message that a request cannot go without.
+pub(super) fn required<T>(field: Option<T>, path: &str) -> Result<T, FieldErrors> {
+    field.ok_or_else(|| FieldError::new(path, "is required").into())
+}
+
+/// The token of the next page; empty on the last one.
+pub(super) fn next(cursor: Option<String>, query: &str) -> String {
+    cursor.map(|cursor| PageToken::seal(&cursor, query)).unwrap_or_default()
+}
+
+/// A model to narrow a listing to; empty for all.
+pub(super) fn optional_model(text: &str) -> Result<Option<ModelName>, FieldError> {
+    if text.is_empty() { Ok(None) } else { model(text).map(Some) }
+}

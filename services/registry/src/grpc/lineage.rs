@@ -1,0 +1,86 @@
+//! Where versions and predictions come from.
+
+use lineal_proto::lineal::registry::v1 as pb;
+use lineal_rpc::{caller_of, timestamp};
+use tonic::{Request, Response, Status};
+
+use super::{
+    Grpc, promotions, runs,
+    status::{bad_request, from_error},
+    versions,
+};
+use crate::domain::{
+    lineage::{Edge, Relation},
+    prediction::PredictionId,
+};
+
+const DEFAULT_DEPTH: u32 = 10;
+const MAX_DEPTH: u32 = 50;
+
+#[tonic::async_trait]
+impl pb::lineage_service_server::LineageService for Grpc {
+    async fn get_lineage(
+        &self,
+        request: Request<pb::GetLineageRequest>,
+    ) -> Result<Response<pb::GetLineageResponse>, Status> {
+        let caller = caller_of(&request);
+        let message = request.into_inner();
+        let (model, number) = versions::name(&message.model, message.number).map_err(bad_request)?;
+        let depth = if message.depth == 0 { DEFAULT_DEPTH } else { message.depth.min(MAX_DEPTH) };
+        let walk = self.0.lineage(&caller, &model, number, depth).await.map_err(from_error)?;
+        let nodes = walk
+            .nodes
+            .into_iter()
+            .map(|(version, depth)| pb::LineageNode { version: Some(versions::convert(version)), depth });
+        Ok(Response::new(pb::GetLineageResponse {
+            nodes: nodes.collect(),
+            edges: walk.edges.iter().map(edge).collect(),
+            truncated: walk.truncated,
+        }))
+    }
+
+    async fn explain_version(
+        &self,
+        request: Request<pb::ExplainVersionRequest>,
+    ) -> Result<Response<pb::ExplainVersionResponse>, Status> {
+        let caller = caller_of(&request);
+        let message = request.into_inner();
+        let (model, number) = versions::name(&message.model, message.number).map_err(bad_request)?;
+        let explained = self.0.explain(&caller, &model, number).await.map_err(from_error)?;
+        Ok(Response::new(pb::ExplainVersionResponse {
+            version: Some(versions::convert(explained.version)),
+            run: explained.run.map(runs::convert),
+            promotions: explained.promotions.into_iter().map(promotions::convert).collect(),
+        }))
+    }
+
+    async fn trace_prediction(
+        &self,
+        request: Request<pb::TracePredictionRequest>,
+    ) -> Result<Response<pb::TracePredictionResponse>, Status> {
+        let caller = caller_of(&request);
+        let id: PredictionId = request.into_inner().prediction_id.parse().map_err(bad_request)?;
+        let view = self.0.trace(&caller, &id).await.map_err(from_error)?;
+        Ok(Response::new(pb::TracePredictionResponse {
+            git_sha: view.version.lineage.code_version.clone(),
+            trained_time: Some(timestamp(view.version.created)),
+            scored_time: Some(timestamp(id.scored)),
+            generation: id.generation,
+            replica: id.replica,
+            run_id: view.version.lineage.run_id.clone(),
+            version: Some(versions::convert(view)),
+        }))
+    }
+}
+
+fn edge(edge: &Edge) -> pb::LineageEdge {
+    let relation = match edge.relation {
+        Relation::Parent => pb::LineageRelation::Parent,
+        Relation::Upstream => pb::LineageRelation::Upstream,
+    };
+    pb::LineageEdge {
+        from: Some(versions::reference(&edge.from.0, edge.from.1)),
+        to: Some(versions::reference(&edge.to.0, edge.to.1)),
+        relation: relation.into(),
+    }
+}

@@ -1,0 +1,203 @@
+//! Moves of champions.
+
+use std::time::Duration;
+
+use lineal_kernel::{FieldError, PageRequest, Slot, Timestamp, VersionNumber};
+use lineal_proto::lineal::registry::v1 as pb;
+use lineal_rpc::{caller_of, duration, timestamp};
+use tonic::{Request, Response, Status};
+
+use super::{
+    Grpc,
+    fields::{self, checked},
+    status::{bad_request, from_error},
+};
+use crate::domain::{
+    lineage::Recipe,
+    promotion::{Demote, Promote, Promotion, PromotionKind, PromotionState, ReloadPolicy, ReplicaOutcome, Rollback},
+};
+
+#[tonic::async_trait]
+impl pb::promotion_service_server::PromotionService for Grpc {
+    async fn plan_promotion(
+        &self,
+        request: Request<pb::PlanPromotionRequest>,
+    ) -> Result<Response<pb::PlanPromotionResponse>, Status> {
+        let caller = caller_of(&request);
+        let message = request.into_inner();
+        let wish = checked!({
+            model: fields::model(&message.model),
+            slot: fields::slot(message.slot),
+            number: fields::number(message.number, "number"),
+            request_id: fields::request_id(""),
+        } => Promote {
+            model, slot, number, request_id,
+            expected: None, report_id: None, policy: ReloadPolicy::All, reason: String::new(),
+        })
+        .map_err(bad_request)?;
+        let plan = self.0.plan_promotion(&caller, &wish).await.map_err(from_error)?;
+        Ok(Response::new(pb::PlanPromotionResponse {
+            from_number: plan.from.map_or(0, VersionNumber::get),
+            to_number: plan.to.get(),
+            generation: plan.generation,
+            replicas: plan.replicas,
+            blockers: plan.blockers,
+            defaults: Some(defaults(plan.recipe)),
+        }))
+    }
+
+    async fn promote(&self, request: Request<pb::PromoteRequest>) -> Result<Response<pb::PromoteResponse>, Status> {
+        let caller = caller_of(&request);
+        let message = request.into_inner();
+        let report_id = Some(message.report_id).filter(|id| !id.is_empty());
+        let wish = checked!({
+            model: fields::model(&message.model),
+            slot: fields::slot(message.slot),
+            number: fields::number(message.number, "number"),
+            policy: policy(message.policy),
+            reason: fields::text(message.reason, "reason"),
+            request_id: fields::request_id(&message.request_id),
+        } => Promote { model, slot, number, expected: message.expected_champion, report_id, policy, reason, request_id });
+        let promotion = self.0.promote(&caller, wish.map_err(bad_request)?).await.map_err(from_error)?;
+        Ok(Response::new(pb::PromoteResponse { promotion: Some(convert(promotion)) }))
+    }
+
+    async fn rollback(&self, request: Request<pb::RollbackRequest>) -> Result<Response<pb::RollbackResponse>, Status> {
+        let caller = caller_of(&request);
+        let message = request.into_inner();
+        let wish = checked!({
+            model: fields::model(&message.model),
+            slot: fields::slot(message.slot),
+            number: optional_number(message.number),
+            policy: policy(message.policy),
+            reason: fields::reason(message.reason),
+            request_id: fields::request_id(&message.request_id),
+        } => Rollback { model, slot, number, expected: message.expected_champion, policy, reason, request_id });
+        let promotion = self.0.rollback(&caller, wish.map_err(bad_request)?).await.map_err(from_error)?;
+        Ok(Response::new(pb::RollbackResponse { promotion: Some(convert(promotion)) }))
+    }
+
+    async fn demote(&self, request: Request<pb::DemoteRequest>) -> Result<Response<pb::DemoteResponse>, Status> {
+        let caller = caller_of(&request);
+        let message = request.into_inner();
+        let wish = checked!({
+            model: fields::model(&message.model),
+            slot: fields::slot(message.slot),
+            reason: fields::reason(message.reason),
+            request_id: fields::request_id(&message.request_id),
+        } => Demote { model, slot, expected: message.expected_champion, reason, request_id });
+        let promotion = self.0.demote(&caller, wish.map_err(bad_request)?).await.map_err(from_error)?;
+        Ok(Response::new(pb::DemoteResponse { promotion: Some(convert(promotion)) }))
+    }
+
+    async fn get_promotion(
+        &self,
+        request: Request<pb::GetPromotionRequest>,
+    ) -> Result<Response<pb::GetPromotionResponse>, Status> {
+        let caller = caller_of(&request);
+        let promotion = self.0.promotion(&caller, &request.into_inner().promotion_id).await.map_err(from_error)?;
+        Ok(Response::new(pb::GetPromotionResponse { promotion: Some(convert(promotion)) }))
+    }
+
+    async fn list_promotions(
+        &self,
+        request: Request<pb::ListPromotionsRequest>,
+    ) -> Result<Response<pb::ListPromotionsResponse>, Status> {
+        let caller = caller_of(&request);
+        let message = request.into_inner();
+        let query = format!("promotions of {}", message.model);
+        let (model, page) = checked!({
+            model: fields::optional_model(&message.model),
+            page: PageRequest::new(message.page_size, &message.page_token, &query),
+        } => (model, page))
+        .map_err(bad_request)?;
+        let found = self.0.promotions(&caller, model.as_ref(), &page).await.map_err(from_error)?;
+        Ok(Response::new(pb::ListPromotionsResponse {
+            next_page_token: fields::next(found.next, &query),
+            promotions: found.items.into_iter().map(convert).collect(),
+        }))
+    }
+
+    async fn get_defaults(
+        &self,
+        request: Request<pb::GetDefaultsRequest>,
+    ) -> Result<Response<pb::GetDefaultsResponse>, Status> {
+        let caller = caller_of(&request);
+        let message = request.into_inner();
+        let (model, slot) =
+            checked!({ model: fields::model(&message.model), slot: fields::slot(message.slot) } => (model, slot))
+                .map_err(bad_request)?;
+        let recipe = self.0.defaults(&caller, &model, &slot).await.map_err(from_error)?;
+        Ok(Response::new(pb::GetDefaultsResponse { defaults: Some(defaults(recipe)) }))
+    }
+}
+
+fn optional_number(number: u64) -> Result<Option<VersionNumber>, FieldError> {
+    if number == 0 { Ok(None) } else { fields::number(number, "number").map(Some) }
+}
+
+fn policy(policy: i32) -> Result<ReloadPolicy, FieldError> {
+    match pb::ReloadPolicy::try_from(policy) {
+        Ok(pb::ReloadPolicy::Unspecified | pb::ReloadPolicy::All) => Ok(ReloadPolicy::All),
+        Ok(pb::ReloadPolicy::None) => Ok(ReloadPolicy::None),
+        Err(_) => Err(FieldError::new("policy", format!("{policy} is no reload policy; use ALL or NONE"))),
+    }
+}
+
+fn defaults(recipe: Recipe) -> pb::Defaults {
+    pb::Defaults {
+        split_version: recipe.split_version,
+        feature_version: recipe.feature_version,
+        model_version: recipe.model_version,
+    }
+}
+
+pub(super) fn convert(promotion: Promotion) -> pb::Promotion {
+    let kind = match promotion.kind {
+        PromotionKind::Promote => pb::PromotionKind::Promote,
+        PromotionKind::Rollback => pb::PromotionKind::Rollback,
+        PromotionKind::Demote => pb::PromotionKind::Demote,
+    };
+    let state = match promotion.state {
+        PromotionState::Preparing => pb::PromotionState::Preparing,
+        PromotionState::Committed => pb::PromotionState::Committed,
+        PromotionState::Converged => pb::PromotionState::Converged,
+        PromotionState::Refused => pb::PromotionState::Refused,
+        PromotionState::Cancelled => pb::PromotionState::Cancelled,
+    };
+    let policy = match promotion.policy {
+        ReloadPolicy::All => pb::ReloadPolicy::All,
+        ReloadPolicy::None => pb::ReloadPolicy::None,
+    };
+    let moment = |micros: i64| timestamp(Timestamp::from_micros(micros));
+    pb::Promotion {
+        promotion_id: promotion.promotion_id,
+        kind: kind.into(),
+        state: state.into(),
+        model: promotion.model,
+        slot: Slot::parse(&promotion.slot).map(|slot| slot.labels().clone()).unwrap_or_default(),
+        from_number: promotion.from_number,
+        to_number: promotion.to_number,
+        generation: promotion.generation,
+        report_id: promotion.report_id,
+        policy: policy.into(),
+        actor: promotion.actor,
+        reason: promotion.reason,
+        replicas: promotion.replicas.into_iter().map(outcome).collect(),
+        refusal: promotion.refusal,
+        create_time: Some(moment(promotion.created_us)),
+        commit_time: promotion.committed_us.map(moment),
+        converge_time: promotion.converged_us.map(moment),
+    }
+}
+
+fn outcome(outcome: ReplicaOutcome) -> pb::ReplicaOutcome {
+    pb::ReplicaOutcome {
+        replica: outcome.replica,
+        prepared: outcome.prepared,
+        prepare_duration: Some(duration(Duration::from_micros(outcome.prepare_micros))),
+        reloaded: outcome.reloaded,
+        reload_duration: Some(duration(Duration::from_micros(outcome.reload_micros))),
+        problem: outcome.problem,
+    }
+}

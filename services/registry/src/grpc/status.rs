@@ -1,0 +1,115 @@
+//! Errors on the wire. One exhaustive match: a new error does not compile until someone chose its code.
+
+use std::time::Duration;
+
+use lineal_db::StoreError;
+use lineal_kernel::FieldErrors;
+use lineal_rpc::Problem;
+use tonic::{Code, Status};
+
+use crate::domain::error::RegistryError as E;
+
+const DOMAIN: &str = "registry.lineal";
+
+/// The status of bad fields.
+pub(super) fn bad_request(errors: impl Into<FieldErrors>) -> Status {
+    Problem::invalid(&errors.into()).status(DOMAIN)
+}
+
+/// The status of an error.
+pub(super) fn from_error(error: E) -> Status {
+    problem(error).status(DOMAIN)
+}
+
+#[allow(clippy::too_many_lines, reason = "one arm per error, nothing else")]
+fn problem(error: E) -> Problem {
+    let text = error.to_string();
+    match error {
+        E::ModelNotFound { model } => Problem::new(Code::NotFound, "MODEL_NOT_FOUND", text).resource("model", model),
+        E::ModelExists { model } => Problem::new(Code::AlreadyExists, "MODEL_EXISTS", text).resource("model", model),
+        E::VersionNotFound { model, version } => {
+            Problem::new(Code::NotFound, "VERSION_NOT_FOUND", text).with("model", model).resource("version", version)
+        }
+        E::AliasNotFound { model, slot, alias } => Problem::new(Code::NotFound, "ALIAS_NOT_FOUND", text)
+            .with("model", model)
+            .with("slot", slot)
+            .resource("alias", alias),
+        E::RunNotFound { run_id } => Problem::new(Code::NotFound, "RUN_NOT_FOUND", text).resource("run", run_id),
+        E::PromotionNotFound { promotion_id } => {
+            Problem::new(Code::NotFound, "PROMOTION_NOT_FOUND", text).resource("promotion", promotion_id)
+        }
+        E::ReplicaNotFound { replica } => {
+            Problem::new(Code::NotFound, "REPLICA_NOT_FOUND", text).resource("replica", replica)
+        }
+        E::ArtifactNotFound { digest } => {
+            Problem::new(Code::NotFound, "ARTIFACT_NOT_FOUND", text).resource("artifact", digest)
+        }
+        E::PredictionNotServed { model, number, generation } => {
+            Problem::new(Code::NotFound, "PREDICTION_NOT_SERVED", text)
+                .with("model", model)
+                .with("version", number)
+                .with("generation", generation)
+        }
+        E::AliasReserved { alias } => {
+            Problem::new(Code::FailedPrecondition, "ALIAS_RESERVED", text).with("alias", alias)
+        }
+        E::StaleEtag { expected, found } => {
+            Problem::new(Code::Aborted, "STALE_ETAG", text).with("expected", expected).with("found", found)
+        }
+        E::ValidationRequired { model, number } => Problem::new(Code::FailedPrecondition, "VALIDATION_REQUIRED", text)
+            .with("model", &model)
+            .with("version", number)
+            .precondition(&format!("{model}/{number}"), "it has a passed validation for this slot"),
+        E::GateNotPassed { model, number, failures } => {
+            let problem = Problem::new(Code::FailedPrecondition, "GATE_NOT_PASSED", text)
+                .with("model", &model)
+                .with("version", number);
+            let subject = format!("{model}/{number}");
+            failures.iter().fold(problem, |problem, failure| problem.precondition(&subject, failure))
+        }
+        E::AlreadyChampion { model, number } => Problem::new(Code::FailedPrecondition, "ALREADY_CHAMPION", text)
+            .with("model", model)
+            .with("version", number),
+        E::ChampionMoved { expected, found } => {
+            Problem::new(Code::Aborted, "CHAMPION_MOVED", text).with("expected", expected).with("found", found)
+        }
+        E::ReplicaRefused { refusals } => {
+            let problem = Problem::new(Code::FailedPrecondition, "REPLICA_REFUSED", text);
+            refusals.iter().fold(problem, |problem, (replica, why)| problem.precondition(replica, why))
+        }
+        E::NoRollbackCandidate { model } => {
+            Problem::new(Code::FailedPrecondition, "NO_ROLLBACK_CANDIDATE", text).with("model", model)
+        }
+        E::NeverChampion { model, number } => {
+            Problem::new(Code::FailedPrecondition, "NEVER_CHAMPION", text).with("model", model).with("version", number)
+        }
+        E::ArtifactMissing { file, digest } => {
+            Problem::new(Code::FailedPrecondition, "ARTIFACT_MISSING", text).with("file", file).with("digest", digest)
+        }
+        E::ManifestUnusable { digest, .. } => {
+            Problem::new(Code::FailedPrecondition, "MANIFEST_UNUSABLE", text).with("digest", digest)
+        }
+        E::DigestMismatch { expected, found } => {
+            Problem::new(Code::InvalidArgument, "DIGEST_MISMATCH", text).with("expected", expected).with("found", found)
+        }
+        E::ArtifactDamaged { digest } => Problem::new(Code::DataLoss, "ARTIFACT_DAMAGED", text).with("digest", digest),
+        E::RunFinished { run_id, status } => {
+            Problem::new(Code::FailedPrecondition, "RUN_FINISHED", text).with("run", run_id).with("status", status)
+        }
+        E::ParameterExists { run_id, name, found } => Problem::new(Code::AlreadyExists, "PARAMETER_EXISTS", text)
+            .with("run", run_id)
+            .with("parameter", name)
+            .with("found", found),
+        E::RequestIdReused => Problem::new(Code::AlreadyExists, "REQUEST_ID_REUSED", text),
+        E::Invalid(errors) => Problem::invalid(&errors),
+        E::Store(StoreError::Conflict) => {
+            Problem::new(Code::Aborted, "CONFLICT", text).retry_after(Duration::from_millis(50))
+        }
+        E::Store(StoreError::Busy) => {
+            Problem::new(Code::Unavailable, "DATABASE_BUSY", text).retry_after(Duration::from_secs(1))
+        }
+        E::Store(inner @ StoreError::Backend(_)) => Problem::internal(&inner),
+        E::Artifacts(inner) => Problem::internal(inner.as_ref()),
+        E::ShuttingDown => Problem::new(Code::Unavailable, "SHUTTING_DOWN", text).retry_after(Duration::from_secs(1)),
+    }
+}

@@ -1,0 +1,255 @@
+//! Versions and the verdicts on them.
+
+use std::time::Duration;
+
+use lineal_kernel::{FieldError, FieldErrors, ModelName, PageRequest, VersionNumber};
+use lineal_proto::lineal::registry::v1 as pb;
+use lineal_rpc::{caller_of, duration, timestamp};
+use tonic::{Request, Response, Status};
+
+use super::{
+    Grpc,
+    fields::{self, checked},
+    status::{bad_request, from_error},
+};
+use crate::domain::{
+    lineage::{Lineage, Recipe},
+    reference::Reference,
+    validation::Validation,
+    version::{CreateVersion, DisplayState, VersionState, VersionView},
+};
+
+#[tonic::async_trait]
+impl pb::version_service_server::VersionService for Grpc {
+    async fn create_version(
+        &self,
+        request: Request<pb::CreateVersionRequest>,
+    ) -> Result<Response<pb::CreateVersionResponse>, Status> {
+        let caller = caller_of(&request);
+        let wish = create_version(request.into_inner()).map_err(bad_request)?;
+        let version = self.0.create_version(&caller, wish).await.map_err(from_error)?;
+        Ok(Response::new(pb::CreateVersionResponse { version: Some(convert(version)) }))
+    }
+
+    async fn get_version(
+        &self,
+        request: Request<pb::GetVersionRequest>,
+    ) -> Result<Response<pb::GetVersionResponse>, Status> {
+        let caller = caller_of(&request);
+        let message = request.into_inner();
+        let (model, number) = name(&message.model, message.number).map_err(bad_request)?;
+        let version = self.0.version(&caller, &model, number).await.map_err(from_error)?;
+        Ok(Response::new(pb::GetVersionResponse { version: Some(convert(version)) }))
+    }
+
+    async fn resolve_version(
+        &self,
+        request: Request<pb::ResolveVersionRequest>,
+    ) -> Result<Response<pb::ResolveVersionResponse>, Status> {
+        let caller = caller_of(&request);
+        let message = request.into_inner();
+        let reference = message.reference.parse::<Reference>().map_err(bad_request)?;
+        let slot = fields::slot(message.slot).map_err(bad_request)?;
+        let version = self.0.resolve_version(&caller, &reference, &slot).await.map_err(from_error)?;
+        Ok(Response::new(pb::ResolveVersionResponse { version: Some(convert(version)) }))
+    }
+
+    async fn list_versions(
+        &self,
+        request: Request<pb::ListVersionsRequest>,
+    ) -> Result<Response<pb::ListVersionsResponse>, Status> {
+        let caller = caller_of(&request);
+        let message = request.into_inner();
+        let query = format!("versions of {} {}", message.model, message.display_state);
+        let (model, page, word) = checked!({
+            model: fields::model(&message.model),
+            page: PageRequest::new(message.page_size, &message.page_token, &query),
+            word: display_state(&message.display_state),
+        } => (model, page, word))
+        .map_err(bad_request)?;
+        let found = self.0.versions(&caller, &model, &page).await.map_err(from_error)?;
+        let shown = found.items.into_iter().filter(|view| word.is_none_or(|word| view.display_state() == word));
+        Ok(Response::new(pb::ListVersionsResponse {
+            next_page_token: fields::next(found.next, &query),
+            versions: shown.map(convert).collect(),
+        }))
+    }
+
+    async fn record_validation(
+        &self,
+        request: Request<pb::RecordValidationRequest>,
+    ) -> Result<Response<pb::RecordValidationResponse>, Status> {
+        let caller = caller_of(&request);
+        let message = request.into_inner();
+        let (model, number) = name(&message.model, message.number).map_err(bad_request)?;
+        let record = fields::required(message.validation, "validation").map_err(bad_request)?;
+        let record = validation(record).map_err(bad_request)?;
+        let version = self.0.record_validation(&caller, &model, number, record).await.map_err(from_error)?;
+        Ok(Response::new(pb::RecordValidationResponse { version: Some(convert(version)) }))
+    }
+}
+
+pub(super) fn name(model: &str, number: u64) -> Result<(ModelName, VersionNumber), FieldErrors> {
+    checked!({ model: fields::model(model), number: fields::number(number, "number") } => (model, number))
+}
+
+fn display_state(word: &str) -> Result<Option<DisplayState>, FieldError> {
+    if word.is_empty() {
+        return Ok(None);
+    }
+    let known = DisplayState::ALL.into_iter().find(|state| state.word() == word);
+    known.map(Some).ok_or_else(|| {
+        let words = DisplayState::ALL.map(DisplayState::word).join(", ");
+        FieldError::new("display_state", format!("`{word}` is none of {words}"))
+    })
+}
+
+fn create_version(message: pb::CreateVersionRequest) -> Result<CreateVersion, FieldErrors> {
+    let lineage = fields::required(message.lineage, "lineage")?;
+    checked!({
+        model: fields::model(&message.model),
+        family: kind(message.family),
+        digest: fields::digest(&message.digest, "digest"),
+        metrics: fields::metrics(message.metrics, "metrics"),
+        lineage: lineage_in(lineage),
+        description: fields::text(message.description, "description"),
+        tags: fields::words(message.tags, "tags"),
+        upstreams: upstreams(&message.upstreams),
+        request_id: fields::request_id(&message.request_id),
+    } => CreateVersion { model, family, digest, metrics, lineage, description, tags, upstreams, request_id })
+}
+
+/// A family becomes the first part of a label.
+fn kind(family: String) -> Result<String, FieldError> {
+    lineal_kernel::Name::new(&family).map(|_| family).map_err(|error| error.under("family"))
+}
+
+fn upstreams(references: &[pb::VersionReference]) -> Result<Vec<(ModelName, VersionNumber)>, FieldError> {
+    let checked = references.iter().enumerate().map(|(i, reference)| {
+        let path = format!("upstreams[{i}]");
+        let model = fields::model(&reference.model).map_err(|error| error.under(&path))?;
+        Ok((model, fields::number(reference.number, "number").map_err(|error| error.under(&path))?))
+    });
+    checked.collect()
+}
+
+fn lineage_in(lineage: pb::Lineage) -> Result<Lineage, FieldError> {
+    let required = |value: String, path: &str| {
+        let missing = FieldError::new(format!("lineage.{path}"), "is required");
+        if value.is_empty() { Err(missing) } else { Ok(value) }
+    };
+    let training = lineage.training_duration.unwrap_or_default();
+    let training = Duration::new(training.seconds.max(0).unsigned_abs(), training.nanos.max(0).unsigned_abs());
+    Ok(Lineage {
+        lineage_id: uuid::Uuid::now_v7().to_string(),
+        run_id: required(lineage.run_id, "run_id")?,
+        parent_number: lineage.parent_number,
+        data_digest: fields::digest(&lineage.data_digest, "lineage.data_digest")?,
+        reference_digest: fields::digest(&lineage.reference_digest, "lineage.reference_digest")?,
+        feature_digest: fields::digest(&lineage.feature_digest, "lineage.feature_digest")?,
+        hyperparameters_digest: fields::digest(&lineage.hyperparameters_digest, "lineage.hyperparameters_digest")?,
+        code_version: required(lineage.code_version, "code_version")?,
+        dataset: required(lineage.dataset, "dataset")?,
+        recipe: Recipe {
+            split_version: lineage.split_version,
+            feature_version: lineage.feature_version,
+            model_version: lineage.model_version,
+        },
+        training_micros: training.as_micros() as u64,
+        training_rows: lineage.training_rows,
+        validation_rows: lineage.validation_rows,
+        environment: fields::words(lineage.environment, "lineage.environment")?,
+    })
+}
+
+fn validation(record: pb::Validation) -> Result<Validation, FieldErrors> {
+    checked!({
+        report_id: lineal_kernel::RequestId::new(&record.report_id).map_err(|_| {
+            FieldError::new("validation.report_id", "is required")
+        }),
+        metrics: fields::metrics(record.metrics, "validation.metrics"),
+        slot: fields::slot(record.slot).map_err(|error| error.under("validation")),
+    } => Validation {
+        report_id: report_id.as_str().to_owned(),
+        passed: record.passed,
+        champion_number: record.champion_number,
+        reference_digest: record.reference_digest,
+        metrics,
+        failures: record.failures,
+        slot: slot.to_string(),
+        created: None,
+    })
+}
+
+pub(super) fn convert(view: VersionView) -> pb::Version {
+    let display_state = view.display_state().word().to_owned();
+    let version = view.version;
+    let state = match version.state {
+        VersionState::Created => pb::VersionState::Created,
+        VersionState::Trained => pb::VersionState::Trained,
+        VersionState::Validated => pb::VersionState::Validated,
+        VersionState::Failed => pb::VersionState::Failed,
+    };
+    let pointers = view.aliases.iter();
+    let aliases = pointers
+        .map(|alias| pb::AliasPointer { alias: alias.name.to_string(), slot: alias.slot.labels().clone() })
+        .collect();
+    let upstreams = version.upstreams.iter();
+    pb::Version {
+        model: version.model.to_string(),
+        number: version.number.get(),
+        label: version.label,
+        digest: version.digest.to_string(),
+        size_bytes: version.size_bytes,
+        state: state.into(),
+        display_state,
+        aliases,
+        family: version.family,
+        metrics: version.metrics,
+        lineage: Some(lineage_out(version.lineage, version.created)),
+        validation: view.validation.map(validation_out),
+        description: version.description,
+        tags: version.tags,
+        create_time: Some(timestamp(version.created)),
+        upstreams: upstreams.map(|(model, number)| reference(model, *number)).collect(),
+    }
+}
+
+pub(super) fn reference(model: &ModelName, number: VersionNumber) -> pb::VersionReference {
+    pb::VersionReference { model: model.to_string(), number: number.get() }
+}
+
+fn lineage_out(lineage: Lineage, created: lineal_kernel::Timestamp) -> pb::Lineage {
+    pb::Lineage {
+        lineage_id: lineage.lineage_id,
+        run_id: lineage.run_id,
+        parent_number: lineage.parent_number,
+        data_digest: lineage.data_digest.to_string(),
+        reference_digest: lineage.reference_digest.to_string(),
+        feature_digest: lineage.feature_digest.to_string(),
+        hyperparameters_digest: lineage.hyperparameters_digest.to_string(),
+        code_version: lineage.code_version,
+        dataset: lineage.dataset,
+        split_version: lineage.recipe.split_version,
+        feature_version: lineage.recipe.feature_version,
+        model_version: lineage.recipe.model_version,
+        training_duration: Some(duration(Duration::from_micros(lineage.training_micros))),
+        training_rows: lineage.training_rows,
+        validation_rows: lineage.validation_rows,
+        environment: lineage.environment,
+        create_time: Some(timestamp(created)),
+    }
+}
+
+fn validation_out(validation: Validation) -> pb::Validation {
+    pb::Validation {
+        report_id: validation.report_id,
+        passed: validation.passed,
+        champion_number: validation.champion_number,
+        reference_digest: validation.reference_digest,
+        metrics: validation.metrics,
+        failures: validation.failures,
+        slot: lineal_kernel::Slot::parse(&validation.slot).map(|slot| slot.labels().clone()).unwrap_or_default(),
+        create_time: validation.created.map(timestamp),
+    }
+}

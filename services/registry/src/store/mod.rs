@@ -1,0 +1,206 @@
+//! The store port. A method is one atomic change or one read; every change takes its audit entry along.
+
+mod sqlite;
+
+use async_trait::async_trait;
+use lineal_db::StoreError;
+use lineal_kernel::{AliasName, Digest, ModelName, Name, PageRequest, Slot, TenantId, Timestamp, VersionNumber};
+
+pub use self::sqlite::SqliteStore;
+use crate::domain::{
+    alias::{Alias, AliasChange, ServingTable},
+    audit::{AuditEntry, AuditRecord, Recorded},
+    model::Model,
+    promotion::Promotion,
+    reign::Reign,
+    replica::Replica,
+    run::Run,
+    snapshot::Snapshot,
+    validation::Validation,
+    version::{CreateVersion, Version, VersionView},
+};
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// Everything the registry keeps, by noun.
+#[async_trait]
+pub trait RegistryStore:
+    AuditStore
+    + ModelStore
+    + VersionStore
+    + AliasStore
+    + PromotionStore
+    + RunStore
+    + SnapshotStore
+    + ReplicaStore
+    + std::fmt::Debug
+{
+    /// Finishes what is under way and closes the database.
+    async fn close(&self);
+}
+
+/// Items of a page, and the cursor after the last one if there are more.
+#[derive(Debug, Clone)]
+pub struct Page<T> {
+    /// In the listing's order.
+    pub items: Vec<T>,
+    /// Where the next page begins.
+    pub next: Option<String>,
+}
+
+/// The audit, and the requests it remembers.
+#[async_trait]
+pub trait AuditStore: Send + Sync {
+    /// What an earlier request with this key led to.
+    async fn recorded(&self, tenant: &TenantId, action: &str, request_id: &str) -> Result<Option<Recorded>>;
+    /// Writes an entry of its own: a refused attempt.
+    async fn record(&self, entry: &AuditEntry) -> Result<()>;
+    /// Entries, newest first, of one model or of all.
+    async fn audit(
+        &self,
+        tenant: &TenantId,
+        model: Option<&ModelName>,
+        page: &PageRequest,
+    ) -> Result<Page<AuditRecord>>;
+}
+
+/// Models.
+#[async_trait]
+pub trait ModelStore: Send + Sync {
+    /// One model.
+    async fn model(&self, tenant: &TenantId, name: &ModelName) -> Result<Option<Model>>;
+    /// Models in order of their names.
+    async fn models(&self, tenant: &TenantId, page: &PageRequest) -> Result<Page<Model>>;
+    /// `Conflict` if the name is taken.
+    async fn create_model(&self, tenant: &TenantId, model: &Model, entry: &AuditEntry) -> Result<()>;
+}
+
+/// Versions and the verdicts on them.
+#[async_trait]
+pub trait VersionStore: Send + Sync {
+    /// One version with what points at it.
+    async fn version(&self, tenant: &TenantId, model: &ModelName, number: VersionNumber)
+    -> Result<Option<VersionView>>;
+    /// The number of the version with this label.
+    async fn number_of_label(&self, tenant: &TenantId, model: &ModelName, label: &str)
+    -> Result<Option<VersionNumber>>;
+    /// The latest number with this content.
+    async fn number_of_digest(
+        &self,
+        tenant: &TenantId,
+        model: &ModelName,
+        digest: Digest,
+    ) -> Result<Option<VersionNumber>>;
+    /// Versions of a model, newest first.
+    async fn versions(&self, tenant: &TenantId, model: &ModelName, page: &PageRequest) -> Result<Page<VersionView>>;
+    /// Gives the next number and a label, and creates the model on the way. Numbers have no gaps.
+    async fn create_version(
+        &self,
+        tenant: &TenantId,
+        version: &CreateVersion,
+        size_bytes: u64,
+        entry: &AuditEntry,
+    ) -> Result<Version>;
+    /// Stores a verdict; a passed one makes the version validated. A report that is there already changes nothing.
+    async fn record_validation(
+        &self,
+        tenant: &TenantId,
+        model: &ModelName,
+        number: VersionNumber,
+        validation: &Validation,
+        entry: &AuditEntry,
+    ) -> Result<()>;
+}
+
+/// Aliases and what replicas serve.
+#[async_trait]
+pub trait AliasStore: Send + Sync {
+    /// One alias.
+    async fn alias(&self, tenant: &TenantId, model: &ModelName, slot: &Slot, name: &AliasName)
+    -> Result<Option<Alias>>;
+    /// Aliases of a model in order of slot and name.
+    async fn aliases(&self, tenant: &TenantId, model: &ModelName, page: &PageRequest) -> Result<Page<Alias>>;
+    /// `Conflict` if the alias is no longer at the revision the change was decided on.
+    async fn commit_alias(&self, tenant: &TenantId, change: &AliasChange, entry: &AuditEntry) -> Result<()>;
+    /// Every champion and the generation, read at one moment.
+    async fn serving_table(&self, tenant: &TenantId) -> Result<ServingTable>;
+    /// The generation alone.
+    async fn generation(&self, tenant: &TenantId) -> Result<u64>;
+}
+
+/// Moves of champions.
+#[async_trait]
+pub trait PromotionStore: Send + Sync {
+    /// One promotion.
+    async fn promotion(&self, tenant: &TenantId, promotion_id: &str) -> Result<Option<Promotion>>;
+    /// Promotions, newest first, of one model or of all.
+    async fn promotions(
+        &self,
+        tenant: &TenantId,
+        model: Option<&ModelName>,
+        page: &PageRequest,
+    ) -> Result<Page<Promotion>>;
+    /// Writes down the intent before any replica is asked.
+    async fn begin_promotion(&self, tenant: &TenantId, promotion: &Promotion) -> Result<()>;
+    /// The commit: alias, reign, generation, promotion and audit in one transaction. Returns the generation.
+    /// `Conflict` if the champion is no longer `promotion.from_number`.
+    async fn commit_promotion(&self, tenant: &TenantId, promotion: &Promotion, entry: &AuditEntry) -> Result<u64>;
+    /// Ends a promotion that moved nothing.
+    async fn end_promotion(&self, tenant: &TenantId, promotion: &Promotion, entry: &AuditEntry) -> Result<()>;
+    /// Writes what replicas said after the commit.
+    async fn record_outcomes(&self, tenant: &TenantId, promotion: &Promotion) -> Result<()>;
+    /// Promotions in this state, oldest first.
+    async fn promotions_in(&self, tenant: &TenantId, state: &str) -> Result<Vec<Promotion>>;
+    /// A slot's champions, latest reign first.
+    async fn reigns(&self, tenant: &TenantId, model: &ModelName, slot: &Slot) -> Result<Vec<Reign>>;
+    /// Whether a version was champion of any slot at this generation.
+    async fn reigned_at(
+        &self,
+        tenant: &TenantId,
+        model: &ModelName,
+        number: VersionNumber,
+        generation: u64,
+    ) -> Result<bool>;
+}
+
+/// Runs.
+#[async_trait]
+pub trait RunStore: Send + Sync {
+    /// One run.
+    async fn run(&self, tenant: &TenantId, run_id: &str) -> Result<Option<Run>>;
+    /// Runs, newest first, of one experiment or of all.
+    async fn runs(&self, tenant: &TenantId, experiment: Option<&str>, page: &PageRequest) -> Result<Page<Run>>;
+    /// Opens a run.
+    async fn create_run(&self, tenant: &TenantId, run: &Run, entry: &AuditEntry) -> Result<()>;
+    /// Replaces `base` by `run`; `Conflict` if someone else did so first.
+    async fn update_run(&self, tenant: &TenantId, base: &Run, run: &Run, entry: &AuditEntry) -> Result<()>;
+}
+
+/// Snapshots of datasets.
+#[async_trait]
+pub trait SnapshotStore: Send + Sync {
+    /// Records a snapshot, or returns the one recorded before.
+    async fn create_snapshot(&self, tenant: &TenantId, snapshot: &Snapshot, entry: &AuditEntry) -> Result<Snapshot>;
+    /// Snapshots of a dataset, newest first.
+    async fn snapshots(&self, tenant: &TenantId, dataset: &Name, page: &PageRequest) -> Result<Page<Snapshot>>;
+}
+
+/// Replicas. Leases come and go by the second and are not audited.
+#[async_trait]
+pub trait ReplicaStore: Send + Sync {
+    /// Replicas in order of their names whose lease ends after `since`.
+    async fn replicas(&self, tenant: &TenantId, since: Timestamp, page: &PageRequest) -> Result<Page<Replica>>;
+    /// Takes a lease; a replica of that name is replaced.
+    async fn register_replica(&self, tenant: &TenantId, replica: &Replica) -> Result<()>;
+    /// Renews a lease; `false` if there is none.
+    async fn renew_lease(
+        &self,
+        tenant: &TenantId,
+        name: &Name,
+        generation: u64,
+        problem: &str,
+        lease_end: Timestamp,
+    ) -> Result<bool>;
+    /// Gives a lease back.
+    async fn release_lease(&self, tenant: &TenantId, name: &Name, now: Timestamp) -> Result<()>;
+}

@@ -1,0 +1,146 @@
+//! Aliases and what replicas serve.
+
+use async_trait::async_trait;
+use lineal_db::StoreError;
+use lineal_kernel::{AliasName, ModelName, PageRequest, Slot, TenantId, VersionNumber};
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+
+use super::{
+    super::{AliasStore, Page, Result},
+    SqliteStore, audit,
+    rows::{self, Read},
+    versions,
+};
+use crate::domain::{
+    alias::{Alias, AliasChange, ServingEntry, ServingTable},
+    audit::AuditEntry,
+};
+
+const GET: &str = "SELECT * FROM aliases WHERE tenant = $1 AND model = $2 AND slot = $3 AND name = $4";
+const LIST: &str = "SELECT * FROM aliases WHERE tenant = $1 AND model = $2 AND slot || '@' || name > $3 \
+     ORDER BY slot || '@' || name LIMIT $4";
+const POINTING_AT: &str = "SELECT * FROM aliases WHERE tenant = $1 AND model = $2 AND number = $3 ORDER BY slot, name";
+const INSERT: &str = "INSERT INTO aliases (tenant, model, slot, name, number, generation, revision, updated_us) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+const UPDATE: &str = "UPDATE aliases SET number = $5, generation = $6, revision = $7, updated_us = $8 \
+     WHERE tenant = $1 AND model = $2 AND slot = $3 AND name = $4 AND revision = $9";
+const GENERATION: &str = "SELECT COALESCE(MAX(generation), 0) FROM generations WHERE tenant = $1";
+const SERVED: &str = "SELECT a.slot, a.name, a.generation, a.revision, a.updated_us, v.* FROM aliases a \
+     JOIN versions v ON v.tenant = a.tenant AND v.model = a.model AND v.number = a.number \
+     WHERE a.tenant = $1 AND a.name = 'champion' ORDER BY a.model, a.slot";
+
+/// Reads one alias inside a transaction.
+pub(super) async fn get(
+    tx: &mut SqliteConnection,
+    tenant: &TenantId,
+    model: &ModelName,
+    slot: &Slot,
+    name: &AliasName,
+) -> Result<Option<Alias>> {
+    let row = sqlx::query(GET)
+        .bind(tenant.as_str())
+        .bind(model.as_str())
+        .bind(slot.to_string())
+        .bind(name.as_str())
+        .fetch_optional(tx)
+        .await?;
+    row.as_ref().map(alias).transpose()
+}
+
+/// Writes an alias that is still at `base_revision` (0: does not exist); `Conflict` otherwise.
+pub(super) async fn put(tx: &mut SqliteConnection, tenant: &TenantId, alias: &Alias, base_revision: u64) -> Result<()> {
+    let write = sqlx::query(if base_revision == 0 { INSERT } else { UPDATE })
+        .bind(tenant.as_str())
+        .bind(alias.model.as_str())
+        .bind(alias.slot.to_string())
+        .bind(alias.name.as_str())
+        .bind(rows::column(alias.number.get()))
+        .bind(rows::column(alias.generation))
+        .bind(rows::column(alias.revision))
+        .bind(alias.updated.micros());
+    let write = if base_revision == 0 { write } else { write.bind(rows::column(base_revision)) };
+    if write.execute(tx).await?.rows_affected() == 0 {
+        return Err(StoreError::Conflict);
+    }
+    Ok(())
+}
+
+/// Aliases that point at a version.
+pub(super) async fn pointing_at(
+    tx: &mut SqliteConnection,
+    tenant: &TenantId,
+    model: &ModelName,
+    number: VersionNumber,
+) -> Result<Vec<Alias>> {
+    let found = sqlx::query(POINTING_AT)
+        .bind(tenant.as_str())
+        .bind(model.as_str())
+        .bind(rows::column(number.get()))
+        .fetch_all(tx)
+        .await?;
+    found.iter().map(alias).collect()
+}
+
+async fn generation(tx: &mut SqliteConnection, tenant: &TenantId) -> Result<u64> {
+    let generation: i64 = sqlx::query_scalar(GENERATION).bind(tenant.as_str()).fetch_one(tx).await?;
+    Ok(generation.unsigned_abs())
+}
+
+#[async_trait]
+impl AliasStore for SqliteStore {
+    async fn alias(
+        &self,
+        tenant: &TenantId,
+        model: &ModelName,
+        slot: &Slot,
+        name: &AliasName,
+    ) -> Result<Option<Alias>> {
+        let mut connection = self.db.read.acquire().await?;
+        get(&mut connection, tenant, model, slot, name).await
+    }
+
+    async fn aliases(&self, tenant: &TenantId, model: &ModelName, page: &PageRequest) -> Result<Page<Alias>> {
+        let found = sqlx::query(LIST)
+            .bind(tenant.as_str())
+            .bind(model.as_str())
+            .bind(rows::after(page))
+            .bind(rows::limit(page))
+            .fetch_all(&self.db.read)
+            .await?;
+        let aliases = found.iter().map(alias).collect::<Result<_>>()?;
+        Ok(rows::page(aliases, page, |alias: &Alias| format!("{}@{}", alias.slot, alias.name)))
+    }
+
+    async fn commit_alias(&self, tenant: &TenantId, change: &AliasChange, entry: &AuditEntry) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        put(&mut tx, tenant, &change.alias, change.base_revision).await?;
+        audit::append(&mut tx, entry, 0, &change.alias.number.to_string()).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn serving_table(&self, tenant: &TenantId) -> Result<ServingTable> {
+        let mut tx = self.db.read.begin().await?;
+        let generation = generation(&mut tx, tenant).await?;
+        let found = sqlx::query(SERVED).bind(tenant.as_str()).fetch_all(&mut *tx).await?;
+        let entries = found.iter().map(|row| Ok(ServingEntry { alias: alias(row)?, version: versions::version(row)? }));
+        Ok(ServingTable { generation, entries: entries.collect::<Result<_>>()? })
+    }
+
+    async fn generation(&self, tenant: &TenantId) -> Result<u64> {
+        let mut connection = self.db.read.acquire().await?;
+        generation(&mut connection, tenant).await
+    }
+}
+
+fn alias(row: &SqliteRow) -> Result<Alias> {
+    let number: i64 = row.try_get("number")?;
+    Ok(Alias {
+        model: row.parsed("model")?,
+        slot: row.slot()?,
+        name: AliasName::new(&row.text("name")?).map_err(|error| StoreError::corrupt(error.problem))?,
+        number: VersionNumber::new(number.unsigned_abs()).map_err(|error| StoreError::corrupt(error.problem))?,
+        generation: row.number("generation")?,
+        revision: row.number("revision")?,
+        updated: row.moment("updated_us")?,
+    })
+}

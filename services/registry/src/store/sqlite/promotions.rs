@@ -1,0 +1,275 @@
+//! Moves of champions.
+
+use async_trait::async_trait;
+use lineal_db::StoreError;
+use lineal_kernel::{AliasName, ModelName, PageRequest, Slot, TenantId, Timestamp, VersionNumber};
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+
+use super::{
+    super::{Page, PromotionStore, Result},
+    SqliteStore, aliases, audit,
+    rows::{self, Read},
+};
+use crate::domain::{
+    alias::Alias,
+    audit::AuditEntry,
+    promotion::{Promotion, PromotionState},
+    reign::Reign,
+};
+
+const GET: &str = "SELECT body FROM promotions WHERE tenant = $1 AND promotion_id = $2";
+const LIST: &str = "SELECT body FROM promotions WHERE tenant = $1 AND ($2 IS NULL OR model = $2) \
+     AND ($3 = '' OR promotion_id < $3) ORDER BY promotion_id DESC LIMIT $4";
+const IN_STATE: &str = "SELECT body FROM promotions WHERE tenant = $1 AND state = $2 ORDER BY promotion_id";
+const INSERT: &str = "INSERT INTO promotions (tenant, promotion_id, model, slot, state, generation, body) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7)";
+const UPDATE: &str = "UPDATE promotions SET state = $3, generation = $4, body = $5 \
+     WHERE tenant = $1 AND promotion_id = $2 AND state = $6";
+const NEXT_GENERATION: &str = "INSERT INTO generations (tenant, generation) VALUES ($1, 1) \
+     ON CONFLICT (tenant) DO UPDATE SET generation = generations.generation + 1 RETURNING generation";
+const REMOVE_ALIAS: &str = "DELETE FROM aliases WHERE tenant = $1 AND model = $2 AND slot = $3 AND name = 'champion'";
+const END_REIGN: &str = "UPDATE reigns SET to_generation = $4, ended_by = $5, ended_us = $6 \
+     WHERE tenant = $1 AND model = $2 AND slot = $3 AND to_generation IS NULL";
+const BEGIN_REIGN: &str = "INSERT INTO reigns (tenant, model, slot, from_generation, number, started_us) \
+     VALUES ($1, $2, $3, $4, $5, $6)";
+const REIGNS: &str =
+    "SELECT * FROM reigns WHERE tenant = $1 AND model = $2 AND slot = $3 ORDER BY from_generation DESC";
+const REIGNS_OF: &str =
+    "SELECT * FROM reigns WHERE tenant = $1 AND model = $2 AND number = $3 ORDER BY from_generation DESC";
+const REIGNED_AT: &str = "SELECT 1 FROM reigns WHERE tenant = $1 AND model = $2 AND number = $3 \
+     AND from_generation <= $4 AND (to_generation IS NULL OR to_generation > $4)";
+
+#[async_trait]
+impl PromotionStore for SqliteStore {
+    async fn promotion(&self, tenant: &TenantId, promotion_id: &str) -> Result<Option<Promotion>> {
+        let row = sqlx::query(GET).bind(tenant.as_str()).bind(promotion_id).fetch_optional(&self.db.read).await?;
+        row.map(|row| row.json("body")).transpose()
+    }
+
+    async fn promotions(
+        &self,
+        tenant: &TenantId,
+        model: Option<&ModelName>,
+        page: &PageRequest,
+    ) -> Result<Page<Promotion>> {
+        let found = sqlx::query(LIST)
+            .bind(tenant.as_str())
+            .bind(model.map(ModelName::as_str))
+            .bind(rows::after(page))
+            .bind(rows::limit(page))
+            .fetch_all(&self.db.read)
+            .await?;
+        let promotions = found.iter().map(|row| row.json("body")).collect::<Result<_>>()?;
+        Ok(rows::page(promotions, page, |promotion: &Promotion| promotion.promotion_id.clone()))
+    }
+
+    async fn begin_promotion(&self, tenant: &TenantId, promotion: &Promotion) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        sqlx::query(INSERT)
+            .bind(tenant.as_str())
+            .bind(&promotion.promotion_id)
+            .bind(&promotion.model)
+            .bind(&promotion.slot)
+            .bind(promotion.state.word())
+            .bind(rows::column(promotion.generation))
+            .bind(rows::json(promotion)?)
+            .execute(&mut *tx)
+            .await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn commit_promotion(&self, tenant: &TenantId, promotion: &Promotion, entry: &AuditEntry) -> Result<u64> {
+        let mut tx = self.db.begin().await?;
+        let champion = Pointer::read(&mut tx, tenant, promotion).await?;
+        if champion.number() != promotion.from_number {
+            return Err(StoreError::Conflict);
+        }
+        let generation: i64 = sqlx::query_scalar(NEXT_GENERATION).bind(tenant.as_str()).fetch_one(&mut *tx).await?;
+        let generation = generation.unsigned_abs();
+        champion.move_to(&mut tx, tenant, promotion, generation, entry.created).await?;
+        fail::fail_point!("registry::promote::alias_moved", |_| std::process::abort());
+        let committed = Promotion {
+            state: PromotionState::Committed,
+            generation,
+            committed_us: Some(entry.created.micros()),
+            ..promotion.clone()
+        };
+        update(&mut tx, tenant, &committed, PromotionState::Preparing).await?;
+        audit::append(&mut tx, entry, generation, &promotion.promotion_id).await?;
+        tx.commit().await?;
+        Ok(generation)
+    }
+
+    async fn end_promotion(&self, tenant: &TenantId, promotion: &Promotion, entry: &AuditEntry) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        update(&mut tx, tenant, promotion, PromotionState::Preparing).await?;
+        audit::append(&mut tx, entry, 0, &promotion.promotion_id).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn record_outcomes(&self, tenant: &TenantId, promotion: &Promotion) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        update(&mut tx, tenant, promotion, PromotionState::Committed).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn promotions_in(&self, tenant: &TenantId, state: &str) -> Result<Vec<Promotion>> {
+        let found = sqlx::query(IN_STATE).bind(tenant.as_str()).bind(state).fetch_all(&self.db.read).await?;
+        found.iter().map(|row| row.json("body")).collect()
+    }
+
+    async fn reigns(&self, tenant: &TenantId, model: &ModelName, slot: &Slot) -> Result<Vec<Reign>> {
+        let found = sqlx::query(REIGNS)
+            .bind(tenant.as_str())
+            .bind(model.as_str())
+            .bind(slot.to_string())
+            .fetch_all(&self.db.read)
+            .await?;
+        found.iter().map(reign).collect()
+    }
+
+    async fn reigned_at(
+        &self,
+        tenant: &TenantId,
+        model: &ModelName,
+        number: VersionNumber,
+        generation: u64,
+    ) -> Result<bool> {
+        let row = sqlx::query(REIGNED_AT)
+            .bind(tenant.as_str())
+            .bind(model.as_str())
+            .bind(rows::column(number.get()))
+            .bind(rows::column(generation))
+            .fetch_optional(&self.db.read)
+            .await?;
+        Ok(row.is_some())
+    }
+}
+
+/// The champion's alias as the committing transaction sees it.
+struct Pointer {
+    model: ModelName,
+    slot: Slot,
+    alias: Option<Alias>,
+}
+
+impl Pointer {
+    async fn read(tx: &mut SqliteConnection, tenant: &TenantId, promotion: &Promotion) -> Result<Self> {
+        let corrupt = |error: lineal_kernel::FieldError| StoreError::corrupt(error.to_string());
+        let model = ModelName::new(&promotion.model).map_err(corrupt)?;
+        let slot = Slot::parse(&promotion.slot).map_err(corrupt)?;
+        let alias = aliases::get(tx, tenant, &model, &slot, &AliasName::champion()).await?;
+        Ok(Self { model, slot, alias })
+    }
+
+    fn number(&self) -> u64 {
+        self.alias.as_ref().map_or(0, |alias| alias.number.get())
+    }
+
+    /// Ends one reign and begins the next, in the history and in the alias.
+    async fn move_to(
+        &self,
+        tx: &mut SqliteConnection,
+        tenant: &TenantId,
+        promotion: &Promotion,
+        generation: u64,
+        now: Timestamp,
+    ) -> Result<()> {
+        sqlx::query(END_REIGN)
+            .bind(tenant.as_str())
+            .bind(self.model.as_str())
+            .bind(self.slot.to_string())
+            .bind(rows::column(generation))
+            .bind(promotion.kind.word())
+            .bind(now.micros())
+            .execute(&mut *tx)
+            .await?;
+        let Ok(number) = VersionNumber::new(promotion.to_number) else {
+            return self.remove(tx, tenant).await;
+        };
+        sqlx::query(BEGIN_REIGN)
+            .bind(tenant.as_str())
+            .bind(self.model.as_str())
+            .bind(self.slot.to_string())
+            .bind(rows::column(generation))
+            .bind(rows::column(number.get()))
+            .bind(now.micros())
+            .execute(&mut *tx)
+            .await?;
+        let base_revision = self.alias.as_ref().map_or(0, |alias| alias.revision);
+        let alias = Alias {
+            model: self.model.clone(),
+            slot: self.slot.clone(),
+            name: AliasName::champion(),
+            number,
+            generation,
+            revision: base_revision + 1,
+            updated: now,
+        };
+        aliases::put(tx, tenant, &alias, base_revision).await
+    }
+
+    async fn remove(&self, tx: &mut SqliteConnection, tenant: &TenantId) -> Result<()> {
+        sqlx::query(REMOVE_ALIAS)
+            .bind(tenant.as_str())
+            .bind(self.model.as_str())
+            .bind(self.slot.to_string())
+            .execute(tx)
+            .await?;
+        Ok(())
+    }
+}
+
+/// Writes a promotion that is still in state `base`; `Conflict` otherwise.
+async fn update(
+    tx: &mut SqliteConnection,
+    tenant: &TenantId,
+    promotion: &Promotion,
+    base: PromotionState,
+) -> Result<()> {
+    let written = sqlx::query(UPDATE)
+        .bind(tenant.as_str())
+        .bind(&promotion.promotion_id)
+        .bind(promotion.state.word())
+        .bind(rows::column(promotion.generation))
+        .bind(rows::json(promotion)?)
+        .bind(base.word())
+        .execute(tx)
+        .await?;
+    if written.rows_affected() == 0 {
+        return Err(StoreError::Conflict);
+    }
+    Ok(())
+}
+
+/// A version's times as champion, latest first.
+pub(super) async fn reigns_of(
+    tx: &mut SqliteConnection,
+    tenant: &TenantId,
+    model: &ModelName,
+    number: VersionNumber,
+) -> Result<Vec<Reign>> {
+    let found = sqlx::query(REIGNS_OF)
+        .bind(tenant.as_str())
+        .bind(model.as_str())
+        .bind(rows::column(number.get()))
+        .fetch_all(tx)
+        .await?;
+    found.iter().map(reign).collect()
+}
+
+fn reign(row: &SqliteRow) -> Result<Reign> {
+    let to_generation: Option<i64> = row.try_get("to_generation")?;
+    let ended_by: Option<String> = row.try_get("ended_by")?;
+    let ended: Option<i64> = row.try_get("ended_us")?;
+    Ok(Reign {
+        model: row.parsed("model")?,
+        slot: row.slot()?,
+        number: VersionNumber::new(row.number("number")?).map_err(|error| StoreError::corrupt(error.problem))?,
+        from_generation: row.number("from_generation")?,
+        to_generation: to_generation.map(i64::unsigned_abs),
+        ended_by: ended_by.map(|word| word.parse()).transpose().map_err(|error: String| StoreError::corrupt(error))?,
+        started: row.moment("started_us")?,
+        ended: ended.map(Timestamp::from_micros),
+    })
+}

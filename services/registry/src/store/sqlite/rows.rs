@@ -1,0 +1,84 @@
+//! Between rows and the domain. What the database holds was checked when it was written; if it does not read back, the file is
+//! damaged, and that is an error of the store.
+
+use std::{fmt::Display, str::FromStr};
+
+use lineal_db::StoreError;
+use lineal_kernel::{PageRequest, Slot, Timestamp};
+use serde::{Serialize, de::DeserializeOwned};
+use sqlx::{Row, sqlite::SqliteRow};
+
+use super::super::{Page, Result};
+
+/// Typed access to a row.
+pub(super) trait Read {
+    fn text(&self, column: &str) -> Result<String>;
+    fn number(&self, column: &str) -> Result<u64>;
+    fn moment(&self, column: &str) -> Result<Timestamp>;
+    fn parsed<T: FromStr<Err: Display>>(&self, column: &str) -> Result<T>;
+    fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T>;
+    fn slot(&self) -> Result<Slot>;
+}
+
+impl Read for SqliteRow {
+    fn text(&self, column: &str) -> Result<String> {
+        Ok(self.try_get(column)?)
+    }
+
+    fn number(&self, column: &str) -> Result<u64> {
+        let number: i64 = self.try_get(column)?;
+        u64::try_from(number).map_err(|_| StoreError::corrupt(format!("{column} is negative")))
+    }
+
+    fn moment(&self, column: &str) -> Result<Timestamp> {
+        Ok(Timestamp::from_micros(self.try_get(column)?))
+    }
+
+    fn parsed<T: FromStr<Err: Display>>(&self, column: &str) -> Result<T> {
+        let text: &str = self.try_get(column)?;
+        text.parse().map_err(|error| StoreError::corrupt(format!("{column}: {error}")))
+    }
+
+    fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T> {
+        let text: &str = self.try_get(column)?;
+        serde_json::from_str(text).map_err(|error| StoreError::corrupt(format!("{column}: {error}")))
+    }
+
+    fn slot(&self) -> Result<Slot> {
+        Slot::parse(self.try_get("slot")?).map_err(|error| StoreError::corrupt(error.to_string()))
+    }
+}
+
+/// JSON for a column.
+pub(super) fn json<T: Serialize>(value: &T) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| StoreError::Backend(Box::new(error)))
+}
+
+/// A number for a column; numbers past 2^63 do not occur.
+pub(super) fn column(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Cuts rows, of which one more than the page holds was asked for, to a page. `cursor` names a row for the next page.
+pub(super) fn page<T>(mut items: Vec<T>, request: &PageRequest, cursor: impl Fn(&T) -> String) -> Page<T> {
+    let size = request.size as usize;
+    let more = items.len() > size;
+    items.truncate(size);
+    let next = items.last().filter(|_| more).map(cursor);
+    Page { items, next }
+}
+
+/// How many rows to ask for: one more than the page holds tells whether there is another page.
+pub(super) fn limit(request: &PageRequest) -> i64 {
+    i64::from(request.size) + 1
+}
+
+/// A numeric cursor, or the far end of a descending listing.
+pub(super) fn before(request: &PageRequest) -> i64 {
+    request.after.as_deref().and_then(|cursor| cursor.parse().ok()).unwrap_or(i64::MAX)
+}
+
+/// A text cursor, or the beginning of an ascending listing.
+pub(super) fn after(request: &PageRequest) -> &str {
+    request.after.as_deref().unwrap_or("")
+}

@@ -1,0 +1,259 @@
+//! Versions and the verdicts on them.
+
+use async_trait::async_trait;
+use lineal_db::StoreError;
+use lineal_kernel::{Digest, ModelName, PageRequest, TenantId, VersionNumber};
+use sqlx::{SqliteConnection, sqlite::SqliteRow};
+
+use super::{
+    super::{Page, Result, VersionStore},
+    SqliteStore, aliases, audit, models, promotions,
+    rows::{self, Read},
+};
+use crate::domain::{
+    audit::AuditEntry,
+    validation::Validation,
+    version::{self, CreateVersion, Version, VersionState, VersionView},
+};
+
+const GET: &str = "SELECT * FROM versions WHERE tenant = $1 AND model = $2 AND number = $3";
+const LIST: &str =
+    "SELECT * FROM versions WHERE tenant = $1 AND model = $2 AND number < $3 ORDER BY number DESC LIMIT $4";
+const BY_LABEL: &str = "SELECT number FROM versions WHERE tenant = $1 AND model = $2 AND label = $3";
+const BY_DIGEST: &str =
+    "SELECT number FROM versions WHERE tenant = $1 AND model = $2 AND digest = $3 ORDER BY number DESC LIMIT 1";
+const NEXT_NUMBER: &str = "UPDATE models SET latest_version = latest_version + 1 WHERE tenant = $1 AND name = $2 \
+     RETURNING latest_version";
+const LABEL_TAKEN: &str = "SELECT 1 FROM versions WHERE tenant = $1 AND label = $2";
+const INSERT: &str = "INSERT INTO versions (tenant, model, number, label, family, digest, size_bytes, state, metrics, \
+     description, tags, upstreams, lineage, created_us) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+const VALIDATIONS: &str = "SELECT * FROM validations WHERE tenant = $1 AND model = $2 AND number = $3 \
+     ORDER BY created_us DESC, report_id DESC LIMIT 1";
+const ADD_VALIDATION: &str = "INSERT INTO validations (tenant, report_id, model, number, body, created_us) \
+     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant, report_id) DO NOTHING";
+const VALIDATED: &str = "UPDATE versions SET state = 'validated' \
+     WHERE tenant = $1 AND model = $2 AND number = $3 AND state IN ('created', 'trained')";
+
+#[async_trait]
+impl VersionStore for SqliteStore {
+    async fn version(
+        &self,
+        tenant: &TenantId,
+        model: &ModelName,
+        number: VersionNumber,
+    ) -> Result<Option<VersionView>> {
+        let mut tx = self.db.read.begin().await?;
+        let row = sqlx::query(GET)
+            .bind(tenant.as_str())
+            .bind(model.as_str())
+            .bind(rows::column(number.get()))
+            .fetch_optional(&mut *tx)
+            .await?;
+        match row {
+            Some(row) => Ok(Some(view(&mut tx, tenant, version(&row)?).await?)),
+            None => Ok(None),
+        }
+    }
+
+    async fn number_of_label(
+        &self,
+        tenant: &TenantId,
+        model: &ModelName,
+        label: &str,
+    ) -> Result<Option<VersionNumber>> {
+        self.number(BY_LABEL, tenant, model, label).await
+    }
+
+    async fn number_of_digest(
+        &self,
+        tenant: &TenantId,
+        model: &ModelName,
+        digest: Digest,
+    ) -> Result<Option<VersionNumber>> {
+        self.number(BY_DIGEST, tenant, model, &digest.to_string()).await
+    }
+
+    async fn versions(&self, tenant: &TenantId, model: &ModelName, page: &PageRequest) -> Result<Page<VersionView>> {
+        let mut tx = self.db.read.begin().await?;
+        let found = sqlx::query(LIST)
+            .bind(tenant.as_str())
+            .bind(model.as_str())
+            .bind(rows::before(page))
+            .bind(rows::limit(page))
+            .fetch_all(&mut *tx)
+            .await?;
+        let mut views = Vec::with_capacity(found.len());
+        for row in &found {
+            views.push(view(&mut tx, tenant, version(row)?).await?);
+        }
+        Ok(rows::page(views, page, |view: &VersionView| view.version.number.to_string()))
+    }
+
+    async fn create_version(
+        &self,
+        tenant: &TenantId,
+        wanted: &CreateVersion,
+        size_bytes: u64,
+        entry: &AuditEntry,
+    ) -> Result<Version> {
+        let mut tx = self.db.begin().await?;
+        models::ensure(&mut tx, tenant, &wanted.model, entry.created.micros()).await?;
+        let number: i64 = sqlx::query_scalar(NEXT_NUMBER)
+            .bind(tenant.as_str())
+            .bind(wanted.model.as_str())
+            .fetch_one(&mut *tx)
+            .await?;
+        let number = VersionNumber::new(number.unsigned_abs()).map_err(|error| StoreError::corrupt(error.problem))?;
+        let created = Version {
+            model: wanted.model.clone(),
+            number,
+            label: free_label(&mut tx, tenant, &wanted.family, entry).await?,
+            family: wanted.family.clone(),
+            digest: wanted.digest,
+            size_bytes,
+            state: VersionState::Trained,
+            metrics: wanted.metrics.clone(),
+            description: wanted.description.clone(),
+            tags: wanted.tags.clone(),
+            upstreams: wanted.upstreams.clone(),
+            lineage: wanted.lineage.clone(),
+            created: entry.created,
+        };
+        insert(&mut tx, tenant, &created).await?;
+        let entry = AuditEntry { number: number.get(), ..entry.clone() };
+        audit::append(&mut tx, &entry, 0, &number.to_string()).await?;
+        tx.commit().await?;
+        Ok(created)
+    }
+
+    async fn record_validation(
+        &self,
+        tenant: &TenantId,
+        model: &ModelName,
+        number: VersionNumber,
+        validation: &Validation,
+        entry: &AuditEntry,
+    ) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        let added = sqlx::query(ADD_VALIDATION)
+            .bind(tenant.as_str())
+            .bind(&validation.report_id)
+            .bind(model.as_str())
+            .bind(rows::column(number.get()))
+            .bind(rows::json(validation)?)
+            .bind(entry.created.micros())
+            .execute(&mut *tx)
+            .await?;
+        if added.rows_affected() == 0 {
+            return Ok(());
+        }
+        if validation.passed {
+            sqlx::query(VALIDATED)
+                .bind(tenant.as_str())
+                .bind(model.as_str())
+                .bind(rows::column(number.get()))
+                .execute(&mut *tx)
+                .await?;
+        }
+        audit::append(&mut tx, entry, 0, &validation.report_id).await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+impl SqliteStore {
+    async fn number(
+        &self,
+        query: &'static str,
+        tenant: &TenantId,
+        model: &ModelName,
+        key: &str,
+    ) -> Result<Option<VersionNumber>> {
+        let row = sqlx::query(query)
+            .bind(tenant.as_str())
+            .bind(model.as_str())
+            .bind(key)
+            .fetch_optional(&self.db.read)
+            .await?;
+        row.map(|row| number(&row)).transpose()
+    }
+}
+
+async fn free_label(tx: &mut SqliteConnection, tenant: &TenantId, family: &str, entry: &AuditEntry) -> Result<String> {
+    let mut n = 1;
+    loop {
+        let label = version::label(family, entry.created, n);
+        let taken =
+            sqlx::query(LABEL_TAKEN).bind(tenant.as_str()).bind(&label).fetch_optional(&mut *tx).await?.is_some();
+        if !taken {
+            return Ok(label);
+        }
+        n += 1;
+    }
+}
+
+async fn insert(tx: &mut SqliteConnection, tenant: &TenantId, version: &Version) -> Result<()> {
+    let upstreams: Vec<(&str, u64)> = version.upstreams.iter().map(|(model, n)| (model.as_str(), n.get())).collect();
+    sqlx::query(INSERT)
+        .bind(tenant.as_str())
+        .bind(version.model.as_str())
+        .bind(rows::column(version.number.get()))
+        .bind(&version.label)
+        .bind(&version.family)
+        .bind(version.digest.to_string())
+        .bind(rows::column(version.size_bytes))
+        .bind(version.state.to_string())
+        .bind(rows::json(&version.metrics)?)
+        .bind(&version.description)
+        .bind(rows::json(&version.tags)?)
+        .bind(rows::json(&upstreams)?)
+        .bind(rows::json(&version.lineage)?)
+        .bind(version.created.micros())
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// Adds what points at a version, read in the same transaction.
+async fn view(tx: &mut SqliteConnection, tenant: &TenantId, version: Version) -> Result<VersionView> {
+    let aliases = aliases::pointing_at(tx, tenant, &version.model, version.number).await?;
+    let reigns = promotions::reigns_of(tx, tenant, &version.model, version.number).await?;
+    let row = sqlx::query(VALIDATIONS)
+        .bind(tenant.as_str())
+        .bind(version.model.as_str())
+        .bind(rows::column(version.number.get()))
+        .fetch_optional(tx)
+        .await?;
+    let validation = match row {
+        Some(row) => Some(Validation { created: Some(row.moment("created_us")?), ..row.json("body")? }),
+        None => None,
+    };
+    Ok(VersionView { version, aliases, reigns, validation })
+}
+
+fn number(row: &SqliteRow) -> Result<VersionNumber> {
+    VersionNumber::new(row.number("number")?).map_err(|error| StoreError::corrupt(error.problem))
+}
+
+pub(super) fn version(row: &SqliteRow) -> Result<Version> {
+    let upstreams: Vec<(String, u64)> = row.json("upstreams")?;
+    let upstreams = upstreams.into_iter().map(|(model, number)| {
+        let model = ModelName::new(&model).map_err(|error| StoreError::corrupt(error.problem))?;
+        Ok((model, VersionNumber::new(number).map_err(|error| StoreError::corrupt(error.problem))?))
+    });
+    Ok(Version {
+        model: row.parsed("model")?,
+        number: number(row)?,
+        label: row.text("label")?,
+        family: row.text("family")?,
+        digest: row.parsed("digest")?,
+        size_bytes: row.number("size_bytes")?,
+        state: row.parsed("state")?,
+        metrics: row.json("metrics")?,
+        description: row.text("description")?,
+        tags: row.json("tags")?,
+        upstreams: upstreams.collect::<Result<_>>()?,
+        lineage: row.json("lineage")?,
+        created: row.moment("created_us")?,
+    })
+}

@@ -1,0 +1,108 @@
+//! What ends a training early.
+
+use std::{
+    any::Any,
+    backtrace::Backtrace,
+    cell::{Cell, RefCell},
+    panic::{self, AssertUnwindSafe},
+    sync::Once,
+    time::Duration,
+};
+
+use lineal_data::DataError;
+use lineal_db::StoreError;
+use lineal_kernel::FieldError;
+use lineal_models::{BundleError, FitError, MetricError};
+
+use crate::{
+    domain::{DefinitionConflict, Step},
+    registry::RegistryError,
+};
+
+/// As much of a trace as is kept, in bytes.
+const MAX_TRACE: usize = 8 << 10;
+
+/// Why a training made no version.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StepError {
+    #[error(transparent)]
+    Data(#[from] DataError),
+    #[error(transparent)]
+    Fit(#[from] FitError),
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    #[error(transparent)]
+    Metric(#[from] MetricError),
+    #[error(transparent)]
+    Definition(#[from] DefinitionConflict),
+    #[error(transparent)]
+    Name(#[from] FieldError),
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the values have no digest")]
+    Json(#[from] serde_json::Error),
+    #[error("this release has no family `{family}`, use the release that created the job or create it again")]
+    NoFamily { family: String },
+    #[error("DEADLINE: the fit took longer than max_runtime, {} s; allow more or train a smaller model", limit.as_secs_f64())]
+    Deadline { limit: Duration },
+    #[error("it panicked: {message}; this is a bug of the program, report it with the trace\n{trace}")]
+    Panic { message: String, trace: String },
+    #[error("it was abandoned because the process ends")]
+    Abandoned,
+}
+
+impl StepError {
+    /// What went wrong, in which step and why, in one line; the trace of a panic follows.
+    pub(super) fn text(&self, step: Option<Step>) -> String {
+        let mut text = format!("{}: {self}", step.map_or("start", Step::as_str));
+        let mut source = std::error::Error::source(self);
+        while let Some(inner) = source {
+            text = format!("{text}: {inner}");
+            source = inner.source();
+        }
+        text
+    }
+}
+
+/// Runs `work` where it may take long. A panic is an error like others and costs no worker.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StepError> + Send + 'static,
+) -> Result<T, StepError> {
+    let task = tokio::task::spawn_blocking(move || {
+        keep_traces();
+        WATCHED.set(true);
+        let result = panic::catch_unwind(AssertUnwindSafe(work));
+        WATCHED.set(false);
+        result
+            .unwrap_or_else(|payload| Err(StepError::Panic { message: message(payload.as_ref()), trace: TRACE.take() }))
+    });
+    task.await.unwrap_or(Err(StepError::Abandoned))
+}
+
+thread_local! {
+    static WATCHED: Cell<bool> = const { Cell::new(false) };
+    static TRACE: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Only a panic hook knows where a panic came from. Panics of other threads go to the previous hook alone.
+fn keep_traces() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let previous = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if WATCHED.get() {
+                let place = info.location().map(ToString::to_string).unwrap_or_default();
+                let trace = format!("at {place}\n{}", Backtrace::force_capture());
+                TRACE.set(trace.chars().take(MAX_TRACE).collect());
+            }
+            previous(info);
+        }));
+    });
+}
+
+fn message(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".to_owned())
+}

@@ -1,0 +1,31 @@
+//! How good the bundle is on rows it has never seen.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use lineal_models::{ServedModel, compute};
+
+use super::{Execution, StepError, load::Loaded, split::Split, train::Fitted};
+use crate::app::failure::blocking;
+
+impl Execution<'_> {
+    /// Scores the reference set by the path that serves and measures it.
+    pub(super) async fn evaluate(
+        &self,
+        loaded: &Loaded,
+        split: &Split,
+        fitted: &Fitted,
+    ) -> Result<BTreeMap<String, f64>, StepError> {
+        let (bundle, target) = (Arc::clone(&fitted.bundle), loaded.target.clone());
+        let (reference, task) = (split.parts.reference.clone(), fitted.family.describe().task);
+        let metrics = blocking(move || {
+            let served = ServedModel::load(&bundle)?;
+            let scores = served.score(&reference.to_frame())?;
+            let labels = target.classes(&reference)?.values;
+            Ok(compute(task, &labels, &scores, served.decision().threshold)?)
+        })
+        .await?;
+        let metrics: BTreeMap<_, _> = metrics.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        self.measured(metrics.clone()).await?;
+        Ok(metrics)
+    }
+}

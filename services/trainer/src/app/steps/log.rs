@@ -1,0 +1,72 @@
+//! Everything about the training, written to its run.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Execution, StepError,
+    load::{Loaded, Stored},
+    recipe::Recipe,
+    split::Split,
+    train::Fitted,
+};
+use crate::registry::{RunDataset, RunLog};
+
+impl Execution<'_> {
+    /// Logs parameters, metrics, datasets and tags in one change.
+    pub(super) async fn log(
+        &self,
+        recipe: &Recipe,
+        loaded: &Loaded,
+        split: &Split,
+        fitted: &Fitted,
+        metrics: &BTreeMap<String, f64>,
+    ) -> Result<(), StepError> {
+        let mut metrics = metrics.clone();
+        metrics.insert("training_seconds".to_owned(), fitted.duration.as_secs_f64());
+        metrics.insert("split_seconds".to_owned(), split.duration.as_secs_f64());
+        for (name, stored) in [("train_rows", Some(&split.train)), ("reference_rows", Some(&split.reference))]
+            .into_iter()
+            .chain([("extra_rows", split.extra.as_ref())])
+        {
+            metrics.insert(name.to_owned(), stored.map_or(0.0, |stored| stored.rows as f64));
+        }
+        let log = RunLog {
+            parameters: self.parameters(recipe, split)?,
+            metrics,
+            tags: [("status".to_owned(), "trained".to_owned())].into(),
+            datasets: self.datasets(loaded, split),
+        };
+        Ok(self.app.registry.log(&recipe.run_id, &log).await?)
+    }
+
+    fn parameters(&self, recipe: &Recipe, split: &Split) -> Result<BTreeMap<String, String>, StepError> {
+        let spec = self.spec();
+        let mut parameters: BTreeMap<String, String> = [
+            ("family", spec.family.clone()),
+            ("label_column", spec.label_column.clone()),
+            ("split_version", recipe.split.to_string()),
+            ("feature_version", recipe.features.to_string()),
+            ("model_version", recipe.model.to_string()),
+            ("reference_fraction", split.definition.reference_fraction.to_string()),
+            ("seed", spec.seed.to_string()),
+            ("threshold", spec.threshold.to_string()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        for (name, value) in spec.hyperparameters.iter() {
+            parameters.insert(format!("hyperparameters.{name}"), serde_json::to_string(value)?);
+        }
+        Ok(parameters)
+    }
+
+    fn datasets(&self, loaded: &Loaded, split: &Split) -> Vec<RunDataset> {
+        let dataset = |(role, stored): (&'static str, &Stored)| RunDataset {
+            name: self.spec().dataset.clone(),
+            role,
+            digest: stored.digest,
+            rows: stored.rows as u64,
+        };
+        let parts = [("source", &loaded.snapshot), ("training", &split.train), ("reference", &split.reference)];
+        parts.into_iter().chain(split.extra.as_ref().map(|extra| ("extra", extra))).map(dataset).collect()
+    }
+}

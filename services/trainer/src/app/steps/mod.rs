@@ -1,0 +1,37 @@
+//! The steps of a training, in their order.
+
+mod create_version;
+mod evaluate;
+mod load;
+mod log;
+mod recipe;
+mod register;
+mod split;
+mod train;
+
+use super::{execution::Execution, failure::StepError};
+use crate::domain::{JobChange, Step};
+
+impl Execution<'_> {
+    /// Goes through all steps; the job's last change is the result.
+    pub(super) async fn train(&mut self) -> Result<JobChange, StepError> {
+        if let Some(version) = self.pending.take() {
+            return self.create_version(*version).await;
+        }
+        self.enter(Step::Load, "reading the rows").await?;
+        let recipe = self.recipe().await?;
+        let loaded = self.load().await?;
+        self.enter(Step::Split, "splitting the rows").await?;
+        let split = self.split(&recipe, &loaded).await?;
+        self.enter(Step::Train, "computing features and fitting").await?;
+        let fitted = self.fit(&recipe, &loaded, &split).await?;
+        self.enter(Step::Evaluate, "scoring the reference set").await?;
+        let metrics = self.evaluate(&loaded, &split, &fitted).await?;
+        self.enter(Step::Log, "writing to the run").await?;
+        self.log(&recipe, &loaded, &split, &fitted, &metrics).await?;
+        self.enter(Step::Register, "storing the bundle").await?;
+        self.register(&fitted).await?;
+        let version = self.describe(recipe, loaded, split, fitted, metrics)?;
+        self.create_version(version).await
+    }
+}

@@ -1,0 +1,74 @@
+//! Which versions of split, features and model a training uses, and the run that says so.
+
+use std::collections::BTreeMap;
+
+use lineal_kernel::Name;
+
+use super::{Execution, StepError};
+use crate::{
+    domain::{Definition as _, ModelDefinition},
+    registry::{Defaults, NewRun},
+};
+
+/// What a split or feature version is called when nobody says.
+const FIRST: &str = "v1";
+
+/// The resolved recipe of one training.
+pub(super) struct Recipe {
+    pub(super) split: Name,
+    pub(super) features: Name,
+    pub(super) model: Name,
+    /// The champion now; 0 for none.
+    pub(super) parent: u64,
+    pub(super) run_id: String,
+}
+
+impl Execution<'_> {
+    /// Opens the run and resolves the recipe: as given, else as the slot's champion has it, else by default.
+    pub(super) async fn recipe(&mut self) -> Result<Recipe, StepError> {
+        let run_id = self.app.registry.create_run(&self.new_run()).await?;
+        self.opened(run_id.clone()).await?;
+        let (model, slot) = (&self.spec().model, &self.spec().slot);
+        let defaults = self.app.registry.defaults(model, slot).await?;
+        let parent = self.app.registry.champion(model, slot).await?;
+        let chosen = |given: &Option<Name>, default: fn(&Defaults) -> &String| match (given, &defaults) {
+            (Some(given), _) => Ok(given.clone()),
+            (None, Some(defaults)) if !default(defaults).is_empty() => Name::new(default(defaults)),
+            (None, _) => Name::new(FIRST),
+        };
+        let split = chosen(&self.spec().split_version, |defaults| &defaults.split)?;
+        let features = chosen(&self.spec().feature_version, |defaults| &defaults.features)?;
+        let model = self.model_version(defaults.as_ref()).await?;
+        Ok(Recipe { split, features, model, parent, run_id })
+    }
+
+    /// The name of family and hyperparameters: as given, the champion's if it means the same, else made of them.
+    async fn model_version(&self, defaults: Option<&Defaults>) -> Result<Name, StepError> {
+        let (app, spec) = (self.app, self.spec());
+        let meaning = ModelDefinition::of(spec);
+        let champions = defaults.and_then(|defaults| Name::new(&defaults.model).ok());
+        let name = match (&spec.model_version, champions) {
+            (Some(given), _) => given.clone(),
+            (None, Some(name)) if app.known(spec, &name).await?.as_ref() == Some(&meaning) => name,
+            (None, _) => Name::new(&format!("{}-{}", spec.family, spec.hyperparameters.digest()?.short()))?,
+        };
+        app.define(spec, &name, &meaning).await?.agrees(name.as_str(), spec)?;
+        Ok(name)
+    }
+
+    fn new_run(&self) -> NewRun {
+        let (job, spec) = (self.job(), self.spec());
+        let mut tags: BTreeMap<String, String> = spec.tags.clone();
+        tags.insert("job_id".to_owned(), job.id.to_string());
+        tags.insert("actor".to_owned(), job.actor.clone());
+        if !spec.git_sha.is_empty() {
+            tags.insert("git_sha".to_owned(), spec.git_sha.clone());
+        }
+        NewRun {
+            model: spec.model.clone(),
+            experiment: spec.experiment.clone(),
+            tags,
+            request_id: format!("{}:run", job.id),
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! What a caller can be told.
+
+use lineal_db::StoreError;
+use lineal_kernel::{FieldErrors, RequestId};
+
+use super::{DefinitionConflict, JobId};
+
+/// Why a request was not done.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TrainerError {
+    /// Fields of the request are wrong.
+    #[error(transparent)]
+    Invalid(#[from] FieldErrors),
+    /// The job does not exist.
+    #[error("there is no job `{job_id}`")]
+    JobNotFound {
+        /// What was asked for.
+        job_id: JobId,
+    },
+    /// A name of the recipe is taken by another meaning.
+    #[error(transparent)]
+    Definition(#[from] DefinitionConflict),
+    /// A key that named another job before.
+    #[error("request id `{}` created job `{job_id}` from another specification, send a new request id", request_id.as_str())]
+    RequestIdReused {
+        /// The key.
+        request_id: RequestId,
+        /// The job it made.
+        job_id: JobId,
+    },
+    /// The process is about to end.
+    #[error("the trainer is shutting down, ask again with the last sequence number you saw")]
+    Stopping,
+    /// The database has too much to do.
+    #[error("the database is busy, try again")]
+    Busy,
+    /// Our fault.
+    #[error("the store failed")]
+    Store(#[source] StoreError),
+}
+
+impl From<StoreError> for TrainerError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Busy => Self::Busy,
+            StoreError::Conflict | StoreError::Backend(_) => Self::Store(error),
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! What to train and how: as it was asked for, and checked.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use lineal_kernel::{Digest, FieldError, FieldErrors, ModelName, Name, RequestId, Slot};
+use lineal_models::{Family, Hyperparameters, Value};
+use serde::{Deserialize, Serialize};
+
+use super::text;
+
+/// Tags that the trainer itself writes to a run.
+const RESERVED_TAGS: [&str; 4] = ["actor", "git_sha", "job_id", "status"];
+const DEFAULT_THRESHOLD: f64 = 0.5;
+const MAX_TAGS: usize = 64;
+const MAX_COLUMNS: usize = 10_000;
+const MAX_TEXT: usize = 4096;
+const MAX_WORD: usize = 256;
+
+/// How a source file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SourceFormat {
+    Csv,
+    Parquet,
+}
+
+/// A specification as it arrived: nothing is checked, empty texts and zeros mean "not given".
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SpecDraft {
+    pub(crate) model: String,
+    pub(crate) slot: BTreeMap<String, String>,
+    pub(crate) dataset: String,
+    pub(crate) source_digest: String,
+    pub(crate) format: Option<SourceFormat>,
+    pub(crate) label_column: String,
+    pub(crate) positive_class: String,
+    pub(crate) exclude_columns: Vec<String>,
+    pub(crate) family: String,
+    /// What is no single value arrives as NaN, which no hyperparameter takes.
+    pub(crate) hyperparameters: BTreeMap<String, Value>,
+    pub(crate) split_version: String,
+    pub(crate) feature_version: String,
+    pub(crate) model_version: String,
+    pub(crate) reference_fraction: f64,
+    pub(crate) seed: u64,
+    pub(crate) threshold: f64,
+    pub(crate) experiment: String,
+    pub(crate) description: String,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) git_sha: String,
+    /// A negative time arrives as zero.
+    pub(crate) max_runtime: Option<Duration>,
+}
+
+/// What to train and how, checked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct JobSpec {
+    #[serde(with = "text")]
+    pub(crate) model: ModelName,
+    #[serde(with = "text::slot")]
+    pub(crate) slot: Slot,
+    #[serde(with = "text")]
+    pub(crate) dataset: Name,
+    pub(crate) source_digest: Digest,
+    pub(crate) format: SourceFormat,
+    pub(crate) label_column: String,
+    pub(crate) positive_class: Option<String>,
+    pub(crate) exclude_columns: Vec<String>,
+    pub(crate) family: String,
+    /// As given.
+    pub(crate) given: BTreeMap<String, Value>,
+    /// Resolved: checked, blanks filled with defaults.
+    pub(crate) hyperparameters: Hyperparameters,
+    #[serde(with = "text::optional")]
+    pub(crate) split_version: Option<Name>,
+    #[serde(with = "text::optional")]
+    pub(crate) feature_version: Option<Name>,
+    #[serde(with = "text::optional")]
+    pub(crate) model_version: Option<Name>,
+    pub(crate) reference_fraction: Option<f64>,
+    pub(crate) seed: u64,
+    pub(crate) threshold: f64,
+    pub(crate) experiment: String,
+    pub(crate) description: String,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) git_sha: String,
+    pub(crate) max_runtime: Option<Duration>,
+}
+
+/// The wish for a job.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct CreateJob {
+    pub(crate) spec: JobSpec,
+    pub(crate) request_id: RequestId,
+}
+
+impl CreateJob {
+    /// Checks all fields at once; `families` are those that can be trained. A fresh key is made if none was sent.
+    pub(crate) fn check(
+        draft: SpecDraft,
+        request_id: &str,
+        families: &[&'static dyn Family],
+    ) -> Result<Self, FieldErrors> {
+        let mut errors = FieldErrors::default();
+        let spec = JobSpec::check(draft, families);
+        let spec = spec.map_err(|wrong| errors.0.extend(wrong.0.into_iter().map(|error| error.under("spec")))).ok();
+        let request_id = match request_id {
+            "" => Some(RequestId::random()),
+            text => errors.check(RequestId::new(text).map_err(|error| error.under("request_id"))),
+        };
+        errors.into_result(|| Some(Self { spec: spec?, request_id: request_id? }))
+    }
+}
+
+impl JobSpec {
+    fn check(draft: SpecDraft, families: &[&'static dyn Family]) -> Result<Self, FieldErrors> {
+        let mut errors = FieldErrors::default();
+        let at = |path: &'static str| move |error: FieldError| error.under(path);
+        let model = errors.check(ModelName::new(&draft.model).map_err(at("model")));
+        let slot = errors.check(Slot::new(draft.slot.clone()).map_err(at("slot")));
+        let dataset = errors.check(Name::new(&draft.dataset).map_err(at("source.dataset")));
+        let digest = draft.source_digest.parse::<Digest>();
+        let source_digest = errors.check(digest.map_err(|error| FieldError::new("source.digest", error.problem)));
+        let format = draft.format.ok_or_else(|| FieldError::new("source.format", "say whether it is CSV or Parquet"));
+        let format = errors.check(format);
+        let hyperparameters = resolve(&draft.family, draft.hyperparameters.clone(), families);
+        let hyperparameters = hyperparameters.map_err(|wrong| errors.0.extend(wrong)).ok();
+        let split_version = errors.check(optional_name("split_version", &draft.split_version));
+        let feature_version = errors.check(optional_name("feature_version", &draft.feature_version));
+        let model_version = errors.check(optional_name("model_version", &draft.model_version));
+        let reference_fraction = errors.check(share("reference_fraction", draft.reference_fraction));
+        let threshold = errors.check(share("threshold", draft.threshold));
+        check_columns(&draft, &mut errors);
+        check_texts(&draft, &mut errors);
+        check_tags(&draft.tags, &mut errors);
+        errors.into_result(|| {
+            Some(Self {
+                model: model?,
+                slot: slot?,
+                dataset: dataset?,
+                source_digest: source_digest?,
+                format: format?,
+                label_column: draft.label_column,
+                positive_class: Some(draft.positive_class).filter(|class| !class.is_empty()),
+                exclude_columns: draft.exclude_columns,
+                family: draft.family,
+                given: draft.hyperparameters,
+                hyperparameters: hyperparameters?,
+                split_version: split_version?,
+                feature_version: feature_version?,
+                model_version: model_version?,
+                reference_fraction: reference_fraction?,
+                seed: draft.seed,
+                threshold: threshold?.unwrap_or(DEFAULT_THRESHOLD),
+                experiment: draft.experiment,
+                description: draft.description,
+                tags: draft.tags,
+                git_sha: draft.git_sha,
+                max_runtime: draft.max_runtime,
+            })
+        })
+    }
+}
+
+/// The family's hyperparameters, every problem at once.
+fn resolve(
+    name: &str,
+    given: BTreeMap<String, Value>,
+    families: &[&'static dyn Family],
+) -> Result<Hyperparameters, Vec<FieldError>> {
+    let Some(family) = families.iter().find(|family| family.name() == name) else {
+        let known: Vec<_> = families.iter().map(|family| family.name()).collect();
+        return Err(vec![FieldError::new("family", format!("unknown, known are {}", known.join(", ")))]);
+    };
+    Hyperparameters::resolve(&family.describe(), given).map_err(|errors| {
+        let field = |error: lineal_models::HyperparameterError| {
+            FieldError::new(format!("hyperparameters.{}", error.name), error.problem)
+        };
+        errors.into_iter().map(field).collect()
+    })
+}
+
+fn optional_name(path: &str, text: &str) -> Result<Option<Name>, FieldError> {
+    if text.is_empty() { Ok(None) } else { Name::new(text).map(Some).map_err(|error| error.under(path)) }
+}
+
+fn share(path: &str, value: f64) -> Result<Option<f64>, FieldError> {
+    if value == 0.0 {
+        return Ok(None);
+    }
+    if value > 0.0 && value < 1.0 {
+        return Ok(Some(value));
+    }
+    Err(FieldError::new(path, "must be between 0 and 1, both excluded; 0 stands for the default"))
+}
+
+fn check_columns(draft: &SpecDraft, errors: &mut FieldErrors) {
+    if draft.label_column.is_empty() || draft.label_column.len() > MAX_WORD {
+        let problem = format!("name the column to predict, in at most {MAX_WORD} bytes");
+        errors.0.push(FieldError::new("label_column", problem));
+    }
+    if draft.exclude_columns.len() > MAX_COLUMNS {
+        errors.0.push(FieldError::new("exclude_columns", format!("at most {MAX_COLUMNS} columns")));
+        return;
+    }
+    for (i, column) in draft.exclude_columns.iter().enumerate() {
+        let path = || format!("exclude_columns[{i}]");
+        if column.is_empty() || column.len() > MAX_WORD {
+            errors.0.push(FieldError::new(path(), format!("a column has a name of at most {MAX_WORD} bytes")));
+        } else if *column == draft.label_column {
+            errors.0.push(FieldError::new(path(), "the column to predict is never a feature, leave it out here"));
+        }
+    }
+}
+
+fn check_texts(draft: &SpecDraft, errors: &mut FieldErrors) {
+    let texts = [
+        ("positive_class", &draft.positive_class, MAX_WORD),
+        ("experiment", &draft.experiment, MAX_WORD),
+        ("description", &draft.description, MAX_TEXT),
+    ];
+    for (path, text, limit) in texts {
+        if text.len() > limit {
+            errors.0.push(FieldError::new(path, format!("at most {limit} bytes")));
+        }
+    }
+    if draft.git_sha.len() > 64 || !draft.git_sha.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        errors.0.push(FieldError::new("git_sha", "at most 64 hexadecimal digits"));
+    }
+    if draft.max_runtime.is_some_and(|time| time.is_zero()) {
+        errors.0.push(FieldError::new("max_runtime", "must be more than zero; leave it out for no limit"));
+    }
+}
+
+fn check_tags(tags: &BTreeMap<String, String>, errors: &mut FieldErrors) {
+    if tags.len() > MAX_TAGS {
+        errors.0.push(FieldError::new("tags", format!("at most {MAX_TAGS} tags")));
+        return;
+    }
+    for (key, value) in tags {
+        let shown: String = key.chars().take(64).collect();
+        let problem = if RESERVED_TAGS.contains(&key.as_str()) {
+            "the trainer sets this tag itself, choose another name"
+        } else if Name::new(key).is_err() {
+            "a tag's name is 1 to 63 of a-z, 0-9, '-', '_' and '.'"
+        } else if value.len() > MAX_WORD {
+            "a tag's value has at most 256 bytes"
+        } else {
+            continue;
+        };
+        errors.0.push(FieldError::new(format!("tags.{shown}"), problem));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draft() -> SpecDraft {
+        SpecDraft {
+            model: "churn".to_owned(),
+            dataset: "churn".to_owned(),
+            source_digest: Digest::of(b"rows").to_string(),
+            format: Some(SourceFormat::Csv),
+            label_column: "churn".to_owned(),
+            family: "gradient_boosting".to_owned(),
+            ..SpecDraft::default()
+        }
+    }
+
+    fn check(draft: SpecDraft, request_id: &str) -> Result<CreateJob, FieldErrors> {
+        CreateJob::check(draft, request_id, lineal_models::families())
+    }
+
+    #[test]
+    fn blanks_get_the_familys_defaults() {
+        // F67
+        let spec = check(draft(), "").unwrap().spec;
+        let values: BTreeMap<_, _> = spec.hyperparameters.iter().collect();
+        assert_eq!(values.get("learning_rate"), Some(&&Value::Float(0.1)));
+        assert!(spec.given.is_empty());
+        assert_eq!((spec.threshold, spec.reference_fraction), (0.5, None));
+    }
+
+    #[test]
+    fn all_bad_fields_are_told_at_once_with_their_paths() {
+        // F68, F85
+        let bad = SpecDraft {
+            model: "Churn!".to_owned(),
+            dataset: String::new(),
+            source_digest: "abc".to_owned(),
+            format: None,
+            label_column: String::new(),
+            exclude_columns: vec![String::new()],
+            hyperparameters: [
+                ("learning_rate".to_owned(), Value::Text("__import__('os')".to_owned())),
+                ("rounds".to_owned(), Value::Float(f64::NAN)),
+            ]
+            .into(),
+            split_version: "a/b".to_owned(),
+            reference_fraction: 1.0,
+            threshold: f64::NAN,
+            tags: [("job_id".to_owned(), "mine".to_owned())].into(),
+            git_sha: "main".to_owned(),
+            max_runtime: Some(Duration::ZERO),
+            ..draft()
+        };
+        let errors = check(bad, "two words").unwrap_err();
+        let paths: Vec<_> = errors.0.iter().map(|error| error.path.as_str()).collect();
+        let expected = [
+            "spec.model",
+            "spec.source.dataset",
+            "spec.source.digest",
+            "spec.source.format",
+            "spec.hyperparameters.learning_rate",
+            "spec.hyperparameters.rounds",
+            "spec.split_version",
+            "spec.reference_fraction",
+            "spec.threshold",
+            "spec.label_column",
+            "spec.exclude_columns[0]",
+            "spec.git_sha",
+            "spec.max_runtime",
+            "spec.tags.job_id",
+            "request_id",
+        ];
+        assert_eq!(paths, expected);
+        assert!(!errors.to_string().contains("__import__"), "{errors}");
+    }
+
+    #[test]
+    fn an_unknown_family_is_told_with_the_known_ones() {
+        let errors = check(SpecDraft { family: "forest".to_owned(), ..draft() }, "").unwrap_err();
+        assert_eq!(errors.0[0].path, "spec.family");
+        assert!(errors.0[0].problem.contains("gradient_boosting"), "{errors}");
+    }
+
+    #[test]
+    fn a_specification_survives_its_storage() {
+        let given = SpecDraft {
+            slot: [("regime".to_owned(), "trending".to_owned())].into(),
+            split_version: "v2".to_owned(),
+            hyperparameters: [("learning_rate".to_owned(), Value::Integer(1))].into(),
+            max_runtime: Some(Duration::from_millis(1500)),
+            seed: u64::MAX,
+            ..draft()
+        };
+        let spec = check(given, "").unwrap().spec;
+        let stored = serde_json::to_string(&spec).unwrap();
+        assert_eq!(serde_json::from_str::<JobSpec>(&stored).unwrap(), spec);
+    }
+}

@@ -1,0 +1,58 @@
+//! Kernel types as JSON texts, for fields of stored types.
+
+use std::{fmt::Display, str::FromStr};
+
+use lineal_kernel::FieldError;
+use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+
+pub(super) fn serialize<T: Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+pub(super) fn deserialize<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: FromStr<Err = FieldError>,
+    D: Deserializer<'de>,
+{
+    String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+}
+
+/// The same for a value that may be absent.
+pub(super) mod optional {
+    use super::{Deserialize, Deserializer, Display, FieldError, FromStr, Serializer};
+    use serde::de::Error as _;
+
+    #[expect(clippy::ref_option, reason = "serde hands over the field")]
+    pub(in crate::domain) fn serialize<T: Display, S: Serializer>(
+        value: &Option<T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(value) => serializer.collect_str(value),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(in crate::domain) fn deserialize<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+    where
+        T: FromStr<Err = FieldError>,
+        D: Deserializer<'de>,
+    {
+        let text = Option::<String>::deserialize(deserializer)?;
+        text.map(|text| text.parse().map_err(D::Error::custom)).transpose()
+    }
+}
+
+/// Slots in their canonical text.
+pub(super) mod slot {
+    use lineal_kernel::Slot;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+
+    pub(in crate::domain) fn serialize<S: Serializer>(slot: &Slot, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(slot)
+    }
+
+    pub(in crate::domain) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Slot, D::Error> {
+        Slot::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}

@@ -1,0 +1,47 @@
+//! `FamilyService`.
+
+use async_trait::async_trait;
+use lineal_models::{FamilyDescription, HyperparameterDescription, HyperparameterKind};
+use lineal_proto::lineal::trainer::v1::{self as pb, family_service_server::FamilyService};
+use tonic::{Request, Response, Status};
+
+use super::{TrainerGrpc, convert};
+
+#[async_trait]
+impl FamilyService for TrainerGrpc {
+    async fn list_families(
+        &self,
+        _: Request<pb::ListFamiliesRequest>,
+    ) -> Result<Response<pb::ListFamiliesResponse>, Status> {
+        let families = self.app.families().iter().map(|known| family(&known.describe())).collect();
+        Ok(Response::new(pb::ListFamiliesResponse { families }))
+    }
+}
+
+fn family(description: &FamilyDescription) -> pb::Family {
+    pb::Family {
+        name: description.name.to_owned(),
+        title: description.title.to_owned(),
+        task: description.task.name().to_owned(),
+        hyperparameters: description.hyperparameters.iter().map(hyperparameter).collect(),
+    }
+}
+
+fn hyperparameter(description: &HyperparameterDescription) -> pb::Hyperparameter {
+    use HyperparameterKind::{Boolean, Choice, Float, Integer};
+    let (kind, range, choices): (_, _, &[&str]) = match description.kind {
+        Integer { min, max, .. } => (pb::HyperparameterKind::Integer, Some((min as f64, max as f64)), &[]),
+        Float { min, max, .. } => (pb::HyperparameterKind::Float, Some((min, max)), &[]),
+        Boolean { .. } => (pb::HyperparameterKind::Boolean, None, &[]),
+        Choice { choices, .. } => (pb::HyperparameterKind::Choice, None, choices),
+    };
+    pb::Hyperparameter {
+        name: description.name.to_owned(),
+        kind: kind.into(),
+        default: Some(convert::value(&description.kind.default_value())),
+        minimum: range.map(|(minimum, _)| minimum),
+        maximum: range.map(|(_, maximum)| maximum),
+        choices: choices.iter().map(|&choice| choice.to_owned()).collect(),
+        description: description.doc.to_owned(),
+    }
+}

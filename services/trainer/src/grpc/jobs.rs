@@ -1,0 +1,63 @@
+//! `JobService`.
+
+use std::pin::Pin;
+
+use async_trait::async_trait;
+use futures::{Stream, StreamExt as _};
+use lineal_kernel::PageToken;
+use lineal_proto::lineal::trainer::v1::{self as pb, job_service_server::JobService};
+use lineal_rpc::caller_of;
+use tonic::{Request, Response, Status};
+
+use super::{TrainerGrpc, convert, status};
+use crate::domain::JobId;
+
+#[async_trait]
+impl JobService for TrainerGrpc {
+    async fn create_job(
+        &self,
+        request: Request<pb::CreateJobRequest>,
+    ) -> Result<Response<pb::CreateJobResponse>, Status> {
+        let caller = caller_of(&request);
+        let command = convert::create_job(request.into_inner(), self.app.families()).map_err(status::invalid)?;
+        let job = self.app.create_job(&caller, command).await.map_err(status::from_error)?;
+        Ok(Response::new(pb::CreateJobResponse { job: Some(convert::job(job)) }))
+    }
+
+    async fn get_job(&self, request: Request<pb::GetJobRequest>) -> Result<Response<pb::GetJobResponse>, Status> {
+        let id = JobId::from(request.into_inner().job_id);
+        let job = self.app.job(&id).await.map_err(status::from_error)?;
+        Ok(Response::new(pb::GetJobResponse { job: Some(convert::job(job)) }))
+    }
+
+    async fn list_jobs(&self, request: Request<pb::ListJobsRequest>) -> Result<Response<pb::ListJobsResponse>, Status> {
+        let request = request.into_inner();
+        let (filter, page) = convert::list_jobs(&request).map_err(status::invalid)?;
+        let (jobs, next) = self.app.jobs(&filter, &page).await.map_err(status::from_error)?;
+        let seal = |id: JobId| PageToken::seal(id.as_str(), &convert::query_of(&request));
+        let next_page_token = next.map(seal).unwrap_or_default();
+        Ok(Response::new(pb::ListJobsResponse { jobs: jobs.into_iter().map(convert::job).collect(), next_page_token }))
+    }
+
+    type WatchJobStream = Pin<Box<dyn Stream<Item = Result<pb::WatchJobResponse, Status>> + Send>>;
+
+    async fn watch_job(&self, request: Request<pb::WatchJobRequest>) -> Result<Response<Self::WatchJobStream>, Status> {
+        let pb::WatchJobRequest { job_id, after_sequence } = request.into_inner();
+        let events = self.app.watch_job(JobId::from(job_id), after_sequence).await.map_err(status::from_error)?;
+        let answers = events.map(|event| match event {
+            Ok(event) => Ok(pb::WatchJobResponse { event: Some(convert::event(event)) }),
+            Err(error) => Err(status::from_error(error)),
+        });
+        Ok(Response::new(Box::pin(answers)))
+    }
+
+    async fn cancel_job(
+        &self,
+        request: Request<pb::CancelJobRequest>,
+    ) -> Result<Response<pb::CancelJobResponse>, Status> {
+        let caller = caller_of(&request);
+        let id = JobId::from(request.into_inner().job_id);
+        let job = self.app.cancel_job(&caller, &id).await.map_err(status::from_error)?;
+        Ok(Response::new(pb::CancelJobResponse { job: Some(convert::job(job)) }))
+    }
+}

@@ -1,0 +1,36 @@
+//! The wire: convert in, call, convert out.
+
+mod convert;
+mod families;
+mod jobs;
+mod status;
+
+use std::sync::Arc;
+
+use lineal_proto::lineal::trainer::v1::{
+    family_service_server::FamilyServiceServer, job_service_server::JobServiceServer,
+};
+use tonic::service::Routes;
+
+use crate::app::App;
+
+#[cfg(test)]
+pub(crate) use status::from_error;
+
+/// The trainer's services.
+pub(crate) struct TrainerGrpc {
+    app: Arc<App>,
+}
+
+impl TrainerGrpc {
+    /// Speaks for `app`.
+    pub(crate) fn new(app: Arc<App>) -> Self {
+        Self { app }
+    }
+}
+
+/// Adds the trainer's services to `routes`.
+pub(crate) fn mount(app: &Arc<App>, routes: Routes) -> Routes {
+    let grpc = Arc::new(TrainerGrpc::new(Arc::clone(app)));
+    routes.add_service(JobServiceServer::from_arc(Arc::clone(&grpc))).add_service(FamilyServiceServer::from_arc(grpc))
+}

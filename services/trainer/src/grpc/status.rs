@@ -1,0 +1,41 @@
+//! The one place where errors get their codes and reasons.
+
+use std::time::Duration;
+
+use lineal_kernel::FieldErrors;
+use lineal_rpc::Problem;
+use tonic::{Code, Status};
+
+use crate::domain::TrainerError;
+
+const DOMAIN: &str = "trainer.lineal";
+/// When to ask a busy database again.
+const SOON: Duration = Duration::from_millis(200);
+/// When another process may have taken over.
+const LATER: Duration = Duration::from_secs(2);
+
+pub(super) fn invalid(errors: FieldErrors) -> Status {
+    from_error(errors.into())
+}
+
+pub(crate) fn from_error(error: TrainerError) -> Status {
+    let message = error.to_string();
+    let problem = match error {
+        TrainerError::Invalid(errors) => Problem::invalid(&errors),
+        TrainerError::JobNotFound { job_id } => {
+            Problem::new(Code::NotFound, "JOB_NOT_FOUND", message).resource("job", job_id)
+        }
+        TrainerError::Definition(conflict) => Problem::new(Code::AlreadyExists, "DEFINITION_CONFLICT", message)
+            .resource(&format!("{}_version", conflict.kind.as_str()), conflict.name)
+            .with("scope", conflict.scope),
+        TrainerError::RequestIdReused { request_id, job_id } => {
+            Problem::new(Code::AlreadyExists, "REQUEST_ID_REUSED", message)
+                .resource("request_id", request_id.as_str())
+                .with("job", job_id)
+        }
+        TrainerError::Stopping => Problem::new(Code::Unavailable, "TRAINER_STOPPING", message).retry_after(LATER),
+        TrainerError::Busy => Problem::new(Code::Unavailable, "DATABASE_BUSY", message).retry_after(SOON),
+        TrainerError::Store(cause) => Problem::internal(&cause),
+    };
+    problem.status(DOMAIN)
+}

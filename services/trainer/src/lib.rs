@@ -1,0 +1,81 @@
+//! The trainer: takes jobs, runs them through load, split, train, evaluate, log, register and create version, and tells
+//! everything as numbered events.
+//!
+//! Calls go `grpc` -> `app` -> `domain` and `store`; a worker goes `app::worker` -> `app::steps` -> `registry`.
+
+mod app;
+mod domain;
+mod grpc;
+mod registry;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use lineal_db::{DatabaseUrl, OpenError};
+use lineal_kernel::Clock;
+use lineal_rpc::Peer;
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+
+use app::{App, Settings};
+use registry::RegistryClient;
+use store::SqliteStore;
+
+/// What a trainer is told when it starts.
+#[derive(Debug, Clone)]
+pub struct TrainerConfig {
+    /// Where jobs are kept. One process owns a SQLite file.
+    pub database: DatabaseUrl,
+    /// Jobs that run at the same time; 0 counts as 1.
+    pub concurrency: usize,
+    /// Threads of one fit; never changes the result.
+    pub threads: usize,
+    /// How long a job belongs to a worker that gives no sign of life.
+    pub lease: Duration,
+    /// The version of this program, for lineage.
+    pub release: String,
+}
+
+/// The trainer service.
+pub struct Trainer {
+    app: Arc<App>,
+}
+
+impl Trainer {
+    /// Opens the database. Nothing is trained before [`Trainer::run`].
+    pub async fn open(config: TrainerConfig, registry: Peer, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let store = Arc::new(SqliteStore::open(&config.database).await?);
+        let registry = Arc::new(RegistryClient::new(registry));
+        let settings = Settings {
+            concurrency: config.concurrency,
+            threads: config.threads,
+            lease: config.lease,
+            release: config.release,
+        };
+        Ok(Self { app: Arc::new(App::new(store, registry, clock, lineal_models::families(), settings)) })
+    }
+
+    /// Adds the trainer's services to `routes`.
+    pub fn mount(&self, routes: Routes) -> Routes {
+        grpc::mount(&self.app, routes)
+    }
+
+    /// Queues the jobs of an earlier process again, then works until `shutdown`, and puts back what is still running then.
+    /// To be called once.
+    pub async fn run(&self, shutdown: CancellationToken) {
+        self.app.run(shutdown).await;
+    }
+
+    /// Closes the database.
+    pub async fn close(&self) {
+        self.app.close().await;
+    }
+}
+
+impl fmt::Debug for Trainer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trainer").finish_non_exhaustive()
+    }
+}

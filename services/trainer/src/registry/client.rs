@@ -1,0 +1,188 @@
+//! The registry over gRPC.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use lineal_kernel::{Digest, ModelName, Slot};
+use lineal_proto::lineal::registry::v1::{
+    self as pb, alias_service_client::AliasServiceClient, dataset_service_client::DatasetServiceClient,
+    promotion_service_client::PromotionServiceClient, run_service_client::RunServiceClient,
+    version_service_client::VersionServiceClient,
+};
+use lineal_rpc::{Peer, artifacts};
+use tonic::{Request, Status};
+
+use super::{Defaults, NewRun, Registry, RegistryError, RunEnd, RunLog, SnapshotRecord, retry::retry};
+use crate::domain::NewVersion;
+
+/// Largest file that is loaded, in bytes.
+const MAX_FILE: usize = 2 << 30;
+/// Longest wait for the answer to a call without content.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// One try of a call, with its own copies of client and message.
+macro_rules! call {
+    ($client:ident.$rpc:ident($message:ident)) => {{
+        let (mut client, message) = ($client.clone(), $message.clone());
+        async move { client.$rpc(request(message)).await }
+    }};
+}
+
+/// The registry at an address.
+pub(crate) struct RegistryClient {
+    peer: Peer,
+}
+
+impl RegistryClient {
+    /// Speaks to `peer`.
+    pub(crate) fn new(peer: Peer) -> Self {
+        Self { peer }
+    }
+}
+
+#[async_trait]
+impl Registry for RegistryClient {
+    async fn download(&self, digest: Digest) -> Result<Bytes, RegistryError> {
+        retry(|| artifacts::download(&self.peer, digest, MAX_FILE)).await
+    }
+
+    async fn upload(&self, content: Bytes) -> Result<Digest, RegistryError> {
+        retry(|| artifacts::upload(&self.peer, content.clone())).await
+    }
+
+    async fn record_snapshot(&self, snapshot: &SnapshotRecord) -> Result<(), RegistryError> {
+        let message = pb::CreateSnapshotRequest {
+            dataset: snapshot.dataset.to_string(),
+            digest: snapshot.digest.to_string(),
+            rows: snapshot.rows,
+            columns: snapshot.columns.clone(),
+        };
+        let client = DatasetServiceClient::new(self.peer.clone());
+        retry(|| call!(client.create_snapshot(message))).await.map(drop)
+    }
+
+    async fn defaults(&self, model: &ModelName, slot: &Slot) -> Result<Option<Defaults>, RegistryError> {
+        let message = pb::GetDefaultsRequest { model: model.to_string(), slot: slot.labels().clone() };
+        let client = PromotionServiceClient::new(self.peer.clone());
+        let answer = retry(|| call!(client.get_defaults(message))).await;
+        let defaults = found(answer)?.and_then(|answer| answer.into_inner().defaults);
+        Ok(defaults.map(|defaults| Defaults {
+            split: defaults.split_version,
+            features: defaults.feature_version,
+            model: defaults.model_version,
+        }))
+    }
+
+    async fn champion(&self, model: &ModelName, slot: &Slot) -> Result<u64, RegistryError> {
+        let message = pb::ResolveAliasRequest {
+            model: model.to_string(),
+            slot: slot.labels().clone(),
+            alias: "champion".to_owned(),
+        };
+        let client = AliasServiceClient::new(self.peer.clone());
+        let answer = retry(|| call!(client.resolve_alias(message))).await;
+        Ok(found(answer)?.and_then(|answer| answer.into_inner().alias).map_or(0, |alias| alias.number))
+    }
+
+    async fn create_run(&self, run: &NewRun) -> Result<String, RegistryError> {
+        let message = pb::CreateRunRequest {
+            model: run.model.to_string(),
+            name: String::new(),
+            experiment: run.experiment.clone(),
+            parameters: BTreeMap::new(),
+            tags: run.tags.clone(),
+            request_id: run.request_id.clone(),
+        };
+        let client = RunServiceClient::new(self.peer.clone());
+        let answer = retry(|| call!(client.create_run(message))).await?;
+        answer.into_inner().run.map(|run| run.run_id).ok_or_else(|| empty_answer("CreateRun"))
+    }
+
+    async fn log(&self, run_id: &str, log: &RunLog) -> Result<(), RegistryError> {
+        let reference = |dataset: &super::RunDataset| pb::DatasetReference {
+            name: dataset.name.to_string(),
+            role: dataset.role.to_owned(),
+            digest: dataset.digest.to_string(),
+            rows: dataset.rows,
+        };
+        let message = pb::LogBatchRequest {
+            run_id: run_id.to_owned(),
+            parameters: log.parameters.clone(),
+            metrics: log.metrics.clone(),
+            tags: log.tags.clone(),
+            datasets: log.datasets.iter().map(reference).collect(),
+        };
+        let client = RunServiceClient::new(self.peer.clone());
+        retry(|| call!(client.log_batch(message))).await.map(drop)
+    }
+
+    async fn finish_run(&self, run_id: &str, end: &RunEnd) -> Result<(), RegistryError> {
+        let (status, error) = match end {
+            RunEnd::Finished => (pb::RunStatus::Finished, String::new()),
+            RunEnd::Failed(error) => (pb::RunStatus::Failed, error.clone()),
+            RunEnd::Killed => (pb::RunStatus::Killed, String::new()),
+        };
+        let message = pb::FinishRunRequest { run_id: run_id.to_owned(), status: status.into(), error };
+        let client = RunServiceClient::new(self.peer.clone());
+        retry(|| call!(client.finish_run(message))).await.map(drop)
+    }
+
+    async fn create_version(&self, version: &NewVersion, request_id: &str) -> Result<u64, RegistryError> {
+        let message = pb::CreateVersionRequest {
+            model: version.model.to_string(),
+            family: version.family.clone(),
+            digest: version.digest.to_string(),
+            metrics: version.metrics.clone(),
+            lineage: Some(lineage(version)),
+            description: version.description.clone(),
+            tags: version.tags.clone(),
+            upstreams: Vec::new(),
+            request_id: request_id.to_owned(),
+        };
+        let client = VersionServiceClient::new(self.peer.clone());
+        let answer = retry(|| call!(client.create_version(message))).await?;
+        answer.into_inner().version.map(|version| version.number).ok_or_else(|| empty_answer("CreateVersion"))
+    }
+}
+
+fn lineage(version: &NewVersion) -> pb::Lineage {
+    pb::Lineage {
+        lineage_id: String::new(),
+        run_id: version.run_id.clone(),
+        parent_number: version.parent_number,
+        data_digest: version.data_digest.to_string(),
+        reference_digest: version.reference_digest.to_string(),
+        feature_digest: version.feature_digest.to_string(),
+        hyperparameters_digest: version.hyperparameters_digest.to_string(),
+        code_version: version.code_version.clone(),
+        dataset: version.dataset.to_string(),
+        split_version: version.split_version.to_string(),
+        feature_version: version.feature_version.to_string(),
+        model_version: version.model_version.to_string(),
+        training_duration: Some(lineal_rpc::duration(version.training_duration)),
+        training_rows: version.training_rows,
+        validation_rows: version.validation_rows,
+        environment: version.environment.clone(),
+        create_time: None,
+    }
+}
+
+fn request<T>(message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.set_timeout(TIMEOUT);
+    request
+}
+
+/// The answer, or nothing if there is no such thing.
+fn found<T>(answer: Result<T, RegistryError>) -> Result<Option<T>, RegistryError> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(RegistryError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn empty_answer(rpc: &str) -> RegistryError {
+    Status::internal(format!("{rpc} answered without a result")).into()
+}

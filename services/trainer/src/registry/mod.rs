@@ -1,0 +1,124 @@
+//! The port to the registry: what a training needs of it.
+
+mod client;
+mod retry;
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use lineal_kernel::{Digest, ModelName, Name, Slot};
+
+use crate::domain::NewVersion;
+
+pub(crate) use client::RegistryClient;
+
+/// Why the registry did not do it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum RegistryError {
+    /// It cannot be reached.
+    #[error("the registry cannot be reached ({message}); see that it runs and create the job again")]
+    Unavailable {
+        /// What the connection said.
+        message: String,
+    },
+    /// It has no such thing.
+    #[error("{message}")]
+    NotFound {
+        /// The registry's words.
+        message: String,
+    },
+    /// It said no.
+    #[error("the registry refused: {message}")]
+    Refused {
+        /// The registry's words.
+        message: String,
+    },
+}
+
+/// The names of the recipe that came with a slot's champion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Defaults {
+    pub(crate) split: String,
+    pub(crate) features: String,
+    pub(crate) model: String,
+}
+
+/// A snapshot to record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SnapshotRecord {
+    pub(crate) dataset: Name,
+    pub(crate) digest: Digest,
+    pub(crate) rows: u64,
+    pub(crate) columns: Vec<String>,
+}
+
+/// A run to open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NewRun {
+    pub(crate) model: ModelName,
+    pub(crate) experiment: String,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) request_id: String,
+}
+
+/// Rows that a run used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RunDataset {
+    pub(crate) name: Name,
+    /// `source`, `training`, `reference` or `extra`.
+    pub(crate) role: &'static str,
+    pub(crate) digest: Digest,
+    pub(crate) rows: u64,
+}
+
+/// What is added to a run in one change.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct RunLog {
+    pub(crate) parameters: BTreeMap<String, String>,
+    pub(crate) metrics: BTreeMap<String, f64>,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) datasets: Vec<RunDataset>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum RunEnd {
+    /// With a version.
+    Finished,
+    /// With this error.
+    Failed(String),
+    /// Because someone stopped it.
+    Killed,
+}
+
+/// The registry. Every call can be repeated without doing more than once.
+#[async_trait]
+pub(crate) trait Registry: Send + Sync {
+    /// The content with this digest, verified.
+    async fn download(&self, digest: Digest) -> Result<Bytes, RegistryError>;
+
+    /// Stores content under its digest.
+    async fn upload(&self, content: Bytes) -> Result<Digest, RegistryError>;
+
+    /// Records an uploaded snapshot.
+    async fn record_snapshot(&self, snapshot: &SnapshotRecord) -> Result<(), RegistryError>;
+
+    /// The recipe of the slot's champion, if there is one.
+    async fn defaults(&self, model: &ModelName, slot: &Slot) -> Result<Option<Defaults>, RegistryError>;
+
+    /// The number of the slot's champion, 0 for none.
+    async fn champion(&self, model: &ModelName, slot: &Slot) -> Result<u64, RegistryError>;
+
+    /// Opens a run and returns its id.
+    async fn create_run(&self, run: &NewRun) -> Result<String, RegistryError>;
+
+    /// Adds to an open run.
+    async fn log(&self, run_id: &str, log: &RunLog) -> Result<(), RegistryError>;
+
+    /// Closes a run.
+    async fn finish_run(&self, run_id: &str, end: &RunEnd) -> Result<(), RegistryError>;
+
+    /// Gives an uploaded bundle the next number of its model.
+    async fn create_version(&self, version: &NewVersion, request_id: &str) -> Result<u64, RegistryError>;
+}

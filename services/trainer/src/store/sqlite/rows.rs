@@ -1,0 +1,132 @@
+//! Rows and what they mean.
+
+use std::{fmt::Display, str::FromStr};
+
+use lineal_db::StoreError;
+use lineal_kernel::{RequestId, Timestamp};
+use serde::de::DeserializeOwned;
+use sqlx::FromRow;
+
+use crate::domain::{Claim, Job, JobEvent, JobId, Lease, Step};
+
+/// A row of `jobs`.
+#[derive(FromRow)]
+pub(super) struct JobRow {
+    job_id: String,
+    request_id: String,
+    state: String,
+    spec: String,
+    actor: String,
+    step: String,
+    progress: f64,
+    metrics: String,
+    version: Option<i64>,
+    digest: Option<String>,
+    run_id: Option<String>,
+    error: String,
+    attempt: i64,
+    create_time: i64,
+    start_time: Option<i64>,
+    end_time: Option<i64>,
+    last_sequence: i64,
+    lease_gen: i64,
+    cancel_requested: i64,
+    pending_version: Option<String>,
+}
+
+impl TryFrom<JobRow> for Job {
+    type Error = StoreError;
+
+    fn try_from(row: JobRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            request_id: RequestId::new(&row.request_id).map_err(|error| corrupt("request_id", error))?,
+            state: parsed("state", &row.state)?,
+            spec: json("spec", &row.spec)?,
+            actor: row.actor,
+            step: step(&row.step)?,
+            progress: row.progress,
+            metrics: json("metrics", &row.metrics)?,
+            version: row.version.map(|number| unsigned("version", number)).transpose()?,
+            digest: row.digest.map(|text| parsed("digest", &text)).transpose()?,
+            run_id: row.run_id,
+            error: row.error,
+            attempt: unsigned("attempt", row.attempt)?,
+            create_time: Timestamp::from_micros(row.create_time),
+            start_time: row.start_time.map(Timestamp::from_micros),
+            end_time: row.end_time.map(Timestamp::from_micros),
+            last_sequence: unsigned("last_sequence", row.last_sequence)?,
+            id: JobId::from(row.job_id),
+        })
+    }
+}
+
+impl TryFrom<JobRow> for Claim {
+    type Error = StoreError;
+
+    fn try_from(row: JobRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            lease: Lease { job_id: JobId::from(row.job_id.clone()), generation: row.lease_gen },
+            cancel_requested: row.cancel_requested != 0,
+            pending: row.pending_version.as_deref().map(|text| json("pending_version", text)).transpose()?,
+            job: row.try_into()?,
+        })
+    }
+}
+
+/// A row of `job_events`.
+#[derive(FromRow)]
+pub(super) struct EventRow {
+    sequence: i64,
+    create_time: i64,
+    actor: String,
+    state: String,
+    step: String,
+    progress: f64,
+    metrics: String,
+    message: String,
+}
+
+impl TryFrom<EventRow> for JobEvent {
+    type Error = StoreError;
+
+    fn try_from(row: EventRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            sequence: unsigned("sequence", row.sequence)?,
+            create_time: Timestamp::from_micros(row.create_time),
+            actor: row.actor,
+            state: parsed("state", &row.state)?,
+            step: step(&row.step)?,
+            progress: row.progress,
+            metrics: json("metrics", &row.metrics)?,
+            message: row.message,
+        })
+    }
+}
+
+/// The stored form of a value that has one as JSON.
+pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Backend(error.into()))
+}
+
+fn json<T: DeserializeOwned>(column: &str, text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|error| corrupt(column, error))
+}
+
+fn parsed<T: FromStr>(column: &str, text: &str) -> Result<T, StoreError>
+where
+    T::Err: Display,
+{
+    text.parse().map_err(|error| corrupt(column, error))
+}
+
+fn unsigned<T: TryFrom<i64>>(column: &str, number: i64) -> Result<T, StoreError> {
+    T::try_from(number).map_err(|_| corrupt(column, "out of range"))
+}
+
+fn step(text: &str) -> Result<Option<Step>, StoreError> {
+    if text.is_empty() { Ok(None) } else { parsed("step", text).map(Some) }
+}
+
+fn corrupt(column: &str, problem: impl Display) -> StoreError {
+    StoreError::corrupt(format!("column `{column}`: {problem}"))
+}

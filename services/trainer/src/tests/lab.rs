@@ -1,0 +1,156 @@
+//! A trainer to experiment with.
+
+use std::{collections::BTreeMap, fmt::Write as _, sync::Arc, time::Duration};
+
+use futures::StreamExt as _;
+use lineal_db::DatabaseUrl;
+use lineal_kernel::{Caller, ManualClock, RequestId, Timestamp};
+use lineal_models::Family;
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    families::{Chatty, Endless, Panicking},
+    registry::FakeRegistry,
+};
+use crate::{
+    app::{App, Settings},
+    domain::{CreateJob, Job, JobEvent, JobId, SourceFormat, SpecDraft},
+    store::{SqliteStore, TrainerStore},
+};
+
+/// Nothing in a test takes this long.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a lease lasts.
+pub(super) const LEASE: Duration = Duration::from_secs(30);
+
+/// The customers whose `churn` is to be predicted.
+pub(super) const CHURN: &[u8] = include_bytes!("../../../lineal/data/churn.csv");
+
+/// A trainer, its registry and its database.
+pub(super) struct Lab {
+    pub(super) app: Arc<App>,
+    pub(super) store: Arc<SqliteStore>,
+    pub(super) registry: Arc<FakeRegistry>,
+    pub(super) clock: ManualClock,
+    _folder: TempDir,
+}
+
+/// A trainer at work.
+pub(super) struct Running {
+    shutdown: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    pub(super) async fn stop(self) {
+        self.shutdown.cancel();
+        tokio::time::timeout(PATIENCE, self.task).await.unwrap().unwrap();
+    }
+}
+
+impl Lab {
+    pub(super) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = DatabaseUrl::Sqlite(folder.path().join("trainer.db"));
+        let store = Arc::new(SqliteStore::open(&url).await.unwrap());
+        let registry = Arc::new(FakeRegistry::new());
+        let clock = ManualClock::at(Timestamp::from_micros(1_736_951_422_000_000));
+        let app = app(&store, &registry, &clock);
+        Self { app, store, registry, clock, _folder: folder }
+    }
+
+    /// The same database and registry in a new process.
+    pub(super) fn restart(&mut self) {
+        self.app = app(&self.store, &self.registry, &self.clock);
+    }
+
+    /// Starts the workers.
+    pub(super) fn run(&self) -> Running {
+        let (app, shutdown) = (Arc::clone(&self.app), CancellationToken::new());
+        let token = shutdown.clone();
+        Running { shutdown, task: tokio::spawn(async move { app.run(token).await }) }
+    }
+
+    /// A job on `csv` with changes to the usual specification.
+    pub(super) async fn create(&self, csv: &[u8], change: impl FnOnce(&mut SpecDraft)) -> Job {
+        let command = self.command(csv, change);
+        self.app.create_job(&caller(), command).await.unwrap()
+    }
+
+    pub(super) fn command(&self, csv: &[u8], change: impl FnOnce(&mut SpecDraft)) -> CreateJob {
+        let mut draft = SpecDraft {
+            model: "churn".to_owned(),
+            dataset: "customers".to_owned(),
+            source_digest: self.registry.add(csv).to_string(),
+            format: Some(SourceFormat::Csv),
+            label_column: "churn".to_owned(),
+            family: "logistic_regression".to_owned(),
+            ..SpecDraft::default()
+        };
+        change(&mut draft);
+        CreateJob::check(draft, RequestId::random().as_str(), self.app.families()).unwrap()
+    }
+
+    /// Works until `job` has ended.
+    pub(super) async fn finish(&self, job: &Job) -> Job {
+        let running = self.run();
+        self.events(&job.id, 0).await;
+        running.stop().await;
+        self.app.job(&job.id).await.unwrap()
+    }
+
+    /// All events from `after` to the last one.
+    pub(super) async fn events(&self, id: &JobId, after: u64) -> Vec<JobEvent> {
+        let events = self.app.watch_job(id.clone(), after).await.unwrap();
+        let events: Vec<_> = tokio::time::timeout(PATIENCE, events.collect()).await.unwrap();
+        events.into_iter().map(Result::unwrap).collect()
+    }
+
+    /// The first event for which `wanted` holds.
+    pub(super) async fn event(&self, id: &JobId, wanted: impl Fn(&JobEvent) -> bool) -> JobEvent {
+        let mut events = Box::pin(self.app.watch_job(id.clone(), 0).await.unwrap());
+        let found = async {
+            loop {
+                let event = events.next().await.unwrap().unwrap();
+                if wanted(&event) {
+                    return event;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, found).await.unwrap()
+    }
+
+    /// What is in the store, without the application.
+    pub(super) async fn stored(&self, id: &JobId) -> Job {
+        self.store.job(id).await.unwrap().unwrap()
+    }
+}
+
+fn app(store: &Arc<SqliteStore>, registry: &Arc<FakeRegistry>, clock: &ManualClock) -> Arc<App> {
+    static ODD: [&dyn Family; 3] = [&Panicking, &Endless, &Chatty];
+    let families: Vec<_> = lineal_models::families().iter().copied().chain(ODD).collect();
+    let settings = Settings { concurrency: 2, threads: 1, lease: LEASE, release: "0.0.0-test".to_owned() };
+    Arc::new(App::new(store.clone(), registry.clone(), Arc::new(clock.clone()), families.leak(), settings))
+}
+
+pub(super) fn caller() -> Caller {
+    Caller { actor: "ada".to_owned(), ..Caller::service("test") }
+}
+
+/// `rows` customers of whom those with more calls tend to leave.
+pub(super) fn customers(rows: usize) -> Vec<u8> {
+    let mut csv = "calls,minutes,churn\n".to_owned();
+    for row in 0..rows {
+        let (calls, minutes) = (row % 7, (row * 37) % 101);
+        let leaves = (calls * 10 + minutes) % 60 > 35;
+        let _ = writeln!(csv, "{calls},{minutes}.5,{}", if leaves { "yes" } else { "no" });
+    }
+    csv.into_bytes()
+}
+
+/// A tag's value or another entry, for short assertions.
+pub(super) fn entry<'a>(map: &'a BTreeMap<String, String>, key: &str) -> &'a str {
+    map.get(key).map_or("absent", String::as_str)
+}

@@ -1,0 +1,133 @@
+//! A registry in memory.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Mutex, MutexGuard},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use lineal_kernel::{Digest, ModelName, Slot};
+use tokio::sync::Semaphore;
+
+use crate::{
+    domain::NewVersion,
+    registry::{Defaults, NewRun, Registry, RegistryError, RunEnd, RunLog, SnapshotRecord},
+};
+
+/// A run and all that was logged to it.
+#[derive(Debug, Clone)]
+pub(super) struct FakeRun {
+    pub(super) run: NewRun,
+    pub(super) log: RunLog,
+    pub(super) end: Option<RunEnd>,
+}
+
+/// What the registry knows.
+#[derive(Default)]
+pub(super) struct Known {
+    pub(super) artifacts: HashMap<Digest, Bytes>,
+    pub(super) snapshots: Vec<SnapshotRecord>,
+    pub(super) runs: BTreeMap<String, FakeRun>,
+    /// In the order of their numbers, with their request ids.
+    pub(super) versions: Vec<(String, NewVersion)>,
+    pub(super) defaults: Option<Defaults>,
+    pub(super) champion: u64,
+    pub(super) away: bool,
+}
+
+/// The registry, as the trainer needs it.
+pub(super) struct FakeRegistry {
+    known: Mutex<Known>,
+    /// One permit per version that may be created.
+    pub(super) gate: Semaphore,
+}
+
+impl FakeRegistry {
+    pub(super) fn new() -> Self {
+        Self { known: Mutex::default(), gate: Semaphore::new(1000) }
+    }
+
+    pub(super) fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap()
+    }
+
+    pub(super) fn add(&self, content: &[u8]) -> Digest {
+        let digest = Digest::of(content);
+        self.known().artifacts.insert(digest, Bytes::copy_from_slice(content));
+        digest
+    }
+
+    fn there(&self) -> Result<MutexGuard<'_, Known>, RegistryError> {
+        let known = self.known();
+        if known.away {
+            Err(RegistryError::Unavailable { message: "connection refused".to_owned() })
+        } else {
+            Ok(known)
+        }
+    }
+}
+
+#[async_trait]
+impl Registry for FakeRegistry {
+    async fn download(&self, digest: Digest) -> Result<Bytes, RegistryError> {
+        let content = self.there()?.artifacts.get(&digest).cloned();
+        content.ok_or_else(|| RegistryError::NotFound { message: format!("there is no artifact {digest}") })
+    }
+
+    async fn upload(&self, content: Bytes) -> Result<Digest, RegistryError> {
+        drop(self.there()?);
+        Ok(self.add(&content))
+    }
+
+    async fn record_snapshot(&self, snapshot: &SnapshotRecord) -> Result<(), RegistryError> {
+        let mut known = self.there()?;
+        if !known.artifacts.contains_key(&snapshot.digest) {
+            return Err(RegistryError::Refused { message: "the snapshot was not uploaded".to_owned() });
+        }
+        known.snapshots.push(snapshot.clone());
+        Ok(())
+    }
+
+    async fn defaults(&self, _: &ModelName, _: &Slot) -> Result<Option<Defaults>, RegistryError> {
+        Ok(self.there()?.defaults.clone())
+    }
+
+    async fn champion(&self, _: &ModelName, _: &Slot) -> Result<u64, RegistryError> {
+        Ok(self.there()?.champion)
+    }
+
+    async fn create_run(&self, run: &NewRun) -> Result<String, RegistryError> {
+        let run_id = format!("run of {}", run.request_id);
+        let entry = FakeRun { run: run.clone(), log: RunLog::default(), end: None };
+        self.there()?.runs.entry(run_id.clone()).or_insert(entry);
+        Ok(run_id)
+    }
+
+    async fn log(&self, run_id: &str, log: &RunLog) -> Result<(), RegistryError> {
+        let mut known = self.there()?;
+        let run = known.runs.get_mut(run_id).unwrap();
+        assert_eq!(run.end, None, "logged to a closed run");
+        run.log = log.clone();
+        Ok(())
+    }
+
+    async fn finish_run(&self, run_id: &str, end: &RunEnd) -> Result<(), RegistryError> {
+        let mut known = self.there()?;
+        let run = known.runs.get_mut(run_id).unwrap();
+        assert!(run.end.is_none() || run.end.as_ref() == Some(end), "{:?}, now {end:?}", run.end);
+        run.end = Some(end.clone());
+        Ok(())
+    }
+
+    async fn create_version(&self, version: &NewVersion, request_id: &str) -> Result<u64, RegistryError> {
+        self.gate.acquire().await.unwrap().forget();
+        let mut known = self.there()?;
+        if let Some(at) = known.versions.iter().position(|(known, _)| known == request_id) {
+            assert_eq!(known.versions[at].1, *version, "one request id, two versions");
+            return Ok(at as u64 + 1);
+        }
+        known.versions.push((request_id.to_owned(), version.clone()));
+        Ok(known.versions.len() as u64)
+    }
+}

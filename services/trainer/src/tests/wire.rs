@@ -1,0 +1,158 @@
+//! What goes over the wire: every reason, every bad field, pages and families.
+
+use std::sync::Arc;
+
+use lineal_db::StoreError;
+use lineal_kernel::{FieldError, RequestId};
+use lineal_proto::lineal::trainer::v1::{
+    self as pb, family_service_server::FamilyService, job_service_server::JobService,
+};
+use lineal_rpc::reason_of;
+use pbjson_types::value::Kind;
+use tonic::{Code, Request, Status};
+
+use super::lab::{Lab, customers};
+use crate::{
+    domain::{DefinitionConflict, DefinitionKind, JobId, TrainerError},
+    grpc::{TrainerGrpc, from_error},
+};
+
+fn number(value: f64) -> pbjson_types::Value {
+    pbjson_types::Value { kind: Some(Kind::NumberValue(value)) }
+}
+
+fn spec(lab: &Lab) -> pb::JobSpec {
+    pb::JobSpec {
+        model: "churn".to_owned(),
+        source: Some(pb::DataSource {
+            dataset: "customers".to_owned(),
+            digest: lab.registry.add(&customers(50)).to_string(),
+            format: pb::SourceFormat::Csv.into(),
+        }),
+        label_column: "churn".to_owned(),
+        family: "gradient_boosting".to_owned(),
+        ..pb::JobSpec::default()
+    }
+}
+
+async fn create(grpc: &TrainerGrpc, spec: pb::JobSpec, request_id: &str) -> Result<pb::Job, Status> {
+    let request = pb::CreateJobRequest { spec: Some(spec), request_id: request_id.to_owned() };
+    Ok(grpc.create_job(Request::new(request)).await?.into_inner().job.unwrap())
+}
+
+#[test]
+fn every_error_has_a_code_and_a_reason() {
+    let conflict = DefinitionConflict {
+        kind: DefinitionKind::Split,
+        scope: "customers".to_owned(),
+        name: "v1".to_owned(),
+        difference: "differs".to_owned(),
+    };
+    let job_id = JobId::random();
+    let table = [
+        (
+            TrainerError::Invalid(FieldError::new("spec.model", "missing").into()),
+            Code::InvalidArgument,
+            "INVALID_FIELD",
+        ),
+        (TrainerError::JobNotFound { job_id: job_id.clone() }, Code::NotFound, "JOB_NOT_FOUND"),
+        (TrainerError::Definition(conflict), Code::AlreadyExists, "DEFINITION_CONFLICT"),
+        (
+            TrainerError::RequestIdReused { request_id: RequestId::random(), job_id },
+            Code::AlreadyExists,
+            "REQUEST_ID_REUSED",
+        ),
+        (TrainerError::Stopping, Code::Unavailable, "TRAINER_STOPPING"),
+        (StoreError::Busy.into(), Code::Unavailable, "DATABASE_BUSY"),
+        (StoreError::corrupt("secret of the database").into(), Code::Internal, "INTERNAL"),
+    ];
+    for (error, code, reason) in table {
+        let status = from_error(error);
+        assert_eq!((status.code(), reason_of(&status).as_deref()), (code, Some(reason)));
+        assert!(!status.message().contains("secret"), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_job_comes_back_as_it_was_sent_with_its_defaults_filled_in() {
+    // F67, F68
+    let lab = Lab::new().await;
+    let grpc = TrainerGrpc::new(Arc::clone(&lab.app));
+    let mut sent = spec(&lab);
+    sent.hyperparameters.insert("rounds".to_owned(), number(10.0));
+    sent.threshold = 0.4;
+    sent.seed = u64::MAX;
+    sent.max_runtime = Some(pbjson_types::Duration { seconds: 1, nanos: 500_000_000 });
+    let job = create(&grpc, sent.clone(), "try-1").await.unwrap();
+    assert_eq!(job.spec.as_ref(), Some(&sent));
+    assert_eq!((job.state(), job.last_sequence, job.version), (pb::JobState::Queued, 1, 0));
+    assert_eq!(job.hyperparameters["rounds"], number(10.0));
+    assert_eq!(job.hyperparameters["learning_rate"], number(0.1));
+    assert_eq!(create(&grpc, sent.clone(), "try-1").await.unwrap(), job);
+    let get = pb::GetJobRequest { job_id: job.job_id.clone() };
+    assert_eq!(grpc.get_job(Request::new(get)).await.unwrap().into_inner().job, Some(job));
+    sent.seed = 1;
+    let reused = create(&grpc, sent, "try-1").await.unwrap_err();
+    assert_eq!(reason_of(&reused).as_deref(), Some("REQUEST_ID_REUSED"));
+}
+
+#[tokio::test]
+async fn code_lists_and_huge_texts_are_no_hyperparameters() {
+    // F85
+    let lab = Lab::new().await;
+    let grpc = TrainerGrpc::new(Arc::clone(&lab.app));
+    let text = |text: &str| pbjson_types::Value { kind: Some(Kind::StringValue(text.to_owned())) };
+    let list = pbjson_types::ListValue { values: vec![number(0.1)] };
+    let bad = [
+        text("__import__('os').system('id')"),
+        text(&"9".repeat(10 << 20)),
+        pbjson_types::Value { kind: Some(Kind::ListValue(list)) },
+        pbjson_types::Value { kind: Some(Kind::NullValue(0)) },
+        pbjson_types::Value { kind: None },
+        number(-1.0),
+        number(f64::INFINITY),
+    ];
+    for value in bad {
+        let mut spec = spec(&lab);
+        spec.hyperparameters.insert("learning_rate".to_owned(), value);
+        let status = create(&grpc, spec, "").await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument);
+        assert!(status.message().starts_with("spec.hyperparameters.learning_rate: must be a number in"), "{status}");
+        assert!(status.message().len() < 200);
+    }
+    let empty = create(&grpc, pb::JobSpec::default(), "").await.unwrap_err();
+    for path in ["spec.model", "spec.source.dataset", "spec.source.digest", "spec.source.format", "spec.family"] {
+        assert!(empty.message().contains(path), "{path} is not in {empty}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_token_belongs_to_its_listing() {
+    let lab = Lab::new().await;
+    let grpc = TrainerGrpc::new(Arc::clone(&lab.app));
+    for _ in 0..3 {
+        create(&grpc, spec(&lab), "").await.unwrap();
+    }
+    let request = pb::ListJobsRequest { page_size: 2, ..pb::ListJobsRequest::default() };
+    let first = grpc.list_jobs(Request::new(request.clone())).await.unwrap().into_inner();
+    assert_eq!(first.jobs.len(), 2);
+    let next = pb::ListJobsRequest { page_token: first.next_page_token, ..request };
+    let second = grpc.list_jobs(Request::new(next.clone())).await.unwrap().into_inner();
+    assert_eq!((second.jobs.len(), second.next_page_token.as_str()), (1, ""));
+    let other = pb::ListJobsRequest { model: "fraud".to_owned(), state: 77, ..next };
+    let status = grpc.list_jobs(Request::new(other)).await.unwrap_err();
+    assert!(status.message().contains("page_token") && status.message().contains("state"), "{status}");
+}
+
+#[tokio::test]
+async fn families_are_listed_with_ranges_and_defaults() {
+    // F67
+    let lab = Lab::new().await;
+    let grpc = TrainerGrpc::new(Arc::clone(&lab.app));
+    let families = grpc.list_families(Request::new(pb::ListFamiliesRequest {})).await.unwrap().into_inner().families;
+    let boosting = families.iter().find(|family| family.name == "gradient_boosting").unwrap();
+    assert_eq!(boosting.task, "binary_classification");
+    let rate = boosting.hyperparameters.iter().find(|known| known.name == "learning_rate").unwrap();
+    assert_eq!((rate.kind(), rate.default.as_ref()), (pb::HyperparameterKind::Float, Some(&number(0.1))));
+    assert!(rate.minimum.unwrap() < 0.1 && rate.maximum.unwrap() > 0.1 && !rate.description.is_empty());
+}

@@ -1,0 +1,13 @@
+//! What a verdict is and how it is reached, from numbers alone.
+
+mod error;
+mod evidence;
+mod gate;
+mod policy;
+mod report;
+
+pub(crate) use error::{Role, ValidatorError};
+pub(crate) use evidence::{Evidence, Metrics, Rival};
+pub(crate) use gate::{Gate, judge};
+pub(crate) use policy::{MetricLimit, Policy};
+pub(crate) use report::{Champion, Reference, Report, ReportId, ReportPage};

@@ -1,0 +1,58 @@
+//! What a verdict needs of the registry, and how it asks for it.
+
+mod remote;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use lineal_kernel::{Digest, ModelName, Slot, VersionNumber};
+
+pub(crate) use remote::RemoteRegistry;
+
+use crate::domain::Report;
+
+/// The registry as the validator sees it.
+#[async_trait]
+pub(crate) trait Registry: Send + Sync {
+    /// The version, if it exists.
+    async fn version(&self, model: &ModelName, number: VersionNumber) -> Result<Option<Version>, RegistryError>;
+
+    /// The slot's champion, if it has one.
+    async fn champion(&self, model: &ModelName, slot: &Slot) -> Result<Option<Pointer>, RegistryError>;
+
+    /// The file with this digest; [`RegistryError::Artifact`] if it is absent, damaged or has more than `limit` bytes.
+    async fn artifact(&self, digest: Digest, limit: usize) -> Result<Bytes, RegistryError>;
+
+    /// Stores the verdict on the version. Recording the same report again changes nothing.
+    async fn record(&self, report: &Report) -> Result<(), RegistryError>;
+}
+
+/// What a verdict needs to know of a version.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Version {
+    /// Digest of its bundle.
+    pub(crate) digest: Digest,
+    /// Digest of its reference set, if it was registered with one.
+    pub(crate) reference: Option<Digest>,
+}
+
+/// Where an alias points.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pointer {
+    pub(crate) number: VersionNumber,
+    /// Digest of the version's bundle.
+    pub(crate) digest: Digest,
+}
+
+/// Why the registry did not give what was asked of it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RegistryError {
+    /// No usable answer; asking again can help.
+    #[error("{problem}")]
+    Unavailable { problem: String },
+    /// The artifact store does not hold the file, or holds something else.
+    #[error("{problem}")]
+    Artifact { problem: String },
+    /// A refusal or an answer that makes no sense here.
+    #[error("{problem}")]
+    Answer { problem: String },
+}

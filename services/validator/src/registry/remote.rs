@@ -1,0 +1,141 @@
+//! The registry over gRPC.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use lineal_kernel::{AliasName, Digest, FieldError, ModelName, Slot, VersionNumber};
+use lineal_proto::lineal::registry::v1::{
+    GetVersionRequest, RecordValidationRequest, ResolveAliasRequest, Validation,
+    alias_service_client::AliasServiceClient, version_service_client::VersionServiceClient,
+};
+use lineal_rpc::{Peer, artifacts, timestamp};
+use tonic::{Code, Request, Response, Status};
+
+use super::{Pointer, Registry, RegistryError, Version};
+use crate::domain::Report;
+
+/// Longest time that any call but a download may take.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// The registry behind an address.
+#[derive(Debug, Clone)]
+pub(crate) struct RemoteRegistry {
+    peer: Peer,
+}
+
+impl RemoteRegistry {
+    pub(crate) fn new(peer: Peer) -> Self {
+        Self { peer }
+    }
+
+    fn versions(&self) -> VersionServiceClient<Peer> {
+        VersionServiceClient::new(self.peer.clone())
+    }
+}
+
+#[async_trait]
+impl Registry for RemoteRegistry {
+    async fn version(&self, model: &ModelName, number: VersionNumber) -> Result<Option<Version>, RegistryError> {
+        let request = GetVersionRequest { model: model.to_string(), number: number.get() };
+        let Some(answer) = found(self.versions().get_version(timed(request)).await)? else { return Ok(None) };
+        let version = answer.version.ok_or_else(|| absent("version"))?;
+        let lineage = version.lineage.unwrap_or_default();
+        let reference = match lineage.reference_digest.as_str() {
+            "" => None,
+            text => Some(digest("version.lineage.reference_digest", text)?),
+        };
+        Ok(Some(Version { digest: digest("version.digest", &version.digest)?, reference }))
+    }
+
+    async fn champion(&self, model: &ModelName, slot: &Slot) -> Result<Option<Pointer>, RegistryError> {
+        let request = ResolveAliasRequest {
+            model: model.to_string(),
+            slot: slot.labels().clone(),
+            alias: AliasName::champion().to_string(),
+        };
+        let mut aliases = AliasServiceClient::new(self.peer.clone());
+        let Some(answer) = found(aliases.resolve_alias(timed(request)).await)? else { return Ok(None) };
+        let alias = answer.alias.ok_or_else(|| absent("alias"))?;
+        let number = VersionNumber::new(alias.number).map_err(|error| unreadable(error.under("alias.number")))?;
+        Ok(Some(Pointer { number, digest: digest("alias.digest", &alias.digest)? }))
+    }
+
+    async fn artifact(&self, digest: Digest, limit: usize) -> Result<Bytes, RegistryError> {
+        artifacts::download(&self.peer, digest, limit).await.map_err(|status| match status.code() {
+            Code::NotFound => RegistryError::Artifact { problem: format!("{digest} is not in the artifact store") },
+            Code::DataLoss | Code::ResourceExhausted => {
+                RegistryError::Artifact { problem: format!("{digest}: {}", status.message()) }
+            }
+            _ => failure(status),
+        })
+    }
+
+    async fn record(&self, report: &Report) -> Result<(), RegistryError> {
+        self.versions().record_validation(timed(record(report))).await.map_err(failure)?;
+        Ok(())
+    }
+}
+
+/// The report's id is the key: recording again is the same record.
+fn record(report: &Report) -> RecordValidationRequest {
+    let validation = Validation {
+        report_id: report.id.to_string(),
+        passed: report.passed(),
+        champion_number: report.champion.as_ref().map_or(0, |champion| champion.number.get()),
+        reference_digest: report.reference.digest.to_string(),
+        metrics: report.metrics.clone(),
+        failures: report.failures(),
+        slot: report.slot.labels().clone(),
+        create_time: Some(timestamp(report.create_time)),
+    };
+    RecordValidationRequest {
+        model: report.model.to_string(),
+        number: report.number.get(),
+        validation: Some(validation),
+        request_id: report.id.to_string(),
+    }
+}
+
+fn timed<T>(message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.set_timeout(DEADLINE);
+    request
+}
+
+/// `None` for what does not exist.
+fn found<T>(answer: Result<Response<T>, Status>) -> Result<Option<T>, RegistryError> {
+    match answer {
+        Ok(answer) => Ok(Some(answer.into_inner())),
+        Err(status) if status.code() == Code::NotFound => Ok(None),
+        Err(status) => Err(failure(status)),
+    }
+}
+
+/// A refusal stays one however often it is asked for; anything else may go away.
+fn failure(status: Status) -> RegistryError {
+    let problem = format!("{}: {}", status.code(), status.message());
+    match status.code() {
+        Code::InvalidArgument
+        | Code::NotFound
+        | Code::AlreadyExists
+        | Code::PermissionDenied
+        | Code::Unauthenticated
+        | Code::FailedPrecondition
+        | Code::OutOfRange
+        | Code::Unimplemented => RegistryError::Answer { problem },
+        _ => RegistryError::Unavailable { problem },
+    }
+}
+
+fn digest(path: &str, text: &str) -> Result<Digest, RegistryError> {
+    text.parse().map_err(|error: FieldError| unreadable(FieldError::new(path, error.problem)))
+}
+
+fn absent(field: &str) -> RegistryError {
+    unreadable(FieldError::new(field, "is absent"))
+}
+
+fn unreadable(error: FieldError) -> RegistryError {
+    RegistryError::Answer { problem: error.to_string() }
+}

@@ -1,0 +1,2 @@
+//! Load for benchmarks.
+fn main() {}

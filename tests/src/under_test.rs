@@ -1,0 +1,5 @@
+//! The program under test: `lineal` with its failpoints.
+
+fn main() -> std::process::ExitCode {
+    lineal::cli::main()
+}
