@@ -6,6 +6,9 @@ use lineal_kernel::{FieldError, FieldErrors};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
+/// A status travels in headers, which some clients limit to 8 KiB in all, and says everything twice: as text and as details.
+const BUDGET: usize = 1536;
+
 /// An error on its way to a client. Each service maps its error type to this in one exhaustive match.
 #[derive(Debug, Clone)]
 pub struct Problem {
@@ -22,10 +25,19 @@ impl Problem {
         Self { code, reason, message: message.into(), metadata: HashMap::new(), details: ErrorDetails::new() }
     }
 
-    /// INVALID_ARGUMENT with every bad field.
+    /// INVALID_ARGUMENT with the bad fields; the first ones if they are very many.
     pub fn invalid(errors: &FieldErrors) -> Self {
-        let mut problem = Self::new(Code::InvalidArgument, "INVALID_FIELD", errors.to_string());
-        for FieldError { path, problem: text } in &errors.0 {
+        let mut budget = BUDGET;
+        let within = errors.0.iter().map(shortened).take_while(|error| {
+            let fits = budget > 0;
+            budget = budget.saturating_sub(error.path.len() + error.problem.len());
+            fits
+        });
+        let told = FieldErrors(within.collect());
+        let rest = errors.0.len() - told.0.len();
+        let more = if rest == 0 { String::new() } else { format!("; and {rest} more") };
+        let mut problem = Self::new(Code::InvalidArgument, "INVALID_FIELD", format!("{told}{more}"));
+        for FieldError { path, problem: text } in &told.0 {
             problem.details.add_bad_request_violation(path, text);
         }
         problem
@@ -80,6 +92,14 @@ impl Problem {
     }
 }
 
+fn shortened(error: &FieldError) -> FieldError {
+    let short = |text: &str| match text.char_indices().nth(BUDGET) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    };
+    FieldError::new(short(&error.path), short(&error.problem))
+}
+
 /// The stable reason of a status that a Lineal service sent.
 pub fn reason_of(status: &Status) -> Option<String> {
     status.get_details_error_info().map(|info| info.reason)
@@ -103,5 +123,13 @@ mod tests {
             .map(|bad| bad.field_violations.into_iter().map(|violation| violation.field).collect())
             .unwrap_or_default();
         assert_eq!(fields, ["model", "number"]);
+    }
+
+    #[test]
+    fn very_many_bad_fields_still_fit_into_a_status() {
+        let errors = (0..1000).map(|i| FieldError::new(format!("columns[{i}]"), "wrong ".repeat(1000)));
+        let status = Problem::invalid(&FieldErrors(errors.collect())).status("registry.lineal");
+        assert!(status.message().ends_with("and 999 more"), "{}", status.message());
+        assert!(status.message().len() + status.details().len() < 4 * 1024);
     }
 }

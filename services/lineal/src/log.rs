@@ -1,6 +1,6 @@
 //! Logging: to standard error, for people or for collectors.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use tracing_subscriber::EnvFilter;
 
@@ -10,7 +10,11 @@ use crate::config::{LogFormat, LogSettings};
 pub(crate) fn start(settings: &LogSettings) {
     // Libraries speak at warn and above; our own level is the configured one.
     let filter = EnvFilter::new(format!("warn,lineal={0},{1}", settings.level, ours(&settings.level)));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_target(false)
+        .with_ansi(io::stderr().is_terminal());
     let _ = match settings.format {
         LogFormat::Text => lines.compact().try_init(),
         LogFormat::Json => lines.json().try_init(),

@@ -1,6 +1,6 @@
 //! A process: the services of its roles on one listener. The only place that knows all four.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use lineal_inference::{Inference, InferenceConfig};
@@ -14,6 +14,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::service::Routes;
 
 use crate::{config::Config, role::Role};
+
+/// How long jobs and leases may take to end before the listener closes.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// A bound but not yet serving process.
 #[derive(Debug)]
@@ -52,23 +55,33 @@ impl Node {
     pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
         let health = Health::default();
         health.set(LIVE, true).await;
-        let tasks = TaskTracker::new();
         let address = self.address()?;
+        let listening = CancellationToken::new();
+        let probes = TaskTracker::new();
         if let Some(listener) = self.health_listener {
-            tasks.spawn(serve_health(listener, health.clone(), shutdown.clone()));
+            probes.spawn(serve_health(listener, health.clone(), listening.clone()));
         }
         let services = Services::start(&self.config, &self.roles, &address, &health).await?;
         let server =
             ServerConfig { drain: self.config.server.drain, reflection: self.reflection, ..ServerConfig::default() };
-        services.work(&tasks, &shutdown);
+        let tasks = services.work(&shutdown);
         if !self.roles.contains(&Role::Inference) {
             health.set(READY, true).await;
         }
         tracing::info!(%address, roles = ?self.roles, "serving");
-        let served = serve(self.listener, services.mount(), &health, &server, shutdown.clone()).await;
-        shutdown.cancel();
-        tasks.close();
-        tasks.wait().await;
+        let stopping = async {
+            shutdown.cancelled().await;
+            health.set(READY, false).await;
+            // Jobs and leases are given back while the other services can still be told.
+            if tokio::time::timeout(FAREWELL, tasks.wait()).await.is_err() {
+                tracing::warn!("some work did not stop in time; it is taken up again at the next start");
+            }
+            listening.cancel();
+        };
+        let served = serve(self.listener, services.mount(), &health, &server, listening.clone());
+        let (served, ()) = tokio::join!(async { served.await.inspect_err(|_| shutdown.cancel()) }, stopping);
+        probes.close();
+        probes.wait().await;
         services.close().await;
         Ok(served?)
     }
@@ -120,8 +133,9 @@ impl Services {
         Ok(services)
     }
 
-    /// What runs beside answering calls: jobs and leases.
-    fn work(&self, tasks: &TaskTracker, shutdown: &CancellationToken) {
+    /// Starts what runs beside answering calls: jobs and leases.
+    fn work(&self, shutdown: &CancellationToken) -> TaskTracker {
+        let tasks = TaskTracker::new();
         if let Some(trainer) = self.trainer.clone() {
             let shutdown = shutdown.clone();
             tasks.spawn(async move { trainer.run(shutdown).await });
@@ -130,6 +144,8 @@ impl Services {
             let shutdown = shutdown.clone();
             tasks.spawn(async move { inference.run(shutdown).await });
         }
+        tasks.close();
+        tasks
     }
 
     fn mount(&self) -> Routes {

@@ -62,8 +62,8 @@ impl Trainer {
         grpc::mount(&self.app, routes)
     }
 
-    /// Queues the jobs of an earlier process again, then works until `shutdown`, and puts back what is still running then.
-    /// To be called once.
+    /// Queues the jobs of an earlier process again, then works until `shutdown`, and puts back what is still running
+    /// then. To be called once.
     pub async fn run(&self, shutdown: CancellationToken) {
         self.app.run(shutdown).await;
     }

@@ -1,2 +1,49 @@
-//! Load for benchmarks.
-fn main() {}
+//! Load for benchmarks: asks a real Lineal for predictions as fast as it answers, beside a server that only echoes.
+
+mod client;
+mod cores;
+mod echo;
+mod load;
+mod predictions;
+mod report;
+mod requests;
+mod server;
+mod training;
+
+use clap::Parser;
+use tokio::{
+    runtime::Builder,
+    signal::unix::{SignalKind, signal},
+};
+
+/// Measures a real Lineal beside what bounds it
+#[derive(Debug, Parser)]
+#[command(name = "lineal-load")]
+enum Command {
+    /// Predictions a second, their latency and their price, beside a bare gRPC server with the same messages
+    Predictions(predictions::Args),
+    /// The bare gRPC server, started by the others
+    #[command(hide = true)]
+    Echo(echo::Args),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Command::parse() {
+        // The load gets one core, so it is one thread.
+        Command::Predictions(args) => {
+            Builder::new_current_thread().enable_all().build()?.block_on(unless_interrupted(predictions::run(args)))
+        }
+        // The same runtime as that of Lineal.
+        Command::Echo(args) => Builder::new_multi_thread().enable_all().build()?.block_on(echo::run(args)),
+    }
+}
+
+/// Dropping the benchmark stops the servers that it started.
+async fn unless_interrupted(bench: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        done = bench => done,
+        _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),
+        _ = terminate.recv() => anyhow::bail!("terminated"),
+    }
+}

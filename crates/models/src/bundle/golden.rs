@@ -38,8 +38,8 @@ impl Golden {
         Ok(Self { rows, scores })
     }
 
-    /// Scores the rows again.
-    pub(super) fn replay(&self, scorer: &Scorer) -> Result<(), BundleError> {
+    /// Scores the rows again; returns how many they are.
+    pub(super) fn replay(&self, scorer: &Scorer) -> Result<usize, BundleError> {
         if self.rows.rows() != self.scores.len() || !(1..=ROWS).contains(&self.scores.len()) {
             return Err(malformed(GOLDEN, format!("expected 1 to {ROWS} rows with one score each")));
         }
@@ -50,6 +50,6 @@ impl Golden {
                 return Err(BundleError::GoldenMismatch { row, expected, found });
             }
         }
-        Ok(())
+        Ok(self.scores.len())
     }
 }

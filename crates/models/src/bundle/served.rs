@@ -14,6 +14,7 @@ pub struct ServedModel {
     signature: Signature,
     decision: Decision,
     negative_label: String,
+    golden_rows: usize,
     bytes: usize,
 }
 
@@ -34,12 +35,13 @@ impl ServedModel {
             return Err(malformed(MANIFEST, "its feature set is not that of the features"));
         }
         let scorer = Scorer::new(features, &bundle.read::<Model>(MODEL)?)?;
-        bundle.read::<Golden>(GOLDEN)?.replay(&scorer)?;
+        let golden_rows = bundle.read::<Golden>(GOLDEN)?.replay(&scorer)?;
         let decision = manifest.decision.clone();
         let negative_label =
             decision.negative_class.clone().unwrap_or_else(|| format!("not {}", decision.positive_class));
         let bytes = bundle.files().values().map(Vec::len).sum();
-        Ok(Self { scorer, signature: manifest.signature.clone(), decision, negative_label, bytes })
+        let signature = manifest.signature.clone();
+        Ok(Self { scorer, signature, decision, negative_label, golden_rows, bytes })
     }
 
     /// What goes in and what comes out.
@@ -63,6 +65,11 @@ impl ServedModel {
     /// The label of `score`.
     pub fn label(&self, score: f64) -> &str {
         if self.decision.is_positive(score) { &self.decision.positive_class } else { &self.negative_label }
+    }
+
+    /// How many golden rows it proved itself on.
+    pub fn golden_rows(&self) -> usize {
+        self.golden_rows
     }
 
     /// About how much memory it takes: the size of the files it was read from, which are of the same order.

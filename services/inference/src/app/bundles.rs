@@ -1,4 +1,4 @@
-//! Loaded bundles on their way to being served.
+//! ServedModel bundles on their way to being served.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -8,29 +8,18 @@ use std::{
 
 use bytes::Bytes;
 use lineal_kernel::Digest;
-use lineal_models::{Bundle, BundleError, Manifest, ServedModel};
-use serde::Deserialize;
+use lineal_models::{Bundle, Manifest, ServedModel};
 use tokio::{sync::OnceCell, time::Instant};
 
 use crate::{
     InferenceError,
     cache::Cache,
-    domain::Loaded,
     error::BundleFault,
     registry::{Registry, RegistryError},
 };
 
 /// Largest manifest that is fetched, in bytes.
 const MAX_MANIFEST: usize = 1 << 20;
-
-/// The file whose rows a model replays when it is loaded.
-const GOLDEN: &str = "golden.json";
-
-/// What is told of the golden rows: how many they are.
-#[derive(Deserialize)]
-struct GoldenRows {
-    scores: Vec<f64>,
-}
 
 /// Bundles that are loaded and not yet served. However many ask for one digest at the same time, it is loaded once.
 pub(crate) struct Bundles {
@@ -42,7 +31,7 @@ pub(crate) struct Bundles {
 }
 
 /// Filled once the bundle is loaded, with the moment since which it waits.
-type Waiting = Arc<OnceCell<(Arc<Loaded>, Instant)>>;
+type Waiting = Arc<OnceCell<(Arc<ServedModel>, Instant)>>;
 
 impl Bundles {
     pub(crate) fn new(registry: Arc<dyn Registry>, cache: Cache, ttl: Duration) -> Self {
@@ -50,7 +39,7 @@ impl Bundles {
     }
 
     /// The bundle fetched, verified and loaded, with its golden rows replayed. After a failure the next caller tries again.
-    pub(crate) async fn load(&self, digest: Digest) -> Result<Arc<Loaded>, InferenceError> {
+    pub(crate) async fn load(&self, digest: Digest) -> Result<Arc<ServedModel>, InferenceError> {
         let waiting: Waiting = self.with(|all| all.entry(digest).or_default().clone());
         let load = || async { Ok((self.fetch_and_load(digest).await?, Instant::now())) };
         waiting.get_or_try_init(load).await.map(|(bundle, _)| bundle.clone())
@@ -75,7 +64,7 @@ impl Bundles {
         change(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    async fn fetch_and_load(&self, digest: Digest) -> Result<Arc<Loaded>, InferenceError> {
+    async fn fetch_and_load(&self, digest: Digest) -> Result<Arc<ServedModel>, InferenceError> {
         let damaged = |fault: BundleFault| InferenceError::BundleDamaged { digest, source: fault };
         let manifest = self.fetch(digest, digest, MAX_MANIFEST).await?;
         let listed = Manifest::parse(&manifest, digest).map_err(|error| damaged(error.into()))?.files;
@@ -84,14 +73,15 @@ impl Bundles {
             let size = usize::try_from(file.size).unwrap_or(usize::MAX);
             files.insert(name, self.fetch(digest, file.digest, size).await?.into());
         }
-        let load = move || Bundle::assemble(manifest.into(), digest, files).and_then(|bundle| loaded(&bundle));
+        let load =
+            move || Bundle::assemble(manifest.into(), digest, files).and_then(|bundle| ServedModel::load(&bundle));
         let bundle = tokio::task::spawn_blocking(load).await?.map_err(|error| damaged(error.into()))?;
         Ok(Arc::new(bundle))
     }
 
     /// One file of `bundle`, from the disk or else from the artifact store.
     async fn fetch(&self, bundle: Digest, digest: Digest, limit: usize) -> Result<Bytes, InferenceError> {
-        if let (true, Some(content)) = (false, self.cache.get(digest).await) {
+        if let Some(content) = self.cache.get(digest).await {
             return Ok(content);
         }
         let content = self.registry.download(digest, limit).await.map_err(|error| match error {
@@ -103,10 +93,4 @@ impl Bundles {
         self.cache.put(digest, content.clone()).await;
         Ok(content)
     }
-}
-
-fn loaded(bundle: &Bundle) -> Result<Loaded, BundleError> {
-    let model = ServedModel::load(bundle)?;
-    let golden = bundle.files().get(GOLDEN).and_then(|file| serde_json::from_slice(file).ok());
-    Ok(Loaded { model, golden_rows: golden.map_or(0, |golden: GoldenRows| golden.scores.len()) })
 }

@@ -33,7 +33,7 @@ impl Replica {
         };
         let load_duration = self.clock.now().since(start);
         tracing::info!(%model, %version, %digest, ?load_duration, "prepared");
-        Ok(Prepared { load_duration, golden_rows: bundle.golden_rows })
+        Ok(Prepared { load_duration, golden_rows: bundle.golden_rows() })
     }
 
     /// Forgets a bundle that was prepared. What is served stays served.

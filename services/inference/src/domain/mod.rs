@@ -4,4 +4,4 @@ mod pedigree;
 mod table;
 
 pub(crate) use pedigree::{Pedigree, prediction_id};
-pub(crate) use table::{Entry, Facts, Listing, Loaded, ServingTable, Target, Wanted};
+pub(crate) use table::{Entry, Facts, Listing, ServingTable, Target, Wanted};

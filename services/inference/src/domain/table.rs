@@ -39,29 +39,22 @@ pub(crate) struct Listing {
     pub(crate) champions: Vec<Facts>,
 }
 
-/// A bundle that proved itself and is ready to serve.
-pub(crate) struct Loaded {
-    pub(crate) model: ServedModel,
-    /// Rows whose scores the model reproduced.
-    pub(crate) golden_rows: usize,
-}
-
 /// One champion, loaded. It stays the same entry for as long as it is served, over all generations.
 pub(crate) struct Entry {
     pub(crate) facts: Facts,
-    bundle: Arc<Loaded>,
+    bundle: Arc<ServedModel>,
     requests: AtomicU64,
 }
 
 impl Entry {
     /// An entry that has answered nothing yet.
-    pub(crate) fn new(facts: Facts, bundle: Arc<Loaded>) -> Self {
+    pub(crate) fn new(facts: Facts, bundle: Arc<ServedModel>) -> Self {
         Self { facts, bundle, requests: AtomicU64::new(0) }
     }
 
     /// The model that answers.
     pub(crate) fn model(&self) -> &ServedModel {
-        &self.bundle.model
+        &self.bundle
     }
 
     /// Counts one answered request.
@@ -171,7 +164,7 @@ impl ServingTable {
     }
 
     /// The bundle with this digest, in whatever slot it is served.
-    pub(crate) fn bundle(&self, digest: Digest) -> Option<&Arc<Loaded>> {
+    pub(crate) fn bundle(&self, digest: Digest) -> Option<&Arc<ServedModel>> {
         let mut entries = self.models.values().flat_map(HashMap::values);
         entries.find(|entry| entry.facts.digest == digest).map(|entry| &entry.bundle)
     }

@@ -1,7 +1,10 @@
 //! A replica and its registry, through restarts of either side.
 
+use std::time::Duration;
+
 use crate::fixture::{FakeRegistry, TestReplica, version};
 use lineal_proto::inference::ServerReadyRequest;
+use tokio::time::timeout;
 
 #[tokio::test]
 async fn a_replica_that_missed_the_reload_catches_up_by_itself() {
@@ -65,9 +68,8 @@ async fn without_its_registry_a_restarted_replica_serves_what_it_served() {
     listening.stop().await;
 
     let replica = TestReplica::start(&address, folder.path().into()).await;
-    while !replica.ready().await {
-        tokio::task::yield_now().await;
-    }
+    let restored = async { while !replica.ready().await {} };
+    timeout(Duration::from_secs(20), restored).await.unwrap();
     assert_eq!(replica.version().await, 1);
     let ready = replica.open_inference().server_ready(ServerReadyRequest {}).await.unwrap().into_inner().ready;
     assert!(!ready, "nobody has said yet which generation is wanted");
@@ -108,8 +110,11 @@ async fn a_registry_that_lost_its_generations_is_reported_and_not_followed_back(
         state.generation = 1;
         state.entries.clear();
     });
+    assert_eq!(replica.reload(99).await.unwrap(), 2, "the table that the registry gives is older");
     let lost = "serves generation 2 while the registry is at 1";
     registry.until("the problem is said", |state| state.replicas["r-0"].problem.starts_with(lost)).await;
-    assert_eq!(replica.reload(99).await.unwrap(), 2, "the table that the registry gives is older");
     assert_eq!(replica.version().await, 2);
+
+    registry.with(|state| state.generation = 2);
+    registry.until_served(2).await;
 }

@@ -1,7 +1,7 @@
 //! `lineal validate`
 
 use lineal_proto::lineal::validator::v1::{
-    MetricLimit, Policy, Report, ValidateRequest, report_service_client::ReportServiceClient,
+    Gate, MetricLimit, Policy, Report, ValidateRequest, report_service_client::ReportServiceClient,
 };
 
 use super::{
@@ -87,13 +87,26 @@ fn gates(report: &Report, style: Style) -> String {
         table.add([
             cell(&gate.name),
             cell(&gate.metric),
-            cell(format::metric(gate.value)),
-            cell(format!("{} {}", gate.comparison, format::metric(gate.limit))),
+            cell(figure(gate, gate.value)),
+            cell(needed(gate)),
             verdict(gate.passed, "passed", "not passed"),
             cell(&gate.message),
         ]);
     }
     table.render()
+}
+
+/// A metric, a count, or `-` for what could not be measured.
+fn figure(gate: &Gate, value: f64) -> String {
+    match (value.is_nan(), gate.metric.is_empty()) {
+        (true, _) => "-".to_owned(),
+        (_, true) => value.to_string(),
+        (_, false) => format::metric(value),
+    }
+}
+
+fn needed(gate: &Gate) -> String {
+    if gate.limit.is_nan() { "-".to_owned() } else { format!("{} {}", gate.comparison, figure(gate, gate.limit)) }
 }
 
 /// The candidate's metrics, beside the champion's where there is one.
@@ -113,8 +126,6 @@ fn metrics(report: &Report, style: Style) -> String {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-
-    use lineal_proto::lineal::validator::v1::Gate;
 
     use super::*;
 

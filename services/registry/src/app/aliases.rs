@@ -30,8 +30,7 @@ impl Registry {
             let (model, slot, alias) = (model.clone(), slot.clone(), name.clone());
             return Err(RegistryError::AliasNotFound { model, slot, alias });
         };
-        let version = self.version(caller, model, alias.number).await?.version;
-        Ok(ResolvedAlias { alias, digest: version.digest, run_id: version.lineage.run_id })
+        self.resolved(caller, alias).await
     }
 
     /// Points a user-defined alias at a version.
@@ -47,10 +46,13 @@ impl Registry {
         let entry = AuditEntry::new(caller, now, SET)
             .about(&wish.model, &wish.slot, Some(wish.number))
             .detail(wish.name.as_str())
-            .request(request);
+            .request(request.clone());
         match self.store.commit_alias(&caller.tenant, &change, &entry).await {
             Ok(()) => Ok(ResolvedAlias { alias: change.alias, digest: version.digest, run_id: version.lineage.run_id }),
             Err(StoreError::Conflict) => {
+                if self.replayed(caller, SET, &request).await?.is_some() {
+                    return self.alias(caller, &wish.model, &wish.slot, &wish.name).await;
+                }
                 let expected = current.map(|alias| alias.etag()).unwrap_or_default();
                 let found = self.store.alias(&caller.tenant, &wish.model, &wish.slot, &wish.name).await?;
                 Err(RegistryError::StaleEtag { expected, found: found.map(|alias| alias.etag()).unwrap_or_default() })
@@ -65,9 +67,19 @@ impl Registry {
         caller: &Caller,
         model: &ModelName,
         page: &PageRequest,
-    ) -> Result<Page<Alias>, RegistryError> {
+    ) -> Result<Page<ResolvedAlias>, RegistryError> {
         self.model(caller, model).await?;
-        Ok(self.store.aliases(&caller.tenant, model, page).await?)
+        let found = self.store.aliases(&caller.tenant, model, page).await?;
+        let mut items = Vec::with_capacity(found.items.len());
+        for alias in found.items {
+            items.push(self.resolved(caller, alias).await?);
+        }
+        Ok(Page { items, next: found.next })
+    }
+
+    async fn resolved(&self, caller: &Caller, alias: Alias) -> Result<ResolvedAlias, RegistryError> {
+        let version = self.version(caller, &alias.model, alias.number).await?.version;
+        Ok(ResolvedAlias { alias, digest: version.digest, run_id: version.lineage.run_id })
     }
 
     /// Every champion, at one generation.

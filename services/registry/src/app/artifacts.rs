@@ -1,6 +1,6 @@
 //! Files.
 
-use lineal_kernel::Digest;
+use lineal_kernel::{Digest, FieldError};
 
 use crate::{
     Registry,
@@ -25,7 +25,10 @@ impl From<ArtifactError> for RegistryError {
         match error {
             ArtifactError::Mismatch { expected, found } => Self::DigestMismatch { expected, found },
             ArtifactError::Damaged { digest } => Self::ArtifactDamaged { digest },
-            other => Self::Artifacts(Box::new(other)),
+            ArtifactError::Interrupted => {
+                FieldError::new("chunk", "the upload broke off and nothing was kept; send the whole content again").into()
+            }
+            ArtifactError::Storage(_) => Self::Artifacts(Box::new(error)),
         }
     }
 }

@@ -25,10 +25,14 @@ impl Registry {
         }
         let now = self.clock.now();
         let model = Model { name: wish.name, description: wish.description, latest_version: 0, created: now };
-        let entry = AuditEntry::new(caller, now, CREATE).about(&model.name, &Slot::default(), None).request(request);
+        let entry = AuditEntry::new(caller, now, CREATE).about(&model.name, &Slot::default(), None);
+        let entry = entry.request(request.clone());
         match self.store.create_model(&caller.tenant, &model, &entry).await {
             Ok(()) => Ok(model),
-            Err(StoreError::Conflict) => Err(RegistryError::ModelExists { model: model.name }),
+            Err(StoreError::Conflict) => match self.replayed(caller, CREATE, &request).await? {
+                Some(_) => self.model(caller, &model.name).await,
+                None => Err(RegistryError::ModelExists { model: model.name }),
+            },
             Err(error) => Err(error.into()),
         }
     }

@@ -43,21 +43,23 @@ impl Registry {
     }
 
     async fn run_move(&self, caller: &Caller, decided: Move, attempt: AuditEntry) -> Result<Promotion, RegistryError> {
-        let bundle = self.bundle(caller, &decided).await?;
-        if let Some(bundle) = &bundle {
-            self.verify_bundle(bundle.digest).await?;
-        }
+        let (bundle, replicas) = match self.muster(caller, &decided).await {
+            Ok(found) => found,
+            Err(error) => {
+                self.store.record(&attempt.refused(error.to_string())).await?;
+                return Err(error);
+            }
+        };
         let mut promotion = self.intend(caller, &decided);
         self.store.begin_promotion(&caller.tenant, &promotion).await?;
         fail::fail_point!("registry::promote::intended", |_| std::process::abort());
 
-        let replicas = self.live_replicas(caller).await?;
         if let (ReloadPolicy::All, Some(bundle)) = (decided.policy, &bundle) {
             promotion.replicas = join_all(replicas.iter().map(|replica| self.prepare(replica, bundle))).await;
             fail::fail_point!("registry::promote::prepared", |_| std::process::abort());
             let refusals = refusals(&promotion.replicas);
             if !refusals.is_empty() {
-                self.release(&replicas, bundle).await;
+                self.release(&replicas, &promotion, bundle).await;
                 return self.refuse(caller, promotion, attempt, RegistryError::ReplicaRefused { refusals }).await;
             }
         }
@@ -67,23 +69,31 @@ impl Registry {
             Ok(generation) => promotion.generation = generation,
             Err(StoreError::Conflict) => {
                 let found = self.champion(caller, &decided.model, &decided.slot).await?;
-                let expected = promotion.from_number;
-                let moved = RegistryError::ChampionMoved { expected, found: found.map_or(0, VersionNumber::get) };
-                return self.refuse(caller, promotion, attempt, moved).await;
+                if let Some(bundle) = bundle.filter(|_| found != decided.to) {
+                    self.release(&replicas, &promotion, &bundle).await;
+                }
+                return self.overtaken(caller, promotion, attempt, found).await;
             }
             Err(error) => return Err(error.into()),
         }
         fail::fail_point!("registry::promote::committed", |_| std::process::abort());
         promotion.state = PromotionState::Committed;
         promotion.committed_us = Some(entry.created.micros());
-        self.reload(caller, promotion, &replicas).await
+        Ok(self.reload(caller, promotion, &replicas).await)
     }
 
-    /// The bundle that a move brings to the replicas; `None` when the slot is emptied.
-    async fn bundle(&self, caller: &Caller, decided: &Move) -> Result<Option<Bundle>, RegistryError> {
-        let Some(number) = decided.to else { return Ok(None) };
+    /// What a move needs: the verified bundle that it brings to the replicas (`None` when the slot is emptied), and the
+    /// replicas.
+    async fn muster(
+        &self,
+        caller: &Caller,
+        decided: &Move,
+    ) -> Result<(Option<Bundle>, Vec<Replica>), RegistryError> {
+        let replicas = self.live_replicas(caller).await?;
+        let Some(number) = decided.to else { return Ok((None, replicas)) };
         let digest = self.version(caller, &decided.model, number).await?.version.digest;
-        Ok(Some(Bundle { model: decided.model.to_string(), number: number.get(), digest }))
+        self.verify_bundle(digest).await?;
+        Ok((Some(Bundle { model: decided.model.to_string(), number: number.get(), digest }), replicas))
     }
 
     fn intend(&self, caller: &Caller, decided: &Move) -> Promotion {
@@ -120,8 +130,31 @@ impl Registry {
         }
     }
 
-    async fn release(&self, replicas: &[Replica], bundle: &Bundle) {
-        join_all(replicas.iter().map(|replica| self.fleet.release(replica, bundle.digest))).await;
+    /// Tells the replicas that prepared a bundle to drop it.
+    async fn release(&self, replicas: &[Replica], promotion: &Promotion, bundle: &Bundle) {
+        let asked = replicas.iter().zip(&promotion.replicas);
+        let holding = asked.filter(|(_, outcome)| outcome.prepared);
+        join_all(holding.map(|(replica, _)| self.fleet.release(replica, bundle.digest))).await;
+    }
+
+    /// Ends a move that came too late: someone else moved the champion, or the same request was sent twice and the other one
+    /// made it.
+    async fn overtaken(
+        &self,
+        caller: &Caller,
+        promotion: Promotion,
+        attempt: AuditEntry,
+        found: Option<VersionNumber>,
+    ) -> Result<Promotion, RegistryError> {
+        let (action, request) = (promotion.kind.word(), attempt.request.clone());
+        let found = found.map_or(0, VersionNumber::get);
+        let moved = RegistryError::ChampionMoved { expected: promotion.from_number, found };
+        let refused = self.refuse(caller, promotion, attempt, moved).await;
+        let Some(request) = request else { return refused };
+        match self.replayed(caller, action, &request).await? {
+            Some(promotion_id) => self.promotion(caller, &promotion_id).await,
+            None => refused,
+        }
     }
 
     /// Ends a move that changed nothing.
@@ -140,12 +173,7 @@ impl Registry {
     }
 
     /// Tells every replica; those that miss it compare generations at their next heartbeat.
-    async fn reload(
-        &self,
-        caller: &Caller,
-        mut promotion: Promotion,
-        replicas: &[Replica],
-    ) -> Result<Promotion, RegistryError> {
+    async fn reload(&self, caller: &Caller, mut promotion: Promotion, replicas: &[Replica]) -> Promotion {
         let generation = promotion.generation;
         let reloads = join_all(replicas.iter().map(|replica| async move {
             let begun = Instant::now();
@@ -161,7 +189,8 @@ impl Registry {
             let outcome = &mut promotion.replicas[at];
             outcome.reload_micros = micros;
             match answer {
-                Ok(served) => outcome.reloaded = served >= generation,
+                Ok(served) if served >= generation => outcome.reloaded = true,
+                Ok(served) => outcome.problem = format!("still serves generation {served}"),
                 Err(problem) => outcome.problem = problem,
             }
         }
@@ -169,9 +198,24 @@ impl Registry {
             promotion.state = PromotionState::Converged;
             promotion.converged_us = Some(self.clock.now().micros());
         }
-        self.store.record_outcomes(&caller.tenant, &promotion).await?;
+        if let Err(error) = self.record_reload(caller, &mut promotion).await {
+            // The champion has moved all the same, and heartbeats will say when the replicas have followed.
+            tracing::warn!(promotion_id = %promotion.promotion_id, %error, "could not record what replicas answered");
+        }
         fail::fail_point!("registry::promote::recorded", |_| std::process::abort());
-        Ok(promotion)
+        promotion
+    }
+
+    /// Heartbeats may have shown every replica converged before the last one answered its reload.
+    async fn record_reload(&self, caller: &Caller, promotion: &mut Promotion) -> Result<(), StoreError> {
+        match self.store.record_outcomes(&caller.tenant, promotion, PromotionState::Committed).await {
+            Err(StoreError::Conflict) => {
+                promotion.state = PromotionState::Converged;
+                promotion.converged_us.get_or_insert(self.clock.now().micros());
+                self.store.record_outcomes(&caller.tenant, promotion, PromotionState::Converged).await
+            }
+            recorded => recorded,
+        }
     }
 
     /// Marks promotions converged once every live replica serves their generation.
@@ -185,7 +229,7 @@ impl Registry {
         for mut promotion in committed.into_iter().filter(|promotion| promotion.generation <= served) {
             promotion.state = PromotionState::Converged;
             promotion.converged_us = Some(self.clock.now().micros());
-            match self.store.record_outcomes(&caller.tenant, &promotion).await {
+            match self.store.record_outcomes(&caller.tenant, &promotion, PromotionState::Committed).await {
                 // Another heartbeat was faster.
                 Ok(()) | Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error.into()),

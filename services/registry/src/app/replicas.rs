@@ -38,8 +38,8 @@ impl Registry {
         generation: u64,
         problem: &str,
     ) -> Result<u64, RegistryError> {
-        let lease_end = self.clock.now().plus(self.lease);
-        if !self.store.renew_lease(&caller.tenant, name, generation, problem, lease_end).await? {
+        let now = self.clock.now();
+        if !self.store.renew_lease(&caller.tenant, name, generation, problem, now, now.plus(self.lease)).await? {
             return Err(RegistryError::ReplicaNotFound { replica: name.to_string() });
         }
         self.converge(caller).await?;

@@ -2,6 +2,7 @@
 
 use bytes::BytesMut;
 use futures::TryStreamExt;
+use lineal_db::StoreError;
 use lineal_kernel::{AliasName, Caller, Digest, ModelName, PageRequest, Slot, VersionNumber};
 
 use super::requests::request;
@@ -12,7 +13,7 @@ use crate::{
         bundle::ManifestFiles,
         error::RegistryError,
         reference::{Reference, Selector},
-        validation::Validation,
+        validation::RecordValidation,
         version::{CreateVersion, VersionView},
     },
     store::Page,
@@ -28,13 +29,17 @@ impl Registry {
     pub(crate) async fn create_version(
         &self,
         caller: &Caller,
-        wish: CreateVersion,
+        mut wish: CreateVersion,
     ) -> Result<VersionView, RegistryError> {
         let request = request(&wish.request_id, &wish);
         if let Some(number) = self.replayed(caller, CREATE, &request).await? {
             return self.recorded_version(caller, &wish.model, &number).await;
         }
+        for (model, number) in wish.origins() {
+            self.version(caller, &model, number).await?;
+        }
         let size_bytes = self.verify_bundle(wish.digest).await?;
+        wish.lineage.lineage_id = uuid::Uuid::now_v7().to_string();
         let entry = AuditEntry::new(caller, self.clock.now(), CREATE)
             .about(&wish.model, &Slot::default(), None)
             .moved("", "staging")
@@ -111,17 +116,29 @@ impl Registry {
     pub(crate) async fn record_validation(
         &self,
         caller: &Caller,
-        model: &ModelName,
-        number: VersionNumber,
-        validation: Validation,
+        wish: RecordValidation,
     ) -> Result<VersionView, RegistryError> {
-        let version = self.version(caller, model, number).await?;
+        let request = request(&wish.request_id, &wish);
+        if self.replayed(caller, VALIDATE, &request).await?.is_some() {
+            return self.version(caller, &wish.model, wish.number).await;
+        }
+        let (model, number, validation) = (&wish.model, wish.number, &wish.validation);
+        self.version(caller, model, number).await?;
+        if let Ok(champion) = VersionNumber::new(validation.champion_number) {
+            self.version(caller, model, champion).await?;
+        }
         let slot = Slot::parse(&validation.slot)?;
         let verdict = if validation.passed { "passed".to_owned() } else { validation.failures.join("; ") };
         let entry = AuditEntry::new(caller, self.clock.now(), VALIDATE)
-            .about(model, &slot, Some(version.version.number))
-            .detail(verdict);
-        self.store.record_validation(&caller.tenant, model, number, &validation, &entry).await?;
+            .about(model, &slot, Some(number))
+            .detail(verdict)
+            .request(request.clone());
+        match self.store.record_validation(&caller.tenant, model, number, validation, &entry).await {
+            Ok(()) => {}
+            Err(StoreError::Conflict) if self.replayed(caller, VALIDATE, &request).await?.is_some() => {}
+            Err(StoreError::Conflict) => return Err(RegistryError::RequestIdReused),
+            Err(error) => return Err(error.into()),
+        }
         self.version(caller, model, number).await
     }
 

@@ -53,7 +53,8 @@ impl ArtifactStore for Objects {
         match sent.await {
             Ok(()) => upload.complete().await.map(|_| size).map_err(ArtifactError::from),
             Err(error) => {
-                upload.abort().await?;
+                // Why it stopped matters more than a part file that stays behind.
+                let _ = upload.abort().await;
                 Err(error)
             }
         }

@@ -61,7 +61,7 @@ pub enum RegistryError {
     RunFinished { run_id: String, status: RunStatus },
     #[error("parameter `{name}` of run `{run_id}` is `{found}` and cannot change")]
     ParameterExists { run_id: String, name: String, found: String },
-    #[error("this request id was used for another request; choose a new one")]
+    #[error("this id was used for another request; choose a new one")]
     RequestIdReused,
     #[error("{0}")]
     Invalid(FieldErrors),

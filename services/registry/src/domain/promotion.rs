@@ -216,10 +216,11 @@ impl Promote {
         if champion == Some(number) {
             return Err(RegistryError::AlreadyChampion { model, number });
         }
+        let slot = self.slot.to_string();
         let validation = candidate
-            .validation
-            .as_ref()
-            .filter(|validation| validation.slot == self.slot.to_string())
+            .validations
+            .iter()
+            .find(|validation| validation.slot == slot)
             .filter(|validation| self.report_id.as_ref().is_none_or(|wanted| *wanted == validation.report_id));
         let Some(validation) = validation else {
             return Err(RegistryError::ValidationRequired { model, number });

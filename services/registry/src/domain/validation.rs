@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lineal_kernel::Timestamp;
+use lineal_kernel::{Digest, ModelName, RequestId, Timestamp, VersionNumber};
 use serde::{Deserialize, Serialize};
 
 /// A verdict. The latest one of a slot counts at promotion.
@@ -15,7 +15,7 @@ pub struct Validation {
     /// The champion it was measured against; 0 for an empty slot.
     pub champion_number: u64,
     /// Digest of the rows that both were scored on.
-    pub reference_digest: String,
+    pub reference_digest: Digest,
     /// The candidate's metrics.
     pub metrics: BTreeMap<String, f64>,
     /// Gates that did not pass, one sentence each.
@@ -25,4 +25,17 @@ pub struct Validation {
     /// When it was recorded, in microseconds.
     #[serde(skip)]
     pub created: Option<Timestamp>,
+}
+
+/// The wish to store a verdict.
+#[derive(Debug, Clone)]
+pub struct RecordValidation {
+    /// The model.
+    pub model: ModelName,
+    /// The version.
+    pub number: VersionNumber,
+    /// The verdict.
+    pub validation: Validation,
+    /// Key of this intended change.
+    pub request_id: RequestId,
 }

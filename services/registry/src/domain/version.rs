@@ -89,8 +89,8 @@ pub struct VersionView {
     pub aliases: Vec<Alias>,
     /// Its times as champion, latest first.
     pub reigns: Vec<Reign>,
-    /// The latest verdict on it.
-    pub validation: Option<Validation>,
+    /// The latest verdict of each slot, latest first.
+    pub validations: Vec<Validation>,
 }
 
 impl VersionView {
@@ -161,6 +161,14 @@ pub struct CreateVersion {
     pub upstreams: Vec<(ModelName, VersionNumber)>,
     /// Key of this intended change.
     pub request_id: RequestId,
+}
+
+impl CreateVersion {
+    /// The versions it says it comes from: its parent and its upstreams.
+    pub fn origins(&self) -> Vec<(ModelName, VersionNumber)> {
+        let parent = VersionNumber::new(self.lineage.parent_number).ok().map(|number| (self.model.clone(), number));
+        parent.into_iter().chain(self.upstreams.iter().cloned()).collect()
+    }
 }
 
 /// The label of the `n`th version (from 1) of this family in the same second.

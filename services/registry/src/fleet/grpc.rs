@@ -8,7 +8,7 @@ use lineal_proto::lineal::inference::v1::{
     PrepareRequest, ReleaseRequest, ReloadRequest, control_service_client::ControlServiceClient,
 };
 use lineal_rpc::{Peer, connect};
-use tonic::{Code, Request, Status};
+use tonic::{Code, Request, Response, Status};
 
 use super::{Bundle, Fleet};
 use crate::domain::replica::Replica;
@@ -28,21 +28,24 @@ impl Fleet for GrpcFleet {
         let mut control = control(replica)?;
         let message =
             PrepareRequest { model: bundle.model.clone(), version: bundle.number, digest: bundle.digest.to_string() };
-        control.prepare(within(self.prepare_timeout, message)).await.map_err(|status| sentence(&status))?;
+        let deadline = self.prepare_timeout;
+        within(deadline, control.prepare(timed(deadline, message))).await?;
         Ok(())
     }
 
     async fn reload(&self, replica: &Replica, generation: u64) -> Result<u64, String> {
         let mut control = control(replica)?;
-        let answer = control.reload(within(self.reload_timeout, ReloadRequest { generation })).await;
-        answer.map(|answer| answer.into_inner().generation).map_err(|status| sentence(&status))
+        let deadline = self.reload_timeout;
+        let answer = within(deadline, control.reload(timed(deadline, ReloadRequest { generation }))).await?;
+        Ok(answer.generation)
     }
 
     async fn release(&self, replica: &Replica, digest: Digest) {
         if let Ok(mut control) = control(replica) {
             let message = ReleaseRequest { digest: digest.to_string() };
+            let deadline = self.reload_timeout;
             // What is not released now is dropped by the replica itself after a while.
-            let _ = control.release(within(self.reload_timeout, message)).await;
+            let _ = within(deadline, control.release(timed(deadline, message))).await;
         }
     }
 }
@@ -52,11 +55,22 @@ fn control(replica: &Replica) -> Result<ControlServiceClient<Peer>, String> {
     Ok(ControlServiceClient::new(peer))
 }
 
-/// The deadline holds for connecting too.
-fn within<T>(timeout: Duration, message: T) -> Request<T> {
+/// Tells the replica how long its answer is waited for.
+fn timed<T>(deadline: Duration, message: T) -> Request<T> {
     let mut request = Request::new(message);
-    request.set_timeout(timeout);
+    request.set_timeout(deadline);
     request
+}
+
+/// Waits no longer than the deadline, connecting included.
+async fn within<T>(
+    deadline: Duration,
+    call: impl Future<Output = Result<Response<T>, Status>>,
+) -> Result<T, String> {
+    match tokio::time::timeout(deadline, call).await {
+        Ok(answer) => answer.map(Response::into_inner).map_err(|status| sentence(&status)),
+        Err(_) => Err("no answer in time".to_owned()),
+    }
 }
 
 fn sentence(status: &Status) -> String {

@@ -58,12 +58,10 @@ impl pb::alias_service_server::AliasService for Grpc {
         } => (model, page))
         .map_err(bad_request)?;
         let found = self.0.aliases(&caller, &model, &page).await.map_err(from_error)?;
-        let mut aliases = Vec::with_capacity(found.items.len());
-        for alias in found.items {
-            let resolved = self.0.alias(&caller, &alias.model, &alias.slot, &alias.name).await.map_err(from_error)?;
-            aliases.push(convert(resolved));
-        }
-        Ok(Response::new(pb::ListAliasesResponse { aliases, next_page_token: fields::next(found.next, &query) }))
+        Ok(Response::new(pb::ListAliasesResponse {
+            next_page_token: fields::next(found.next, &query),
+            aliases: found.items.into_iter().map(convert).collect(),
+        }))
     }
 
     async fn get_serving_table(

@@ -80,11 +80,16 @@ fn keys<V>(map: &BTreeMap<String, V>, path: &str) -> Result<(), FieldError> {
 macro_rules! checked {
     ({ $($field:ident: $check:expr),+ $(,)? } => $build:expr) => {{
         let mut errors = lineal_kernel::FieldErrors::default();
-        $(let $field = errors.check($check);)+
+        $(let $field = crate::grpc::fields::gather(&mut errors, $check);)+
         errors.into_result(|| { $(let $field = $field?;)+ Some($build) })
     }};
 }
 pub(super) use checked;
+
+/// Keeps the errors of one check, be it of a field or of a whole message, and goes on.
+pub(super) fn gather<T>(errors: &mut FieldErrors, result: Result<T, impl Into<FieldErrors>>) -> Option<T> {
+    result.map_err(|found| errors.0.extend(found.into().0)).ok()
+}
 
 /// A message that a request cannot go without.
 pub(super) fn required<T>(field: Option<T>, path: &str) -> Result<T, FieldErrors> {

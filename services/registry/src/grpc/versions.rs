@@ -15,7 +15,7 @@ use super::{
 use crate::domain::{
     lineage::{Lineage, Recipe},
     reference::Reference,
-    validation::Validation,
+    validation::{RecordValidation, Validation},
     version::{CreateVersion, DisplayState, VersionState, VersionView},
 };
 
@@ -48,8 +48,11 @@ impl pb::version_service_server::VersionService for Grpc {
     ) -> Result<Response<pb::ResolveVersionResponse>, Status> {
         let caller = caller_of(&request);
         let message = request.into_inner();
-        let reference = message.reference.parse::<Reference>().map_err(bad_request)?;
-        let slot = fields::slot(message.slot).map_err(bad_request)?;
+        let (reference, slot) = checked!({
+            reference: message.reference.parse::<Reference>(),
+            slot: fields::slot(message.slot),
+        } => (reference, slot))
+        .map_err(bad_request)?;
         let version = self.0.resolve_version(&caller, &reference, &slot).await.map_err(from_error)?;
         Ok(Response::new(pb::ResolveVersionResponse { version: Some(convert(version)) }))
     }
@@ -81,10 +84,8 @@ impl pb::version_service_server::VersionService for Grpc {
     ) -> Result<Response<pb::RecordValidationResponse>, Status> {
         let caller = caller_of(&request);
         let message = request.into_inner();
-        let (model, number) = name(&message.model, message.number).map_err(bad_request)?;
-        let record = fields::required(message.validation, "validation").map_err(bad_request)?;
-        let record = validation(record).map_err(bad_request)?;
-        let version = self.0.record_validation(&caller, &model, number, record).await.map_err(from_error)?;
+        let wish = record_validation(message).map_err(bad_request)?;
+        let version = self.0.record_validation(&caller, wish).await.map_err(from_error)?;
         Ok(Response::new(pb::RecordValidationResponse { version: Some(convert(version)) }))
     }
 }
@@ -105,13 +106,12 @@ fn display_state(word: &str) -> Result<Option<DisplayState>, FieldError> {
 }
 
 fn create_version(message: pb::CreateVersionRequest) -> Result<CreateVersion, FieldErrors> {
-    let lineage = fields::required(message.lineage, "lineage")?;
     checked!({
         model: fields::model(&message.model),
         family: kind(message.family),
         digest: fields::digest(&message.digest, "digest"),
         metrics: fields::metrics(message.metrics, "metrics"),
-        lineage: lineage_in(lineage),
+        lineage: fields::required(message.lineage, "lineage").and_then(lineage_in),
         description: fields::text(message.description, "description"),
         tags: fields::words(message.tags, "tags"),
         upstreams: upstreams(&message.upstreams),
@@ -133,52 +133,91 @@ fn upstreams(references: &[pb::VersionReference]) -> Result<Vec<(ModelName, Vers
     checked.collect()
 }
 
-fn lineage_in(lineage: pb::Lineage) -> Result<Lineage, FieldError> {
-    let required = |value: String, path: &str| {
-        let missing = FieldError::new(format!("lineage.{path}"), "is required");
-        if value.is_empty() { Err(missing) } else { Ok(value) }
-    };
+fn lineage_in(lineage: pb::Lineage) -> Result<Lineage, FieldErrors> {
     let training = lineage.training_duration.unwrap_or_default();
-    let training = Duration::new(training.seconds.max(0).unsigned_abs(), training.nanos.max(0).unsigned_abs());
-    Ok(Lineage {
-        lineage_id: uuid::Uuid::now_v7().to_string(),
-        run_id: required(lineage.run_id, "run_id")?,
+    checked!({
+        run_id: present(lineage.run_id, "lineage.run_id"),
+        data_digest: fields::digest(&lineage.data_digest, "lineage.data_digest"),
+        reference_digest: fields::digest(&lineage.reference_digest, "lineage.reference_digest"),
+        feature_digest: fields::digest(&lineage.feature_digest, "lineage.feature_digest"),
+        hyperparameters_digest: fields::digest(&lineage.hyperparameters_digest, "lineage.hyperparameters_digest"),
+        code_version: present(lineage.code_version, "lineage.code_version"),
+        dataset: present(lineage.dataset, "lineage.dataset"),
+        training_micros: micros(training.seconds, training.nanos),
+        environment: fields::words(lineage.environment, "lineage.environment"),
+    } => Lineage {
+        lineage_id: String::new(),
+        run_id,
         parent_number: lineage.parent_number,
-        data_digest: fields::digest(&lineage.data_digest, "lineage.data_digest")?,
-        reference_digest: fields::digest(&lineage.reference_digest, "lineage.reference_digest")?,
-        feature_digest: fields::digest(&lineage.feature_digest, "lineage.feature_digest")?,
-        hyperparameters_digest: fields::digest(&lineage.hyperparameters_digest, "lineage.hyperparameters_digest")?,
-        code_version: required(lineage.code_version, "code_version")?,
-        dataset: required(lineage.dataset, "dataset")?,
+        data_digest,
+        reference_digest,
+        feature_digest,
+        hyperparameters_digest,
+        code_version,
+        dataset,
         recipe: Recipe {
             split_version: lineage.split_version,
             feature_version: lineage.feature_version,
             model_version: lineage.model_version,
         },
-        training_micros: training.as_micros() as u64,
+        training_micros,
         training_rows: lineage.training_rows,
         validation_rows: lineage.validation_rows,
-        environment: fields::words(lineage.environment, "lineage.environment")?,
+        environment,
     })
+}
+
+fn present(value: String, path: &str) -> Result<String, FieldError> {
+    if value.is_empty() { Err(FieldError::new(path, "is required")) } else { fields::text(value, path) }
+}
+
+/// The length of a fit, in microseconds.
+fn micros(seconds: i64, nanos: i32) -> Result<u64, FieldError> {
+    let micros = u64::try_from(seconds).ok().zip(u64::try_from(nanos).ok()).and_then(|(seconds, nanos)| {
+        seconds.checked_mul(1_000_000)?.checked_add(nanos / 1000)
+    });
+    micros.ok_or_else(|| FieldError::new("lineage.training_duration", "is not a length of time"))
+}
+
+fn record_validation(message: pb::RecordValidationRequest) -> Result<RecordValidation, FieldErrors> {
+    // The report's own id is a key as good as any.
+    let report_id = message.validation.as_ref().map(|record| record.report_id.as_str()).unwrap_or_default();
+    let key = if message.request_id.is_empty() { report_id } else { &message.request_id };
+    checked!({
+        model: fields::model(&message.model),
+        number: fields::number(message.number, "number"),
+        request_id: fields::request_id(key),
+        validation: fields::required(message.validation, "validation").and_then(validation),
+    } => RecordValidation { model, number, validation, request_id })
 }
 
 fn validation(record: pb::Validation) -> Result<Validation, FieldErrors> {
     checked!({
-        report_id: lineal_kernel::RequestId::new(&record.report_id).map_err(|_| {
-            FieldError::new("validation.report_id", "is required")
-        }),
+        report_id: lineal_kernel::RequestId::new(&record.report_id)
+            .map_err(|error| error.under("validation.report_id")),
+        reference_digest: fields::digest(&record.reference_digest, "validation.reference_digest"),
         metrics: fields::metrics(record.metrics, "validation.metrics"),
+        failures: failures(record.passed, record.failures),
         slot: fields::slot(record.slot).map_err(|error| error.under("validation")),
     } => Validation {
         report_id: report_id.as_str().to_owned(),
         passed: record.passed,
         champion_number: record.champion_number,
-        reference_digest: record.reference_digest,
+        reference_digest,
         metrics,
-        failures: record.failures,
+        failures,
         slot: slot.to_string(),
         created: None,
     })
+}
+
+/// A verdict says why it is negative, and only then.
+fn failures(passed: bool, failures: Vec<String>) -> Result<Vec<String>, FieldError> {
+    if passed == failures.is_empty() {
+        return Ok(failures);
+    }
+    let problem = if passed { "a passed validation has none" } else { "say which gates did not pass" };
+    Err(FieldError::new("validation.failures", problem))
 }
 
 pub(super) fn convert(view: VersionView) -> pb::Version {
@@ -207,7 +246,7 @@ pub(super) fn convert(view: VersionView) -> pb::Version {
         family: version.family,
         metrics: version.metrics,
         lineage: Some(lineage_out(version.lineage, version.created)),
-        validation: view.validation.map(validation_out),
+        validation: view.validations.into_iter().next().map(validation_out),
         description: version.description,
         tags: version.tags,
         create_time: Some(timestamp(version.created)),
@@ -246,7 +285,7 @@ fn validation_out(validation: Validation) -> pb::Validation {
         report_id: validation.report_id,
         passed: validation.passed,
         champion_number: validation.champion_number,
-        reference_digest: validation.reference_digest,
+        reference_digest: validation.reference_digest.to_string(),
         metrics: validation.metrics,
         failures: validation.failures,
         slot: lineal_kernel::Slot::parse(&validation.slot).map(|slot| slot.labels().clone()).unwrap_or_default(),

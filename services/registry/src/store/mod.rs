@@ -11,7 +11,7 @@ use crate::domain::{
     alias::{Alias, AliasChange, ServingTable},
     audit::{AuditEntry, AuditRecord, Recorded},
     model::Model,
-    promotion::Promotion,
+    promotion::{Promotion, PromotionState},
     reign::Reign,
     replica::Replica,
     run::Run,
@@ -101,7 +101,7 @@ pub trait VersionStore: Send + Sync {
         size_bytes: u64,
         entry: &AuditEntry,
     ) -> Result<Version>;
-    /// Stores a verdict; a passed one makes the version validated. A report that is there already changes nothing.
+    /// Stores a verdict; a passed one makes the version validated. `Conflict` if its report is there already.
     async fn record_validation(
         &self,
         tenant: &TenantId,
@@ -147,8 +147,8 @@ pub trait PromotionStore: Send + Sync {
     async fn commit_promotion(&self, tenant: &TenantId, promotion: &Promotion, entry: &AuditEntry) -> Result<u64>;
     /// Ends a promotion that moved nothing.
     async fn end_promotion(&self, tenant: &TenantId, promotion: &Promotion, entry: &AuditEntry) -> Result<()>;
-    /// Writes what replicas said after the commit.
-    async fn record_outcomes(&self, tenant: &TenantId, promotion: &Promotion) -> Result<()>;
+    /// Writes what replicas said after the commit. `Conflict` if the promotion is no longer in state `base`.
+    async fn record_outcomes(&self, tenant: &TenantId, promotion: &Promotion, base: PromotionState) -> Result<()>;
     /// Promotions in this state, oldest first.
     async fn promotions_in(&self, tenant: &TenantId, state: &str) -> Result<Vec<Promotion>>;
     /// A slot's champions, latest reign first.
@@ -192,13 +192,14 @@ pub trait ReplicaStore: Send + Sync {
     async fn replicas(&self, tenant: &TenantId, since: Timestamp, page: &PageRequest) -> Result<Page<Replica>>;
     /// Takes a lease; a replica of that name is replaced.
     async fn register_replica(&self, tenant: &TenantId, replica: &Replica) -> Result<()>;
-    /// Renews a lease; `false` if there is none.
+    /// Renews a lease; `false` if there is none that still runs `now`.
     async fn renew_lease(
         &self,
         tenant: &TenantId,
         name: &Name,
         generation: u64,
         problem: &str,
+        now: Timestamp,
         lease_end: Timestamp,
     ) -> Result<bool>;
     /// Gives a lease back.

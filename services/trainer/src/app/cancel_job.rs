@@ -9,8 +9,8 @@ use crate::{
 };
 
 impl App {
-    /// Cancels a queued job at once and asks a running one to stop. One that has ended, or whose version is being created,
-    /// stays as it is.
+    /// Cancels a queued job at once and asks a running one to stop. One that has ended, or whose version is being
+    /// created, stays as it is.
     pub(crate) async fn cancel_job(&self, caller: &Caller, id: &JobId) -> Result<Job, TrainerError> {
         let job = self.store.cancel(id, &caller.actor, self.clock.now()).await?;
         let job = job.ok_or_else(|| TrainerError::JobNotFound { job_id: id.clone() })?;

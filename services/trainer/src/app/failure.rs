@@ -19,7 +19,7 @@ use crate::{
     registry::RegistryError,
 };
 
-/// As much of a trace as is kept, in bytes.
+/// As much of a trace as is kept, in characters.
 const MAX_TRACE: usize = 8 << 10;
 
 /// Why a training made no version.
@@ -45,7 +45,7 @@ pub(super) enum StepError {
     Json(#[from] serde_json::Error),
     #[error("this release has no family `{family}`, use the release that created the job or create it again")]
     NoFamily { family: String },
-    #[error("DEADLINE: the fit took longer than max_runtime, {} s; allow more or train a smaller model", limit.as_secs_f64())]
+    #[error("DEADLINE: the fit took longer than max_runtime, {limit:?}; allow more or train a smaller model")]
     Deadline { limit: Duration },
     #[error("it panicked: {message}; this is a bug of the program, report it with the trace\n{trace}")]
     Panic { message: String, trace: String },

@@ -21,7 +21,7 @@ pub(crate) enum TrainerError {
     #[error(transparent)]
     Definition(#[from] DefinitionConflict),
     /// A key that named another job before.
-    #[error("request id `{}` created job `{job_id}` from another specification, send a new request id", request_id.as_str())]
+    #[error("this request id created job `{job_id}` from another specification, send a new one")]
     RequestIdReused {
         /// The key.
         request_id: RequestId,

@@ -28,8 +28,8 @@ pub(crate) trait TrainerStore: Send + Sync {
     /// At most `limit` events of a job after number `after`, in order.
     async fn events(&self, id: &JobId, after: u64, limit: u32) -> Result<Vec<JobEvent>, StoreError>;
 
-    /// Cancels a queued job or asks a running one to stop. A job that has ended, or is about to create its version, stays
-    /// as it is. Returns the job as it is then.
+    /// Cancels a queued job or asks a running one to stop. A job that has ended, or is about to create its version,
+    /// stays as it is. Returns the job as it is then.
     async fn cancel(&self, id: &JobId, actor: &str, now: Timestamp) -> Result<Option<Job>, StoreError>;
 
     /// Gives the oldest queued job to `owner`, who loses it at `until` unless there is a heartbeat.
@@ -38,8 +38,8 @@ pub(crate) trait TrainerStore: Send + Sync {
     /// Keeps a lease until `until` and says whether someone asked to cancel; `None` if the lease is void.
     async fn heartbeat(&self, lease: &Lease, until: Timestamp) -> Result<Option<bool>, StoreError>;
 
-    /// Changes a running job and appends the event; `Conflict` if the lease is void, or if the change prepares a version
-    /// and someone asked to cancel.
+    /// Changes a running job and appends the event; `Conflict` if the lease is void, or if the change prepares a
+    /// version and someone asked to cancel.
     async fn record(&self, lease: &Lease, change: &JobChange, now: Timestamp) -> Result<(), StoreError>;
 
     /// Running jobs whose lease ends before `moment`.

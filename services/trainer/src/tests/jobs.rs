@@ -63,16 +63,16 @@ async fn jobs_are_listed_newest_first_page_by_page_and_by_tag() {
 #[tokio::test]
 async fn a_watcher_resumes_after_the_last_number_it_saw() {
     // F92
-    let lab = Lab::new().await;
+    let mut lab = Lab::new().await;
     let job = lab.create(&customers(60), |_| {}).await;
     let mut early = Box::pin(lab.app.watch_job(job.id.clone(), 0).await.unwrap());
     assert_eq!(early.next().await.unwrap().unwrap().sequence, 1);
+    let early = tokio::spawn(early.map(Result::unwrap).collect::<Vec<_>>());
     let job = lab.finish(&job).await;
     let all = lab.events(&job.id, 0).await;
     assert_eq!(all.last().unwrap().state, JobState::Succeeded, "{}", job.error);
     assert_eq!(all.iter().map(|event| event.sequence).collect::<Vec<_>>(), (1..=job.last_sequence).collect::<Vec<_>>());
-    let rest: Vec<_> = early.map(Result::unwrap).collect().await;
-    assert_eq!(rest, all[1..]);
+    assert_eq!(early.await.unwrap(), all[1..]);
     assert_eq!(lab.events(&job.id, 5).await, all[5..]);
     for after in [job.last_sequence, u64::MAX] {
         assert_eq!(lab.events(&job.id, after).await, []);

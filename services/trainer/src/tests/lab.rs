@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Nothing in a test takes this long.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How long a lease lasts.
 pub(super) const LEASE: Duration = Duration::from_secs(30);
 
@@ -93,11 +93,12 @@ impl Lab {
         CreateJob::check(draft, RequestId::random().as_str(), self.app.families()).unwrap()
     }
 
-    /// Works until `job` has ended.
-    pub(super) async fn finish(&self, job: &Job) -> Job {
+    /// Works until `job` has ended, then restarts.
+    pub(super) async fn finish(&mut self, job: &Job) -> Job {
         let running = self.run();
         self.events(&job.id, 0).await;
         running.stop().await;
+        self.restart();
         self.app.job(&job.id).await.unwrap()
     }
 

@@ -13,7 +13,7 @@ use crate::{
 };
 
 async fn queued(lab: &Lab) -> Job {
-    lab.create(&customers(10), |_| {}).await
+    lab.create(&customers(60), |_| {}).await
 }
 
 async fn claim(lab: &Lab) -> Option<Claim> {
@@ -148,6 +148,26 @@ async fn a_lost_job_that_was_to_be_cancelled_is_cancelled() {
     let lost = lab.store.lost(lab.clock.now()).await.unwrap();
     record(&lab, &lease, &JobChange::lost(&lost[0], 3)).await.unwrap();
     assert_eq!(lab.stored(&lease.job_id).await.state, JobState::Cancelled);
+}
+
+#[tokio::test]
+async fn a_version_is_not_prepared_once_someone_asked_to_cancel() {
+    // F70, F78
+    let mut lab = Lab::new().await;
+    let model = queued(&lab).await;
+    assert_eq!(lab.finish(&model).await.error, "");
+    let version = lab.registry.known().versions[0].1.clone();
+    let prepare = JobChange { pending: Some(Box::new(version)), ..change_to(JobState::Running) };
+    for cancel_first in [true, false] {
+        let lease = job_in(&lab, JobState::Running).await;
+        if cancel_first {
+            lab.store.cancel(&lease.job_id, "ada", lab.clock.now()).await.unwrap();
+        }
+        assert_eq!(record(&lab, &lease, &prepare).await.is_ok(), !cancel_first);
+        lab.store.cancel(&lease.job_id, "ada", lab.clock.now()).await.unwrap();
+        let asked = lab.store.heartbeat(&lease, lab.clock.now().plus(LEASE)).await.unwrap();
+        assert_eq!(asked, Some(cancel_first));
+    }
 }
 
 #[tokio::test]

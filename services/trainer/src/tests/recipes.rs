@@ -19,7 +19,7 @@ async fn refusal(lab: &Lab, change: impl FnOnce(&mut SpecDraft)) -> String {
 #[tokio::test]
 async fn a_name_with_another_meaning_is_refused_with_the_difference() {
     // F56
-    let lab = Lab::new().await;
+    let mut lab = Lab::new().await;
     let named = |spec: &mut SpecDraft| {
         spec.split_version = "fifth".to_owned();
         spec.feature_version = "all".to_owned();
@@ -64,11 +64,12 @@ async fn a_name_with_another_meaning_is_refused_with_the_difference() {
 #[tokio::test]
 async fn a_meaning_that_another_job_gave_meanwhile_fails_the_job() {
     // F56
-    let lab = Lab::new().await;
+    let mut lab = Lab::new().await;
     let share = |share: f64| move |spec: &mut SpecDraft| spec.reference_fraction = share;
     let first = lab.create(&customers(100), share(0.2)).await;
     let second = lab.create(&customers(100), share(0.4)).await;
-    let (first, second) = (lab.finish(&first).await, lab.finish(&second).await);
+    let first = lab.finish(&first).await;
+    let second = lab.finish(&second).await;
     let (won, lost) = if first.state == JobState::Succeeded { (first, second) } else { (second, first) };
     assert_eq!((won.state, lost.state), (JobState::Succeeded, JobState::Failed));
     assert!(lost.error.contains("split: split version `v1` of `customers`"), "{}", lost.error);
@@ -77,7 +78,7 @@ async fn a_meaning_that_another_job_gave_meanwhile_fails_the_job() {
 #[tokio::test]
 async fn blanks_come_from_the_slots_champion() {
     // F56
-    let lab = Lab::new().await;
+    let mut lab = Lab::new().await;
     let defaults = Defaults { split: "fifth".to_owned(), features: "all".to_owned(), model: "plain".to_owned() };
     lab.registry.known().defaults = Some(defaults);
     for family in ["logistic_regression", "gradient_boosting"] {

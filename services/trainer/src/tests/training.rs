@@ -11,7 +11,10 @@ use crate::{
     registry::RunEnd,
 };
 
-async fn train(lab: &Lab, csv: &[u8], change: impl FnOnce(&mut SpecDraft)) -> Job {
+/// What one case changes in the usual specification.
+type Change<'a> = &'a dyn Fn(&mut SpecDraft);
+
+async fn train(lab: &mut Lab, csv: &[u8], change: impl FnOnce(&mut SpecDraft)) -> Job {
     let job = lab.create(csv, change).await;
     lab.finish(&job).await
 }
@@ -25,29 +28,47 @@ fn churn(spec: &mut SpecDraft) {
 #[tokio::test]
 async fn the_same_inputs_make_the_same_bundle_and_the_reference_never_changes() {
     // F58, F60
-    let lab = Lab::new().await;
-    let first = train(&lab, CHURN, churn).await;
-    let second = train(&lab, CHURN, churn).await;
+    let mut lab = Lab::new().await;
+    let first = train(&mut lab, CHURN, churn).await;
+    let second = train(&mut lab, CHURN, churn).await;
     assert_eq!((first.version, second.version), (Some(1), Some(2)), "{} {}", first.error, second.error);
     assert_eq!(first.digest, second.digest);
     assert_eq!(first.metrics, second.metrics);
     assert!(first.metrics["auc"] > 0.75, "{:?}", first.metrics);
     // Another trainer with another database comes to the same.
-    let elsewhere = Lab::new().await;
-    assert_eq!(train(&elsewhere, CHURN, churn).await.digest, first.digest);
+    let mut elsewhere = Lab::new().await;
+    assert_eq!(train(&mut elsewhere, CHURN, churn).await.digest, first.digest);
     // New rows do not touch the reference set.
     let more = [CHURN, b"KS,1,area_code_415,no,no,0,1,1,1,1,1,1,1,1,1,1,1,1,0,no\n"].concat();
-    assert_eq!(train(&lab, &more, churn).await.state, JobState::Succeeded);
+    assert_eq!(train(&mut lab, &more, churn).await.state, JobState::Succeeded);
     let known = lab.registry.known();
     assert_eq!(known.versions[0].1.reference_digest, known.versions[2].1.reference_digest);
     assert_ne!(known.versions[0].1.data_digest, known.versions[2].1.data_digest);
 }
 
 #[tokio::test]
+async fn new_rows_are_learned_from_or_set_aside_but_never_measured_on() {
+    // F59, F60
+    let mut lab = Lab::new().await;
+    let mut counts = Vec::new();
+    for rows in [300, 600] {
+        let job = train(&mut lab, &customers(rows), |_| {}).await;
+        let known = lab.registry.known();
+        let datasets = &known.runs[job.run_id.as_ref().unwrap()].log.datasets;
+        let count = |role| datasets.iter().find(|dataset| dataset.role == role).map_or(0, |dataset| dataset.rows);
+        assert_eq!(count("training") + count("reference") + count("extra"), rows as u64);
+        counts.push((count("reference"), count("extra")));
+    }
+    assert_eq!(counts[0].0, counts[1].0);
+    assert_eq!(counts[0].1, 0);
+    assert!(counts[1].1 > 30, "{counts:?}");
+}
+
+#[tokio::test]
 async fn the_seven_steps_come_in_order() {
     // F65
-    let lab = Lab::new().await;
-    let job = train(&lab, &customers(200), |_| {}).await;
+    let mut lab = Lab::new().await;
+    let job = train(&mut lab, &customers(200), |_| {}).await;
     let mut steps: Vec<_> = lab.events(&job.id, 0).await.into_iter().filter_map(|event| event.step).collect();
     steps.dedup();
     assert_eq!(steps, Step::ALL);
@@ -56,9 +77,9 @@ async fn the_seven_steps_come_in_order() {
 #[tokio::test]
 async fn a_version_names_everything_it_was_made_of() {
     // F56, F59, F62, F71
-    let lab = Lab::new().await;
+    let mut lab = Lab::new().await;
     lab.registry.known().champion = 7;
-    let job = train(&lab, CHURN, churn).await;
+    let job = train(&mut lab, CHURN, churn).await;
     let known = lab.registry.known();
     let (request_id, version) = &known.versions[0];
     assert_eq!((request_id.as_str(), Some(version.digest)), (job.id.as_str(), job.digest));
@@ -92,8 +113,8 @@ async fn a_version_names_everything_it_was_made_of() {
 #[tokio::test]
 async fn the_artifact_alone_scores_raw_rows() {
     // F64
-    let lab = Lab::new().await;
-    let job = train(&lab, &customers(300), |_| {}).await;
+    let mut lab = Lab::new().await;
+    let job = train(&mut lab, &customers(300), |_| {}).await;
     let known = lab.registry.known();
     let manifest = known.artifacts[&job.digest.unwrap()].to_vec();
     let parsed = lineal_models::Manifest::parse(&manifest, job.digest.unwrap()).unwrap();
@@ -115,10 +136,10 @@ async fn the_artifact_alone_scores_raw_rows() {
 
 #[tokio::test]
 async fn a_snapshot_can_be_trained_on_again_with_the_same_result() {
-    let lab = Lab::new().await;
-    let first = train(&lab, &customers(300), |_| {}).await;
+    let mut lab = Lab::new().await;
+    let first = train(&mut lab, &customers(300), |_| {}).await;
     let snapshot = lab.registry.known().versions[0].1.data_digest;
-    let again = train(&lab, b"", |spec| {
+    let again = train(&mut lab, b"", |spec| {
         spec.source_digest = snapshot.to_string();
         spec.format = Some(SourceFormat::Parquet);
     })
@@ -129,9 +150,9 @@ async fn a_snapshot_can_be_trained_on_again_with_the_same_result() {
 #[tokio::test]
 async fn bad_inputs_fail_with_the_place_of_the_problem_and_make_no_version() {
     // F63, F69, F73
-    let lab = Lab::new().await;
+    let mut lab = Lab::new().await;
     // A feature version that expects numbers in `calls`.
-    let good = train(&lab, &customers(100), |spec| spec.feature_version = "numbers".to_owned()).await;
+    let good = train(&mut lab, &customers(100), |spec| spec.feature_version = "numbers".to_owned()).await;
     assert_eq!(good.state, JobState::Succeeded, "{}", good.error);
     let texts = String::from_utf8(customers(100)).unwrap().replace("\n3,", "\nmany,");
     let no_label = String::from_utf8(customers(100)).unwrap().replace("churn", "left");
@@ -140,7 +161,6 @@ async fn bad_inputs_fail_with_the_place_of_the_problem_and_make_no_version() {
         spec.feature_version = "numbers".to_owned();
         spec.split_version = "other".to_owned();
     };
-    type Change<'a> = &'a dyn Fn(&mut SpecDraft);
     let table: [(&[u8], Change<'_>, &[&str]); 8] = [
         (no_label.as_bytes(), &|_| {}, &["load:", "`churn`", "`calls`, `minutes`, `left`"]),
         (texts.as_bytes(), &numbers, &["train:", "`calls`", "numbers"]),
@@ -156,7 +176,7 @@ async fn bad_inputs_fail_with_the_place_of_the_problem_and_make_no_version() {
         ),
     ];
     for (csv, change, words) in table {
-        let job = train(&lab, csv, |spec| {
+        let job = train(&mut lab, csv, |spec| {
             spec.feature_version = format!("unused-{}", csv.len());
             change(spec);
         })
@@ -173,17 +193,17 @@ async fn bad_inputs_fail_with_the_place_of_the_problem_and_make_no_version() {
 
 #[tokio::test]
 async fn a_thousand_rounds_write_few_events() {
-    let lab = Lab::new().await;
-    let job = train(&lab, &customers(200), |spec| spec.family = "chatty".to_owned()).await;
+    let mut lab = Lab::new().await;
+    let job = train(&mut lab, &customers(200), |spec| spec.family = "chatty".to_owned()).await;
     assert_eq!(job.state, JobState::Succeeded, "{}", job.error);
     assert!(job.last_sequence < 60, "{}", job.last_sequence);
 }
 
 #[tokio::test]
 async fn other_hyperparameters_make_another_bundle() {
-    let lab = Lab::new().await;
-    let plain = train(&lab, &customers(200), |_| {}).await;
-    let strict = train(&lab, &customers(200), |spec| {
+    let mut lab = Lab::new().await;
+    let plain = train(&mut lab, &customers(200), |_| {}).await;
+    let strict = train(&mut lab, &customers(200), |spec| {
         spec.hyperparameters = [("c".to_owned(), Value::Float(0.01))].into();
     })
     .await;

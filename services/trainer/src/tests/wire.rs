@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
-use lineal_db::StoreError;
-use lineal_kernel::{FieldError, RequestId};
+use lineal_db::{DatabaseUrl, StoreError};
+use lineal_kernel::{FieldError, RequestId, SystemClock};
 use lineal_proto::lineal::trainer::v1::{
     self as pb, family_service_server::FamilyService, job_service_server::JobService,
 };
 use lineal_rpc::reason_of;
 use pbjson_types::value::Kind;
-use tonic::{Code, Request, Status};
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Request, Status, service::Routes};
 
-use super::lab::{Lab, customers};
+use super::lab::{LEASE, Lab, customers};
 use crate::{
+    Trainer, TrainerConfig,
     domain::{DefinitionConflict, DefinitionKind, JobId, TrainerError},
     grpc::{TrainerGrpc, from_error},
 };
@@ -124,6 +126,31 @@ async fn code_lists_and_huge_texts_are_no_hyperparameters() {
     for path in ["spec.model", "spec.source.dataset", "spec.source.digest", "spec.source.format", "spec.family"] {
         assert!(empty.message().contains(path), "{path} is not in {empty}");
     }
+}
+
+#[tokio::test]
+async fn a_trainer_opens_mounts_works_and_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = TrainerConfig {
+        database: DatabaseUrl::Sqlite(folder.path().join("trainer.db")),
+        concurrency: 1,
+        threads: 1,
+        lease: LEASE,
+        release: "0.0.0-test".to_owned(),
+    };
+    // Nothing listens there: a trainer starts before its registry.
+    let registry = lineal_rpc::connect("http://127.0.0.1:1", "service:trainer").unwrap();
+    let trainer = Trainer::open(config, registry, Arc::new(SystemClock)).await.unwrap();
+    let _routes = trainer.mount(Routes::default());
+    let shutdown = CancellationToken::new();
+    let stop = async {
+        let request = Request::new(pb::ListJobsRequest::default());
+        let jobs = TrainerGrpc::new(Arc::clone(&trainer.app)).list_jobs(request).await;
+        assert_eq!(jobs.unwrap().into_inner().jobs, []);
+        shutdown.cancel();
+    };
+    tokio::join!(trainer.run(shutdown.clone()), stop);
+    trainer.close().await;
 }
 
 #[tokio::test]

@@ -119,9 +119,9 @@ fn floor(MetricLimit { metric, limit }: MetricLimit, metrics: &Metrics) -> Gate 
     };
     let value = metrics.get(metric.name()).copied();
     let passed = value.is_some_and(|value| comparison.holds(value, limit));
-    let message = match value {
-        Some(value) if passed => format!("{metric} {value} is within its limit {limit}"),
-        Some(value) => format!("{metric} {value} is {worse} its limit {limit}"),
+    let message = match value.map(|value| readable(value, limit)) {
+        Some((value, limit)) if passed => format!("{metric} {value} is within its limit {limit}"),
+        Some((value, limit)) => format!("{metric} {value} is {worse} its limit {limit}"),
         None => format!("{metric} could not be measured, its limit is {limit}"),
     };
     Gate {
@@ -153,16 +153,26 @@ fn better(metric: Metric, metrics: &Metrics, rival: &Rival) -> Gate {
         Rival::Measured { number, .. } => match (value, limit) {
             (None, _) => (false, format!("{metric} could not be measured, so the champion, version {number}, stays")),
             (_, None) => (false, format!("{metric} of the champion, version {number}, could not be measured")),
-            (Some(value), Some(limit)) if comparison.holds(value, limit) => {
-                (true, format!("{metric} {value} beats {limit} of the champion, version {number}"))
-            }
             (Some(value), Some(limit)) => {
-                (false, format!("{metric} {value} does not beat {limit} of the champion, version {number}"))
+                let passed = comparison.holds(value, limit);
+                let verb = if passed { "beats" } else { "does not beat" };
+                let (value, limit) = readable(value, limit);
+                (passed, format!("{metric} {value} {verb} {limit} of the champion, version {number}"))
             }
         },
     };
     let name = "better than champion".to_owned();
     Gate { name, metric: metric.name().to_owned(), value, limit, comparison, passed, message }
+}
+
+/// Both numbers to four places, or in full where four places would hide that they differ.
+fn readable(value: f64, limit: f64) -> (String, String) {
+    let short = (format!("{value:.4}"), format!("{limit:.4}"));
+    if short.0 == short.1 && value.to_bits() != limit.to_bits() {
+        (value.to_string(), limit.to_string())
+    } else {
+        short
+    }
 }
 
 #[cfg(test)]

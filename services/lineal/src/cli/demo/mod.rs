@@ -5,8 +5,6 @@ mod stream;
 
 use std::path::{Path, PathBuf};
 
-use lineal_proto::lineal::inference::v1::PredictResponse;
-
 use super::{
     Cli,
     error::{CliError, Exit},
@@ -28,6 +26,9 @@ pub(super) struct Args {
 }
 
 const TRAIN: &str = "train {data} --model churn --label churn --seed 7";
+
+/// Answers that the stream counts before the story goes on.
+const STRETCH: u64 = 300;
 
 /// Tells the story. Every command in it is one that can be typed.
 pub(super) async fn run(args: Args, style: Style) -> Result<Exit, CliError> {
@@ -58,12 +59,14 @@ async fn tell(teller: &Teller, rate: u32) -> Result<(), CliError> {
 
     teller.scene("A challenger takes over, under load");
     let stream = Stream::start(&teller.address, rate)?;
+    stream.until(1, STRETCH).await?;
     teller.say(&format!("From here on, {rate} predictions a second are asked for and counted."));
     teller.types(&format!("{TRAIN} --family gradient_boosting"), Exit::Done).await?;
     teller.types("validate churn 2", Exit::Done).await?;
     teller.say("It beat the champion on the same rows. Every replica loads and tries it before the alias moves.");
     teller.types("promote churn 2 --reason better", Exit::Done).await?;
-    stream.until(2).await?;
+    stream.until(2, STRETCH).await?;
+    teller.say(&format!("{STRETCH} answers of version 2 later: {}", stream.count()));
 
     teller.scene("A worse challenger is refused");
     teller.types(&format!("{TRAIN} --family gradient_boosting --set rounds=1 --set max_depth=1"), Exit::Done).await?;
@@ -71,15 +74,15 @@ async fn tell(teller: &Teller, rate: u32) -> Result<(), CliError> {
     teller.types("promote churn 3", Exit::Refused).await?;
 
     teller.scene("Where an answer comes from");
-    let answer = stream.until(2).await?;
+    let answer = stream.until(2, 1).await?;
     let pedigree = answer.pedigree.unwrap_or_default();
     teller.types("predict churn --file {data} --limit 3", Exit::Done).await?;
     teller.types(&format!("explain {}", pedigree.prediction_id), Exit::Done).await?;
 
     teller.scene("The way back");
     teller.types("rollback churn --reason drill", Exit::Done).await?;
-    let back = stream.until(1).await?;
-    teller.say(&format!("The very next answers come from version {}.", version(&back)));
+    stream.until(1, STRETCH).await?;
+    teller.say("Version 1 answers again. All predictions of the story:");
     let counted = stream.stop().await;
     teller.say(&counted.to_string());
     if counted.failed > 0 || counted.went_back > 0 {
@@ -87,10 +90,6 @@ async fn tell(teller: &Teller, rate: u32) -> Result<(), CliError> {
     }
     teller.types("versions churn", Exit::Done).await?;
     teller.types("audit churn --limit 12", Exit::Done).await
-}
-
-fn version(answer: &PredictResponse) -> u64 {
-    answer.pedigree.as_ref().map_or(0, |pedigree| pedigree.version)
 }
 
 /// Prints the story and types its commands.

@@ -87,25 +87,29 @@ impl Stream {
         Ok(Self { stop, count, latest, pump })
     }
 
-    /// Waits for an answer of this version.
-    pub(super) async fn until(&self, version: u64) -> Result<PredictResponse, CliError> {
+    /// Waits until this version has answered `answers` times more; returns the latest answer.
+    pub(super) async fn until(&self, version: u64, answers: u64) -> Result<PredictResponse, CliError> {
         let mut latest = self.latest.clone();
-        let of_version = |answer: &Option<PredictResponse>| {
-            answer
-                .as_ref()
-                .and_then(|answer| answer.pedigree.as_ref())
-                .is_some_and(|pedigree| pedigree.version == version)
+        let wanted = lock(&self.count).of(version) + answers;
+        let enough = |answer: &Option<PredictResponse>| {
+            answer.as_ref().is_some_and(|answer| version_of(answer) == version)
+                && lock(&self.count).of(version) >= wanted
         };
-        let waited = tokio::time::timeout(PATIENCE, latest.wait_for(of_version)).await;
+        let waited = tokio::time::timeout(PATIENCE, latest.wait_for(enough)).await;
         let found = waited.ok().and_then(Result::ok).and_then(|answer| answer.clone());
-        found.ok_or_else(|| CliError::Server(anyhow::anyhow!("no answer of version {version} within {PATIENCE:?}")))
+        found.ok_or_else(|| CliError::Server(anyhow::anyhow!("version {version} did not answer within {PATIENCE:?}")))
+    }
+
+    /// What came back so far.
+    pub(super) fn count(&self) -> Count {
+        lock(&self.count).clone()
     }
 
     /// Stops asking, waits for what is in flight and counts.
     pub(super) async fn stop(self) -> Count {
         self.stop.cancel();
         let _ = self.pump.await;
-        self.count.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.count).clone()
     }
 }
 
@@ -145,7 +149,16 @@ fn lock(count: &Mutex<Count>) -> std::sync::MutexGuard<'_, Count> {
     count.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The version that answered.
+fn version_of(answer: &PredictResponse) -> u64 {
+    answer.pedigree.as_ref().map_or(0, |pedigree| pedigree.version)
+}
+
 impl Count {
+    fn of(&self, version: u64) -> u64 {
+        self.answered.get(&version).copied().unwrap_or(0)
+    }
+
     /// `newest` is the newest generation that had been answered when this prediction was sent.
     fn add(&mut self, answer: Option<&PredictResponse>, newest: u64, took: Duration) {
         let Some(pedigree) = answer.and_then(|answer| answer.pedigree.as_ref()) else {

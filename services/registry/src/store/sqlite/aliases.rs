@@ -17,8 +17,8 @@ use crate::domain::{
 };
 
 const GET: &str = "SELECT * FROM aliases WHERE tenant = $1 AND model = $2 AND slot = $3 AND name = $4";
-const LIST: &str = "SELECT * FROM aliases WHERE tenant = $1 AND model = $2 AND slot || '@' || name > $3 \
-     ORDER BY slot || '@' || name LIMIT $4";
+const LIST: &str = "SELECT * FROM aliases WHERE tenant = $1 AND model = $2 AND slot || ' ' || name > $3 \
+     ORDER BY slot || ' ' || name LIMIT $4";
 const POINTING_AT: &str = "SELECT * FROM aliases WHERE tenant = $1 AND model = $2 AND number = $3 ORDER BY slot, name";
 const INSERT: &str = "INSERT INTO aliases (tenant, model, slot, name, number, generation, revision, updated_us) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
@@ -108,7 +108,7 @@ impl AliasStore for SqliteStore {
             .fetch_all(&self.db.read)
             .await?;
         let aliases = found.iter().map(alias).collect::<Result<_>>()?;
-        Ok(rows::page(aliases, page, |alias: &Alias| format!("{}@{}", alias.slot, alias.name)))
+        Ok(rows::page(aliases, page, |alias: &Alias| format!("{} {}", alias.slot, alias.name)))
     }
 
     async fn commit_alias(&self, tenant: &TenantId, change: &AliasChange, entry: &AuditEntry) -> Result<()> {

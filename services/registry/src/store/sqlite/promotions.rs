@@ -107,9 +107,9 @@ impl PromotionStore for SqliteStore {
         Ok(tx.commit().await?)
     }
 
-    async fn record_outcomes(&self, tenant: &TenantId, promotion: &Promotion) -> Result<()> {
+    async fn record_outcomes(&self, tenant: &TenantId, promotion: &Promotion, base: PromotionState) -> Result<()> {
         let mut tx = self.db.begin().await?;
-        update(&mut tx, tenant, promotion, PromotionState::Committed).await?;
+        update(&mut tx, tenant, promotion, base).await?;
         Ok(tx.commit().await?)
     }
 

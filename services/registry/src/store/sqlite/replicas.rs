@@ -17,7 +17,8 @@ const REGISTER: &str = "INSERT INTO replicas (tenant, name, address, generation,
      VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant, name) DO UPDATE SET address = excluded.address, \
      generation = excluded.generation, problem = excluded.problem, lease_end_us = excluded.lease_end_us";
 const RENEW: &str =
-    "UPDATE replicas SET generation = $3, problem = $4, lease_end_us = $5 WHERE tenant = $1 AND name = $2";
+    "UPDATE replicas SET generation = $3, problem = $4, lease_end_us = $5 \
+     WHERE tenant = $1 AND name = $2 AND lease_end_us > $6";
 const RELEASE: &str = "UPDATE replicas SET lease_end_us = $3 WHERE tenant = $1 AND name = $2";
 
 #[async_trait]
@@ -55,6 +56,7 @@ impl ReplicaStore for SqliteStore {
         name: &Name,
         generation: u64,
         problem: &str,
+        now: Timestamp,
         lease_end: Timestamp,
     ) -> Result<bool> {
         let mut tx = self.db.begin().await?;
@@ -64,6 +66,7 @@ impl ReplicaStore for SqliteStore {
             .bind(rows::column(generation))
             .bind(problem)
             .bind(lease_end.micros())
+            .bind(now.micros())
             .execute(&mut *tx)
             .await?;
         tx.commit().await?;

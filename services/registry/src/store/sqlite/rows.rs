@@ -78,6 +78,12 @@ pub(super) fn before(request: &PageRequest) -> i64 {
     request.after.as_deref().and_then(|cursor| cursor.parse().ok()).unwrap_or(i64::MAX)
 }
 
+/// A cursor of a number and a text that tells equal numbers apart, or the far end of a descending listing.
+pub(super) fn before_pair(request: &PageRequest) -> (i64, &str) {
+    let cursor = request.after.as_deref().and_then(|cursor| cursor.split_once(' '));
+    cursor.and_then(|(number, text)| Some((number.parse().ok()?, text))).unwrap_or((i64::MAX, ""))
+}
+
 /// A text cursor, or the beginning of an ascending listing.
 pub(super) fn after(request: &PageRequest) -> &str {
     request.after.as_deref().unwrap_or("")

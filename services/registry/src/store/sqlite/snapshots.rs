@@ -14,8 +14,8 @@ use crate::domain::{audit::AuditEntry, snapshot::Snapshot};
 const INSERT: &str = "INSERT INTO snapshots (tenant, dataset, digest, row_count, columns, created_us) \
      VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant, dataset, digest) DO NOTHING";
 const GET: &str = "SELECT * FROM snapshots WHERE tenant = $1 AND dataset = $2 AND digest = $3";
-const LIST: &str = "SELECT * FROM snapshots WHERE tenant = $1 AND dataset = $2 AND created_us < $3 \
-     ORDER BY created_us DESC LIMIT $4";
+const LIST: &str = "SELECT * FROM snapshots WHERE tenant = $1 AND dataset = $2 \
+     AND (created_us, digest) < ($3, $4) ORDER BY created_us DESC, digest DESC LIMIT $5";
 
 #[async_trait]
 impl SnapshotStore for SqliteStore {
@@ -44,15 +44,19 @@ impl SnapshotStore for SqliteStore {
     }
 
     async fn snapshots(&self, tenant: &TenantId, dataset: &Name, page: &PageRequest) -> Result<Page<Snapshot>> {
+        let (created, digest) = rows::before_pair(page);
         let found = sqlx::query(LIST)
             .bind(tenant.as_str())
             .bind(dataset.as_str())
-            .bind(rows::before(page))
+            .bind(created)
+            .bind(digest)
             .bind(rows::limit(page))
             .fetch_all(&self.db.read)
             .await?;
         let snapshots = found.iter().map(snapshot).collect::<Result<_>>()?;
-        Ok(rows::page(snapshots, page, |snapshot: &Snapshot| snapshot.created.micros().to_string()))
+        Ok(rows::page(snapshots, page, |snapshot: &Snapshot| {
+            format!("{} {}", snapshot.created.micros(), snapshot.digest)
+        }))
     }
 }
 

@@ -29,9 +29,9 @@ const INSERT: &str = "INSERT INTO versions (tenant, model, number, label, family
      description, tags, upstreams, lineage, created_us) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
 const VALIDATIONS: &str = "SELECT * FROM validations WHERE tenant = $1 AND model = $2 AND number = $3 \
-     ORDER BY created_us DESC, report_id DESC LIMIT 1";
+     ORDER BY created_us DESC, report_id DESC";
 const ADD_VALIDATION: &str = "INSERT INTO validations (tenant, report_id, model, number, body, created_us) \
-     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant, report_id) DO NOTHING";
+     VALUES ($1, $2, $3, $4, $5, $6)";
 const VALIDATED: &str = "UPDATE versions SET state = 'validated' \
      WHERE tenant = $1 AND model = $2 AND number = $3 AND state IN ('created', 'trained')";
 
@@ -136,7 +136,7 @@ impl VersionStore for SqliteStore {
         entry: &AuditEntry,
     ) -> Result<()> {
         let mut tx = self.db.begin().await?;
-        let added = sqlx::query(ADD_VALIDATION)
+        sqlx::query(ADD_VALIDATION)
             .bind(tenant.as_str())
             .bind(&validation.report_id)
             .bind(model.as_str())
@@ -145,9 +145,6 @@ impl VersionStore for SqliteStore {
             .bind(entry.created.micros())
             .execute(&mut *tx)
             .await?;
-        if added.rows_affected() == 0 {
-            return Ok(());
-        }
         if validation.passed {
             sqlx::query(VALIDATED)
                 .bind(tenant.as_str())
@@ -218,17 +215,26 @@ async fn insert(tx: &mut SqliteConnection, tenant: &TenantId, version: &Version)
 async fn view(tx: &mut SqliteConnection, tenant: &TenantId, version: Version) -> Result<VersionView> {
     let aliases = aliases::pointing_at(tx, tenant, &version.model, version.number).await?;
     let reigns = promotions::reigns_of(tx, tenant, &version.model, version.number).await?;
-    let row = sqlx::query(VALIDATIONS)
+    let validations = validations(tx, tenant, &version).await?;
+    Ok(VersionView { version, aliases, reigns, validations })
+}
+
+/// The latest verdict of each slot, latest first.
+async fn validations(tx: &mut SqliteConnection, tenant: &TenantId, version: &Version) -> Result<Vec<Validation>> {
+    let found = sqlx::query(VALIDATIONS)
         .bind(tenant.as_str())
         .bind(version.model.as_str())
         .bind(rows::column(version.number.get()))
-        .fetch_optional(tx)
+        .fetch_all(tx)
         .await?;
-    let validation = match row {
-        Some(row) => Some(Validation { created: Some(row.moment("created_us")?), ..row.json("body")? }),
-        None => None,
-    };
-    Ok(VersionView { version, aliases, reigns, validation })
+    let mut latest: Vec<Validation> = Vec::new();
+    for row in &found {
+        let validation = Validation { created: Some(row.moment("created_us")?), ..row.json("body")? };
+        if latest.iter().all(|later| later.slot != validation.slot) {
+            latest.push(validation);
+        }
+    }
+    Ok(latest)
 }
 
 fn number(row: &SqliteRow) -> Result<VersionNumber> {

@@ -21,18 +21,18 @@ impl Execution<'_> {
         fitted: &Fitted,
         metrics: &BTreeMap<String, f64>,
     ) -> Result<(), StepError> {
-        let mut metrics = metrics.clone();
-        metrics.insert("training_seconds".to_owned(), fitted.duration.as_secs_f64());
-        metrics.insert("split_seconds".to_owned(), split.duration.as_secs_f64());
-        for (name, stored) in [("train_rows", Some(&split.train)), ("reference_rows", Some(&split.reference))]
-            .into_iter()
-            .chain([("extra_rows", split.extra.as_ref())])
-        {
-            metrics.insert(name.to_owned(), stored.map_or(0.0, |stored| stored.rows as f64));
-        }
+        let extra_rows = split.extra.as_ref().map_or(0, |extra| extra.rows);
+        let figures = [
+            ("training_seconds", fitted.duration.as_secs_f64()),
+            ("split_seconds", split.duration.as_secs_f64()),
+            ("train_rows", split.train.rows as f64),
+            ("reference_rows", split.reference.rows as f64),
+            ("extra_rows", extra_rows as f64),
+        ];
+        let figures = figures.map(|(name, value)| (name.to_owned(), value));
         let log = RunLog {
             parameters: self.parameters(recipe, split)?,
-            metrics,
+            metrics: metrics.clone().into_iter().chain(figures).collect(),
             tags: [("status".to_owned(), "trained".to_owned())].into(),
             datasets: self.datasets(loaded, split),
         };

@@ -7,7 +7,8 @@ macro_rules! job_columns {
     };
 }
 
-pub(super) const INSERT_JOB: &str = "INSERT INTO jobs (job_id, request_id, state, model, experiment, spec, actor, create_time, last_sequence) \
+pub(super) const INSERT_JOB: &str = "\
+     INSERT INTO jobs (job_id, request_id, state, model, experiment, spec, actor, create_time, last_sequence) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1)";
 
 pub(super) const JOB: &str = concat!("SELECT ", job_columns!(), " FROM jobs WHERE job_id = $1");
@@ -22,17 +23,21 @@ pub(super) const JOBS: &str = concat!(
      AND ($4 = '' OR job_id < $4) ORDER BY job_id DESC LIMIT $5"
 );
 
-pub(super) const EVENTS: &str = "SELECT sequence, create_time, actor, state, step, progress, metrics, message FROM job_events \
+pub(super) const EVENTS: &str = "\
+     SELECT sequence, create_time, actor, state, step, progress, metrics, message FROM job_events \
      WHERE job_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3";
 
-pub(super) const INSERT_EVENT: &str = "INSERT INTO job_events (job_id, sequence, create_time, actor, state, step, progress, metrics, message) \
+pub(super) const INSERT_EVENT: &str = "\
+     INSERT INTO job_events (job_id, sequence, create_time, actor, state, step, progress, metrics, message) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 
-pub(super) const CANCEL_QUEUED: &str = "UPDATE jobs SET state = 'cancelled', end_time = $2, last_sequence = last_sequence + 1 \
+pub(super) const CANCEL_QUEUED: &str = "\
+     UPDATE jobs SET state = 'cancelled', end_time = $2, last_sequence = last_sequence + 1 \
      WHERE job_id = $1 AND state = 'queued' AND pending_version IS NULL RETURNING last_sequence";
 
 pub(super) const REQUEST_CANCEL: &str = "UPDATE jobs SET cancel_requested = 1, last_sequence = last_sequence + 1 \
-     WHERE job_id = $1 AND state = 'running' AND cancel_requested = 0 AND pending_version IS NULL RETURNING last_sequence";
+     WHERE job_id = $1 AND state = 'running' AND cancel_requested = 0 AND pending_version IS NULL \
+     RETURNING last_sequence";
 
 /// On PostgreSQL the inner SELECT ends in FOR UPDATE SKIP LOCKED.
 pub(super) const CLAIM: &str = concat!(
@@ -43,11 +48,13 @@ pub(super) const CLAIM: &str = concat!(
     job_columns!()
 );
 
-pub(super) const HEARTBEAT: &str = "UPDATE jobs SET lease_until = $3 WHERE job_id = $1 AND lease_gen = $2 AND state = 'running' \
+pub(super) const HEARTBEAT: &str = "\
+     UPDATE jobs SET lease_until = $3 WHERE job_id = $1 AND lease_gen = $2 AND state = 'running' \
      RETURNING cancel_requested";
 
 /// A change that prepares a version ($11) loses to a request to cancel.
-pub(super) const CHANGE: &str = "UPDATE jobs SET state = $3, step = $4, progress = $5, metrics = COALESCE($6, metrics), \
+pub(super) const CHANGE: &str = "\
+     UPDATE jobs SET state = $3, step = $4, progress = $5, metrics = COALESCE($6, metrics), \
      run_id = COALESCE($7, run_id), version = COALESCE($8, version), digest = COALESCE($9, digest), \
      error = COALESCE($10, error), pending_version = COALESCE($11, pending_version), attempt = attempt - $12, \
      end_time = $13, last_sequence = last_sequence + 1 \
@@ -59,5 +66,6 @@ pub(super) const LOST: &str =
 
 pub(super) const DEFINITION: &str = "SELECT body FROM definitions WHERE kind = $1 AND scope = $2 AND name = $3";
 
-pub(super) const DEFINE: &str = "INSERT INTO definitions (kind, scope, name, body, create_time) VALUES ($1, $2, $3, $4, $5) \
+pub(super) const DEFINE: &str = "\
+     INSERT INTO definitions (kind, scope, name, body, create_time) VALUES ($1, $2, $3, $4, $5) \
      ON CONFLICT (kind, scope, name) DO NOTHING";

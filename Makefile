@@ -1,0 +1,47 @@
+# make demo    the whole life of a model in a minute, on real data; needs a Rust toolchain and nothing else
+# make test    everything; installs what the tests need first and says so
+# make check   formatting, lints with warnings denied, rules
+# make bench   predictions beside a bare echo, pinned to cores
+# make chart-check   the Helm chart, linted, rendered and validated
+
+SHELL := /bin/bash
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lineal
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+VENV := $(CACHE)/venv
+
+.PHONY: demo test check bench chart-check test-tools fmt
+
+demo:
+	cargo build --locked --release --package lineal
+	"$(CARGO_TARGET_DIR)/release/lineal" demo
+
+test: test-tools
+	LINEAL_TEST_PYTHON="$(VENV)/bin/python" cargo test --locked --workspace
+
+check:
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- --deny warnings
+	tests/rules.sh
+
+bench:
+	cargo build --locked --release --package lineal --package lineal-load
+	"$(CARGO_TARGET_DIR)/release/lineal-load" predictions
+
+chart-check:
+	deploy/chart-check.sh
+
+fmt:
+	cargo fmt --all
+
+# A Python with unmodified foreign clients. Nothing outside $(VENV) changes, except that Debian's python3-venv is installed if Python
+# cannot make environments.
+test-tools: $(VENV)/.ready
+$(VENV)/.ready: tests/foreign/requirements.txt
+	@echo "installing the foreign clients of the tests into $(VENV)"
+	@python3 -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "installing python3-venv with apt-get"; \
+	  if [ "$$(id -u)" = 0 ]; then run=; else run=sudo; fi; \
+	  $$run apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$run apt-get install -y -qq python3 python3-venv; }
+	python3 -m venv --clear "$(VENV)"
+	"$(VENV)/bin/pip" install --quiet --disable-pip-version-check --requirement tests/foreign/requirements.txt
+	touch "$@"

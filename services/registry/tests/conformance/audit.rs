@@ -1,0 +1,47 @@
+use futures::future::join_all;
+use lineal_db::StoreError;
+use lineal_kernel::{Digest, Slot};
+
+use crate::fixture::{Store, entry, entry_of, every, first_page, model, number, tenant, version};
+
+pub(crate) async fn sequences_have_no_gap_and_the_newest_comes_first(store: &Store) {
+    // F31
+    let writers = (0..30).map(|i| {
+        let store = store.clone();
+        let about = model(if i % 2 == 0 { "churn" } else { "fraud" });
+        let line = entry("promote").about(&about, &Slot::default(), Some(number(1))).refused(format!("reason {i}"));
+        tokio::spawn(async move { store.record(&line).await.unwrap() })
+    });
+    join_all(writers).await.into_iter().for_each(Result::unwrap);
+    for size in [1, 7, 30] {
+        let found = every(size, |page| async move { store.audit(&tenant(), None, &page).await }).await;
+        let sequences: Vec<u64> = found.iter().map(|record| record.sequence).collect();
+        assert_eq!(sequences, (1..=30).rev().collect::<Vec<_>>(), "in pages of {size}");
+    }
+    let churn = model("churn");
+    let about = every(4, |page| {
+        let churn = churn.clone();
+        async move { store.audit(&tenant(), Some(&churn), &page).await }
+    });
+    let about = about.await;
+    assert_eq!(about.len(), 15);
+    assert!(about.iter().all(|record| record.model == "churn" && !record.done && record.actor == "service:test"));
+    assert!(about.windows(2).all(|pair| pair[0].sequence > pair[1].sequence));
+}
+
+pub(crate) async fn a_request_is_recorded_once_per_action(store: &Store) {
+    let recorded = |action: &'static str| async move { store.recorded(&tenant(), action, "r1").await.unwrap() };
+    assert!(recorded("create_version").await.is_none());
+    store.create_version(&tenant(), &version("churn"), 42, &entry_of("create_version", "r1")).await.unwrap();
+    let found = recorded("create_version").await.unwrap();
+    assert_eq!((found.fingerprint, found.subject), (Digest::of(b"r1").to_string(), "1".to_owned()));
+
+    let again = store.record(&entry_of("create_version", "r1")).await;
+    assert!(matches!(again, Err(StoreError::Conflict)), "{again:?}");
+    assert!(recorded("promote").await.is_none(), "another action has its own keys");
+    store.record(&entry_of("promote", "r1").refused("no replica")).await.unwrap();
+    assert!(recorded("promote").await.is_none(), "a refusal is no answer to keep");
+    store.record(&entry_of("promote", "r1")).await.unwrap();
+    assert!(recorded("promote").await.is_some());
+    assert_eq!(store.audit(&tenant(), None, &first_page()).await.unwrap().items.len(), 3);
+}

@@ -1,0 +1,29 @@
+//! Clients that know nothing of Lineal.
+
+use std::path::{Path, PathBuf};
+
+use crate::{process, process::Process, scenario};
+
+/// The Python that `make test` prepared.
+#[allow(clippy::disallowed_methods, reason = "the tests' own setting")]
+fn python() -> PathBuf {
+    let set = std::env::var("LINEAL_TEST_PYTHON").unwrap_or_default();
+    assert!(Path::new(&set).is_file(), "LINEAL_TEST_PYTHON names no Python with tritonclient; run `make test`");
+    PathBuf::from(set)
+}
+
+/// F124, F133
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unmodified_triton_client_is_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let lineal = Process::dev(folder.path(), &[]).await;
+    scenario::champion(&lineal.peer(), "gradient_boosting").await;
+    let ours = scenario::predict(&lineal.peer()).await.unwrap();
+
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/foreign/triton.py");
+    let address = lineal.address.trim_start_matches("http://");
+    let (data, score) = (scenario::churn_file().display().to_string(), ours.scores[0].to_string());
+    let told = process::run(&python().display().to_string(), &[script, address, &data, &score]).await;
+    assert_eq!(told.code, 0, "{}\n{}", told.stdout, told.stderr);
+    assert!(told.stdout.contains("all checks passed"), "{}", told.stdout);
+}

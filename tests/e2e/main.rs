@@ -1,0 +1,13 @@
+//! Whole processes over real gRPC: the loop, load, crashes, foreign clients, bad input, the demo.
+
+mod bad_input;
+mod command_line;
+mod crash;
+mod demo;
+mod determinism;
+mod foreign;
+mod process;
+mod promotions;
+mod restart;
+mod scenario;
+mod split;

@@ -1,0 +1,137 @@
+//! Processes of the program under test, each stopped by its own id.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    path::Path,
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use lineal_rpc::{Peer, READY};
+use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_lineal-under-test");
+/// How long anything may take before a test gives up.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running process.
+pub(crate) struct Process {
+    child: Child,
+    /// Where it listens.
+    pub(crate) address: String,
+}
+
+/// What a finished command left.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Process {
+    /// All roles in one process, on a free port.
+    pub(crate) async fn dev(folder: &Path, environment: &[(&str, &str)]) -> Self {
+        let process = Self::spawn(&["dev", "--data-dir", &folder.display().to_string()], environment);
+        process.ready().await;
+        process
+    }
+
+    /// A process that prints its address as its first line.
+    pub(crate) fn spawn(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(PROGRAM)
+            .args(arguments)
+            .args(["--listen", "127.0.0.1:0"])
+            .envs(environment.iter().copied())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut address = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
+        assert!(address.starts_with("http://"), "{arguments:?} printed {address:?}");
+        Self { child, address: address.trim().to_owned() }
+    }
+
+    /// Waits until everything it should do works.
+    pub(crate) async fn ready(&self) {
+        let mut health = HealthClient::new(self.peer());
+        eventually("the process is ready", async || {
+            let asked = health.check(HealthCheckRequest { service: READY.to_owned() }).await;
+            asked.is_ok_and(|answer| answer.into_inner().status() == ServingStatus::Serving).then_some(())
+        })
+        .await;
+    }
+
+    /// A channel to it.
+    pub(crate) fn peer(&self) -> Peer {
+        lineal_rpc::connect(&self.address, "tester").unwrap()
+    }
+
+    /// Runs a client command against it.
+    pub(crate) async fn cli(&self, arguments: &[&str]) -> Finished {
+        let words: Vec<&str> = ["--address", &self.address].into_iter().chain(arguments.iter().copied()).collect();
+        run(PROGRAM, &words).await
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Waits until it has died by itself.
+    pub(crate) async fn died(mut self) -> ExitStatus {
+        eventually("the process dies", async || self.child.try_wait().unwrap()).await
+    }
+
+    /// SIGTERM, and waits for the end.
+    pub(crate) async fn stop(mut self) -> ExitStatus {
+        let told = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(told.success());
+        eventually("the process stops", async || self.child.try_wait().unwrap()).await
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs a program to its end without blocking the test's other tasks.
+pub(crate) async fn run(program: &str, arguments: &[&str]) -> Finished {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let finished = tokio::task::spawn_blocking(move || {
+        let mut child = command.spawn().unwrap();
+        let mut stderr = child.stderr.take().unwrap();
+        let errors = std::thread::spawn(move || {
+            let mut text = String::new();
+            stderr.read_to_string(&mut text).unwrap();
+            text
+        });
+        let mut stdout = String::new();
+        child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
+        let code = child.wait().unwrap().code().unwrap_or(-1);
+        Finished { code, stdout, stderr: errors.join().unwrap() }
+    });
+    finished.await.unwrap()
+}
+
+/// The program under test itself.
+pub(crate) async fn program(arguments: &[&str]) -> Finished {
+    run(PROGRAM, arguments).await
+}
+
+/// Asks until there is an answer, within [`PATIENCE`].
+pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{what}: not within {PATIENCE:?}");
+}

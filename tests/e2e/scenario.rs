@@ -1,0 +1,144 @@
+//! What tests ask of a running Lineal, each over the generated clients.
+
+use std::path::PathBuf;
+
+use lineal_proto::lineal::{
+    inference::v1 as inference,
+    registry::v1 as registry,
+    trainer::v1::{self as trainer, JobState},
+    validator::v1 as validator,
+};
+use lineal_rpc::{Peer, artifacts};
+use tonic::Status;
+
+/// The churn table that the demo uses.
+pub(crate) const CHURN: &[u8] = include_bytes!("../../services/lineal/data/churn.csv");
+
+/// Where that table lies.
+pub(crate) fn churn_file() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../services/lineal/data/churn.csv"))
+}
+
+/// A job that trains on the churn table.
+pub(crate) fn spec(family: &str) -> trainer::JobSpec {
+    trainer::JobSpec {
+        model: "churn".to_owned(),
+        source: Some(trainer::DataSource {
+            dataset: "churn".to_owned(),
+            digest: lineal_kernel::Digest::of(CHURN).to_string(),
+            format: trainer::SourceFormat::Csv.into(),
+        }),
+        label_column: "churn".to_owned(),
+        family: family.to_owned(),
+        seed: 7,
+        ..trainer::JobSpec::default()
+    }
+}
+
+/// Runs a job to its end.
+pub(crate) async fn train(peer: &Peer, spec: trainer::JobSpec) -> Result<trainer::Job, Status> {
+    artifacts::upload(peer, CHURN.into()).await?;
+    let mut jobs = trainer::job_service_client::JobServiceClient::new(peer.clone());
+    let request = trainer::CreateJobRequest { spec: Some(spec), request_id: String::new() };
+    let job = jobs.create_job(request).await?.into_inner().job.unwrap();
+    finish(peer, &job.job_id).await
+}
+
+/// Watches a job to its end; the events come in order without a gap.
+pub(crate) async fn finish(peer: &Peer, job_id: &str) -> Result<trainer::Job, Status> {
+    let mut jobs = trainer::job_service_client::JobServiceClient::new(peer.clone());
+    let watch = trainer::WatchJobRequest { job_id: job_id.to_owned(), after_sequence: 0 };
+    let mut events = jobs.watch_job(watch).await?.into_inner();
+    let mut last = 0;
+    while let Some(event) = events.message().await? {
+        let event = event.event.unwrap();
+        assert_eq!(event.sequence, last + 1, "events have no gap");
+        last = event.sequence;
+    }
+    let found = jobs.get_job(trainer::GetJobRequest { job_id: job_id.to_owned() }).await?.into_inner().job.unwrap();
+    assert!(found.state() != JobState::Running && found.state() != JobState::Queued, "the stream ended with the job");
+    Ok(found)
+}
+
+/// Trains and expects a version.
+pub(crate) async fn version(peer: &Peer, family: &str) -> u64 {
+    let job = train(peer, spec(family)).await.unwrap();
+    assert_eq!(job.state(), JobState::Succeeded, "{}", job.error);
+    job.version
+}
+
+/// Judges a version; `compare` with the champion or not.
+pub(crate) async fn validate(peer: &Peer, number: u64, compare: bool) -> Result<validator::Report, Status> {
+    let request = validator::ValidateRequest {
+        model: "churn".to_owned(),
+        number,
+        policy: Some(validator::Policy { skip_comparison: !compare, ..validator::Policy::default() }),
+        ..validator::ValidateRequest::default()
+    };
+    let mut reports = validator::report_service_client::ReportServiceClient::new(peer.clone());
+    Ok(reports.validate(request).await?.into_inner().report.unwrap())
+}
+
+/// Makes a version champion.
+pub(crate) async fn promote(peer: &Peer, number: u64) -> Result<registry::Promotion, Status> {
+    let request = registry::PromoteRequest {
+        model: "churn".to_owned(),
+        number,
+        request_id: uuid::Uuid::now_v7().to_string(),
+        ..registry::PromoteRequest::default()
+    };
+    let mut promotions = registry::promotion_service_client::PromotionServiceClient::new(peer.clone());
+    Ok(promotions.promote(request).await?.into_inner().promotion.unwrap())
+}
+
+/// Trains, judges and promotes.
+pub(crate) async fn champion(peer: &Peer, family: &str) -> u64 {
+    let number = version(peer, family).await;
+    assert!(validate(peer, number, false).await.unwrap().passed);
+    promote(peer, number).await.unwrap();
+    number
+}
+
+/// What the champion's alias says.
+pub(crate) async fn alias(peer: &Peer) -> Result<registry::Alias, Status> {
+    let request = registry::ResolveAliasRequest {
+        model: "churn".to_owned(),
+        alias: "champion".to_owned(),
+        ..registry::ResolveAliasRequest::default()
+    };
+    let mut aliases = registry::alias_service_client::AliasServiceClient::new(peer.clone());
+    Ok(aliases.resolve_alias(request).await?.into_inner().alias.unwrap())
+}
+
+/// The audit, newest first.
+pub(crate) async fn audit(peer: &Peer) -> Vec<registry::AuditEntry> {
+    let request = registry::ListAuditEntriesRequest { page_size: 500, ..registry::ListAuditEntriesRequest::default() };
+    let mut audit = registry::audit_service_client::AuditServiceClient::new(peer.clone());
+    audit.list_audit_entries(request).await.unwrap().into_inner().entries
+}
+
+/// What the replica serves.
+pub(crate) async fn serving(peer: &Peer) -> inference::GetServingResponse {
+    let mut control = inference::control_service_client::ControlServiceClient::new(peer.clone());
+    control.get_serving(inference::GetServingRequest {}).await.unwrap().into_inner()
+}
+
+/// One customer of the churn table.
+pub(crate) fn customer() -> inference::PredictRequest {
+    let mut lines = std::str::from_utf8(CHURN).unwrap().lines();
+    let (names, values) = (lines.next().unwrap().split(','), lines.next().unwrap().split(','));
+    let columns = names.zip(values).filter(|(name, _)| *name != "churn").map(|(name, value)| {
+        let values = match value.parse() {
+            Ok(number) => inference::column::Values::Numbers(inference::NumberColumn { values: vec![number] }),
+            Err(_) => inference::column::Values::Texts(inference::TextColumn { values: vec![value.to_owned()] }),
+        };
+        inference::Column { name: name.to_owned(), values: Some(values) }
+    });
+    inference::PredictRequest { model: "churn".to_owned(), columns: columns.collect(), ..Default::default() }
+}
+
+/// Asks the champion.
+pub(crate) async fn predict(peer: &Peer) -> Result<inference::PredictResponse, Status> {
+    let mut predictions = inference::prediction_service_client::PredictionServiceClient::new(peer.clone());
+    Ok(predictions.predict(customer()).await?.into_inner())
+}

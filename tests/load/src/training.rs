@@ -1,0 +1,53 @@
+//! Champions to ask, made the way a user makes them.
+
+use std::{ffi::OsStr, path::Path, process::Stdio, time::Duration};
+
+use anyhow::{Context as _, ensure};
+use lineal_proto::inference::{ServerReadyRequest, grpc_inference_service_client::GrpcInferenceServiceClient};
+use tokio::process::Command;
+
+use crate::{client::ACTOR, server::Server};
+
+/// Families with their settings; each champion's model is named after its family.
+const FAMILIES: [(&str, &[&str]); 2] =
+    [("logistic_regression", &[]), ("gradient_boosting", &["--set", "rounds=100", "--set", "max_depth=6"])];
+const TRIES: u32 = 600;
+
+/// Starts all of Lineal on `folder` and waits until it serves what it should.
+pub(crate) async fn start(lineal: &Path, folder: &Path, core: Option<usize>) -> anyhow::Result<Server> {
+    let args = ["dev", "--listen", "127.0.0.1:0", "--data-dir"].map(OsStr::new);
+    let server = Server::start(lineal, &[&args[..], &[folder.as_os_str()]].concat(), core).await?;
+    let mut client = GrpcInferenceServiceClient::new(lineal_rpc::connect(server.address(), ACTOR)?);
+    for _ in 0..TRIES {
+        let answer = client.server_ready(ServerReadyRequest {}).await;
+        if answer.is_ok_and(|answer| answer.into_inner().ready) {
+            return Ok(server);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    anyhow::bail!("{} did not become ready", lineal.display())
+}
+
+/// Trains, validates and promotes one model per family on the table in `data`.
+pub(crate) async fn champions(lineal: &Path, address: &str, data: &Path) -> anyhow::Result<()> {
+    let run = |words| run(lineal, address, words);
+    for (family, settings) in FAMILIES {
+        let train = ["train", "--model", family, "--family", family, "--label", "churn", "--seed", "7"];
+        let train = [&train, settings].concat().into_iter().map(OsStr::new).chain([data.as_os_str()]);
+        run(train.collect()).await?;
+        run(["validate", family, "1"].map(OsStr::new).to_vec()).await?;
+        run(["promote", family, "1", "--reason", "benchmark"].map(OsStr::new).to_vec()).await?;
+    }
+    Ok(())
+}
+
+/// One command of the `lineal` binary; any end but success is an error with what it said.
+async fn run(lineal: &Path, address: &str, words: Vec<&OsStr>) -> anyhow::Result<()> {
+    let mut command = Command::new(lineal);
+    command.args(["--address", address, "--actor", ACTOR, "--no-color"]).args(&words);
+    let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await;
+    let output = output.with_context(|| format!("cannot run {}", lineal.display()))?;
+    let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+    ensure!(output.status.success(), "`lineal {}` failed:\n{said}", words.join(OsStr::new(" ")).display());
+    Ok(())
+}
