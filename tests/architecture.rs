@@ -1,5 +1,7 @@
 //! The rules that keep themselves: who may know whom, what domain and app may name, how long a file may be.
 
+#![allow(clippy::unwrap_used, reason = "a helper of tests that cannot go on fails its test")]
+
 use std::{
     fs,
     path::{Path, PathBuf},

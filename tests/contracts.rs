@@ -1,5 +1,7 @@
 //! What every contract must have: permissions, comments, pages, names.
 
+#![allow(clippy::unwrap_used, reason = "a helper of tests that cannot go on fails its test")]
+
 use lineal_proto::{DESCRIPTOR, permission_of};
 use prost_reflect::{DescriptorPool, FileDescriptor, MethodDescriptor};
 

@@ -1,5 +1,7 @@
 //! Whole processes over real gRPC: the loop, load, crashes, foreign clients, bad input, the demo.
 
+#![allow(clippy::unwrap_used, reason = "a helper of tests that cannot go on fails its test")]
+
 mod bad_input;
 mod command_line;
 mod crash;

@@ -93,6 +93,7 @@ CREATE TABLE runs (
     run_id     TEXT    NOT NULL,
     experiment TEXT    NOT NULL,
     body       TEXT    NOT NULL,
+    revision   INTEGER NOT NULL,
     PRIMARY KEY (tenant, run_id)
 ) STRICT;
 

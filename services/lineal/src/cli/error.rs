@@ -178,8 +178,11 @@ impl CliError {
     /// For people: what happened, every bad field, and what to type next.
     pub(super) fn text(&self) -> String {
         let account = self.account();
-        let mut text = format!("error: {}\n", printable(&account.error));
-        for field in &account.fields {
+        // Nothing is said twice: many fields are a list, a single one is a sentence.
+        let many = account.fields.len() > 1 && account.reason.as_deref() == Some("INVALID_FIELD");
+        let headline = if many { format!("{} values are wrong", account.fields.len()) } else { account.error.clone() };
+        let mut text = format!("error: {}\n", printable(&headline));
+        for field in account.fields.iter().filter(|field| !headline.contains(&field.problem)) {
             let _ = writeln!(text, "  {}: {}", printable(&field.field), printable(&field.problem));
         }
         if let Some(next) = &account.next {
@@ -302,9 +305,12 @@ mod tests {
         ]);
         let text = failed(Problem::invalid(&errors).status("trainer.lineal")).text();
         let lines: Vec<_> = text.lines().collect();
-        assert!(lines[0].starts_with("error: "), "{text}");
+        assert_eq!(lines[0], "error: 2 values are wrong");
         assert_eq!(lines[1], "  spec.family: unknown family `forest`");
         assert_eq!(lines[2], "  spec.model: a model name is required");
+        let one = FieldErrors(vec![FieldError::new("spec.family", "unknown family `forest`")]);
+        let text = failed(Problem::invalid(&one).status("trainer.lineal")).text();
+        assert_eq!(text, "error: spec.family: unknown family `forest`\n");
     }
 
     #[test]

@@ -86,17 +86,15 @@ impl Problems {
         self.check(path, (1..=256).contains(&count).then_some(count).ok_or("expected 1 to 256"))
     }
 
-    fn address(&mut self, path: &str, address: &str) -> Option<Option<String>> {
+    /// An address that may be left empty.
+    fn address(&mut self, path: &str, address: &str) -> Option<String> {
         if address.is_empty() {
-            return Some(None);
+            return None;
         }
         let http = address.starts_with("http://") || address.starts_with("https://");
-        let checked = if http {
-            lineal_rpc::connect(address, "config").map(|_| ()).map_err(|e| e.to_string())
-        } else {
-            Err(format!("`{address}` is not an address like http://127.0.0.1:7400"))
-        };
-        self.check(path, checked).map(|()| Some(address.to_owned()))
+        let usable = http && lineal_rpc::connect(address, "config").is_ok();
+        let problem = || format!("`{address}` is not an address like http://127.0.0.1:7400");
+        self.check(path, usable.then(|| address.to_owned()).ok_or_else(problem))
     }
 
     fn socket(&mut self, path: &str, text: &str) -> Option<SocketAddr> {
@@ -132,7 +130,7 @@ impl Config {
         let inference = inference(&raw, &data, problems);
         Some(Self {
             server: server?,
-            peers: peers?,
+            peers,
             registry: registry?,
             trainer: TrainerConfig {
                 database: trainer_database?,
@@ -158,12 +156,13 @@ fn server(raw: &RawConfig, problems: &mut Problems) -> Option<ServerSettings> {
     Some(ServerSettings { listen: listen?, health_listen: health_listen?, drain: drain? })
 }
 
-fn peers(raw: &RawConfig, problems: &mut Problems) -> Option<Peers> {
-    let registry = problems.address("peers.registry", &raw.peers.registry);
-    let trainer = problems.address("peers.trainer", &raw.peers.trainer);
-    let validator = problems.address("peers.validator", &raw.peers.validator);
-    let inference = problems.address("peers.inference", &raw.peers.inference);
-    Some(Peers { registry: registry?, trainer: trainer?, validator: validator?, inference: inference? })
+fn peers(raw: &RawConfig, problems: &mut Problems) -> Peers {
+    Peers {
+        registry: problems.address("peers.registry", &raw.peers.registry),
+        trainer: problems.address("peers.trainer", &raw.peers.trainer),
+        validator: problems.address("peers.validator", &raw.peers.validator),
+        inference: problems.address("peers.inference", &raw.peers.inference),
+    }
 }
 
 fn registry(raw: &RawConfig, data: &Path, problems: &mut Problems) -> Option<RegistryConfig> {
@@ -185,7 +184,7 @@ fn inference(raw: &RawConfig, data: &Path, problems: &mut Problems) -> Option<In
     let name = if raw.inference.replica.is_empty() { "local" } else { &raw.inference.replica };
     let replica = problems.check("inference.replica", Name::new(name).map_err(|error| error.problem));
     let cache_dir = folder(&raw.inference.cache_dir, data, "cache");
-    Some(InferenceSettings { advertise: advertise?, replica: replica?, cache_dir })
+    Some(InferenceSettings { advertise, replica: replica?, cache_dir })
 }
 
 fn database(problems: &mut Problems, role: &str, url: &str, data: &Path) -> Option<DatabaseUrl> {

@@ -8,7 +8,7 @@ use crate::{
     Registry,
     domain::{
         alias::{Alias, ResolvedAlias, ServingTable, SetAlias},
-        audit::AuditEntry,
+        audit::{AuditEntry, Request},
         error::RegistryError,
     },
     store::Page,
@@ -39,6 +39,16 @@ impl Registry {
         if self.replayed(caller, SET, &request).await?.is_some() {
             return self.alias(caller, &wish.model, &wish.slot, &wish.name).await;
         }
+        match self.point(caller, &wish, request.clone()).await {
+            // The other one may have been this very request, sent twice.
+            Err(RegistryError::StaleEtag { .. }) if self.replayed(caller, SET, &request).await?.is_some() => {
+                self.alias(caller, &wish.model, &wish.slot, &wish.name).await
+            }
+            pointed => pointed,
+        }
+    }
+
+    async fn point(&self, caller: &Caller, wish: &SetAlias, request: Request) -> Result<ResolvedAlias, RegistryError> {
         let version = self.version(caller, &wish.model, wish.number).await?.version;
         let current = self.store.alias(&caller.tenant, &wish.model, &wish.slot, &wish.name).await?;
         let now = self.clock.now();
@@ -46,13 +56,10 @@ impl Registry {
         let entry = AuditEntry::new(caller, now, SET)
             .about(&wish.model, &wish.slot, Some(wish.number))
             .detail(wish.name.as_str())
-            .request(request.clone());
+            .request(request);
         match self.store.commit_alias(&caller.tenant, &change, &entry).await {
             Ok(()) => Ok(ResolvedAlias { alias: change.alias, digest: version.digest, run_id: version.lineage.run_id }),
             Err(StoreError::Conflict) => {
-                if self.replayed(caller, SET, &request).await?.is_some() {
-                    return self.alias(caller, &wish.model, &wish.slot, &wish.name).await;
-                }
                 let expected = current.map(|alias| alias.etag()).unwrap_or_default();
                 let found = self.store.alias(&caller.tenant, &wish.model, &wish.slot, &wish.name).await?;
                 Err(RegistryError::StaleEtag { expected, found: found.map(|alias| alias.etag()).unwrap_or_default() })

@@ -26,7 +26,8 @@ impl From<ArtifactError> for RegistryError {
             ArtifactError::Mismatch { expected, found } => Self::DigestMismatch { expected, found },
             ArtifactError::Damaged { digest } => Self::ArtifactDamaged { digest },
             ArtifactError::Interrupted => {
-                FieldError::new("chunk", "the upload broke off and nothing was kept; send the whole content again").into()
+                FieldError::new("chunk", "the upload broke off and nothing was kept; send the whole content again")
+                    .into()
             }
             ArtifactError::Storage(_) => Self::Artifacts(Box::new(error)),
         }

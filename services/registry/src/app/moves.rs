@@ -3,11 +3,12 @@
 //! The alias moves last. A move is written down before any replica is asked; whatever dies on the way, it ends as committed
 //! or as cancelled, never in between.
 
-use std::time::Instant;
+use std::{panic::resume_unwind, time::Instant};
 
 use futures::future::join_all;
 use lineal_db::StoreError;
 use lineal_kernel::{Caller, Slot, Timestamp, VersionNumber};
+use tokio::task::JoinError;
 
 use crate::{
     Registry,
@@ -20,6 +21,16 @@ use crate::{
     fleet::Bundle,
 };
 
+/// What a move needs.
+struct Means {
+    /// The verified bundle that it brings to the replicas; `None` when the slot is emptied.
+    bundle: Option<Bundle>,
+    /// Those that are live.
+    replicas: Vec<Replica>,
+    /// Where the version that it is about stands before.
+    stage: &'static str,
+}
+
 impl Registry {
     /// Carries out a decision, or writes down that it was refused. `attempt` is the audit entry in either case. A caller that
     /// hangs up does not stop a move midway.
@@ -29,22 +40,37 @@ impl Registry {
         decided: Result<Move, RegistryError>,
         attempt: AuditEntry,
     ) -> Result<Promotion, RegistryError> {
-        match decided {
+        let error = match decided {
             Ok(decided) => {
                 let (registry, caller) = (self.clone(), caller.clone());
                 let moving = self.tasks.spawn(async move { registry.run_move(&caller, decided, attempt).await });
-                moving.await.unwrap_or(Err(RegistryError::ShuttingDown))
+                return match moving.await.map_err(JoinError::try_into_panic) {
+                    Ok(moved) => moved,
+                    Err(Ok(panic)) => resume_unwind(panic),
+                    Err(Err(_)) => Err(RegistryError::ShuttingDown),
+                };
             }
-            Err(error) => {
-                self.store.record(&attempt.refused(error.to_string())).await?;
-                Err(error)
-            }
+            Err(error) => error,
+        };
+        if let Some(promotion) = self.made_meanwhile(caller, &attempt).await? {
+            return Ok(promotion);
+        }
+        self.store.record(&attempt.refused(error.to_string())).await?;
+        Err(error)
+    }
+
+    /// What the same request, sent twice, has made since it was looked for.
+    async fn made_meanwhile(&self, caller: &Caller, attempt: &AuditEntry) -> Result<Option<Promotion>, RegistryError> {
+        let Some(request) = &attempt.request else { return Ok(None) };
+        match self.replayed(caller, attempt.action, request).await? {
+            Some(promotion_id) => self.promotion(caller, &promotion_id).await.map(Some),
+            None => Ok(None),
         }
     }
 
     async fn run_move(&self, caller: &Caller, decided: Move, attempt: AuditEntry) -> Result<Promotion, RegistryError> {
-        let (bundle, replicas) = match self.muster(caller, &decided).await {
-            Ok(found) => found,
+        let Means { bundle, replicas, stage } = match self.muster(caller, &decided).await {
+            Ok(means) => means,
             Err(error) => {
                 self.store.record(&attempt.refused(error.to_string())).await?;
                 return Err(error);
@@ -64,7 +90,7 @@ impl Registry {
             }
         }
 
-        let entry = commit_entry(&attempt, &promotion, self.clock.now());
+        let entry = commit_entry(&attempt, &promotion, stage, self.clock.now());
         match self.store.commit_promotion(&caller.tenant, &promotion, &entry).await {
             Ok(generation) => promotion.generation = generation,
             Err(StoreError::Conflict) => {
@@ -82,18 +108,15 @@ impl Registry {
         Ok(self.reload(caller, promotion, &replicas).await)
     }
 
-    /// What a move needs: the verified bundle that it brings to the replicas (`None` when the slot is emptied), and the
-    /// replicas.
-    async fn muster(
-        &self,
-        caller: &Caller,
-        decided: &Move,
-    ) -> Result<(Option<Bundle>, Vec<Replica>), RegistryError> {
+    async fn muster(&self, caller: &Caller, decided: &Move) -> Result<Means, RegistryError> {
         let replicas = self.live_replicas(caller).await?;
-        let Some(number) = decided.to else { return Ok((None, replicas)) };
-        let digest = self.version(caller, &decided.model, number).await?.version.digest;
+        let Some(number) = decided.to else { return Ok(Means { bundle: None, replicas, stage: "production" }) };
+        let view = self.version(caller, &decided.model, number).await?;
+        let stage = view.display_state().word();
+        let digest = view.version.digest;
         self.verify_bundle(digest).await?;
-        Ok((Some(Bundle { model: decided.model.to_string(), number: number.get(), digest }), replicas))
+        let bundle = Bundle { model: decided.model.to_string(), number: number.get(), digest };
+        Ok(Means { bundle: Some(bundle), replicas, stage })
     }
 
     fn intend(&self, caller: &Caller, decided: &Move) -> Promotion {
@@ -146,13 +169,11 @@ impl Registry {
         attempt: AuditEntry,
         found: Option<VersionNumber>,
     ) -> Result<Promotion, RegistryError> {
-        let (action, request) = (promotion.kind.word(), attempt.request.clone());
         let found = found.map_or(0, VersionNumber::get);
         let moved = RegistryError::ChampionMoved { expected: promotion.from_number, found };
-        let refused = self.refuse(caller, promotion, attempt, moved).await;
-        let Some(request) = request else { return refused };
-        match self.replayed(caller, action, &request).await? {
-            Some(promotion_id) => self.promotion(caller, &promotion_id).await,
+        let refused = self.refuse(caller, promotion, attempt.clone(), moved).await;
+        match self.made_meanwhile(caller, &attempt).await? {
+            Some(promotion) => Ok(promotion),
             None => refused,
         }
     }
@@ -178,6 +199,9 @@ impl Registry {
         let reloads = join_all(replicas.iter().map(|replica| async move {
             let begun = Instant::now();
             let answer = self.fleet.reload(replica, generation).await;
+            if let Ok(served) = answer {
+                self.heard(caller, replica, served).await;
+            }
             (replica.name.to_string(), answer, begun.elapsed().as_micros() as u64)
         }));
         for (replica, answer, micros) in reloads.await {
@@ -204,6 +228,15 @@ impl Registry {
         }
         fail::fail_point!("registry::promote::recorded", |_| std::process::abort());
         promotion
+    }
+
+    /// An answer is as good as a heartbeat.
+    async fn heard(&self, caller: &Caller, replica: &Replica, served: u64) {
+        let now = self.clock.now();
+        let beat = self.store.renew_lease(&caller.tenant, &replica.name, served, "", now, now.plus(self.lease)).await;
+        if let Err(error) = beat {
+            tracing::warn!(replica = %replica.name, %error, "could not note what a replica serves");
+        }
     }
 
     /// Heartbeats may have shown every replica converged before the last one answered its reload.
@@ -261,11 +294,10 @@ fn refusals(outcomes: &[ReplicaOutcome]) -> Vec<(String, String)> {
 }
 
 /// The audit entry of a commit: where the version that the move is about stood and stands.
-fn commit_entry(attempt: &AuditEntry, promotion: &Promotion, now: Timestamp) -> AuditEntry {
-    let (number, from, to) = match promotion.kind {
-        PromotionKind::Promote => (promotion.to_number, "staging", "production"),
-        PromotionKind::Rollback => (promotion.to_number, "archived", "production"),
-        PromotionKind::Demote => (promotion.from_number, "production", "archived"),
+fn commit_entry(attempt: &AuditEntry, promotion: &Promotion, stage: &'static str, now: Timestamp) -> AuditEntry {
+    let (number, to) = match promotion.kind {
+        PromotionKind::Promote | PromotionKind::Rollback => (promotion.to_number, "production"),
+        PromotionKind::Demote => (promotion.from_number, "archived"),
     };
-    AuditEntry { created: now, number, detail: promotion.reason.clone(), ..attempt.clone() }.moved(from, to)
+    AuditEntry { created: now, number, detail: promotion.reason.clone(), ..attempt.clone() }.moved(stage, to)
 }

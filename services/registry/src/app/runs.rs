@@ -71,7 +71,7 @@ impl Registry {
                 return Ok(run);
             }
             let entry = AuditEntry::new(caller, self.clock.now(), action).detail(run.name.as_str());
-            match self.store.update_run(&caller.tenant, &base, &run, &entry).await {
+            match self.store.update_run(&caller.tenant, &run, &entry).await {
                 Ok(()) => return Ok(run),
                 Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error.into()),

@@ -14,7 +14,7 @@ use crate::{
         error::RegistryError,
         reference::{Reference, Selector},
         validation::RecordValidation,
-        version::{CreateVersion, VersionView},
+        version::{CreateVersion, DisplayState, VersionView},
     },
     store::Page,
 };
@@ -101,15 +101,29 @@ impl Registry {
         self.version(caller, model, number).await
     }
 
-    /// Versions of a model, newest first.
+    /// Versions of a model, newest first; of one `state` or of all.
     pub(crate) async fn versions(
         &self,
         caller: &Caller,
         model: &ModelName,
+        state: Option<DisplayState>,
         page: &PageRequest,
     ) -> Result<Page<VersionView>, RegistryError> {
         self.model(caller, model).await?;
-        Ok(self.store.versions(&caller.tenant, model, page).await?)
+        let mut found = self.store.versions(&caller.tenant, model, page).await?;
+        let Some(state) = state else { return Ok(found) };
+        // The state is derived and not stored, so pages are read until enough of them are left.
+        let mut items: Vec<_> = Vec::new();
+        loop {
+            items.extend(found.items.into_iter().filter(|view| view.display_state() == state));
+            let Some(after) = found.next.filter(|_| items.len() <= page.size as usize) else { break };
+            let following = PageRequest { size: page.size, after: Some(after) };
+            found = self.store.versions(&caller.tenant, model, &following).await?;
+        }
+        let more = items.len() > page.size as usize;
+        items.truncate(page.size as usize);
+        let next = items.last().filter(|_| more).map(|view| view.version.number.to_string());
+        Ok(Page { items, next })
     }
 
     /// Stores a verdict on a version.

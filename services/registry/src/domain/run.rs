@@ -57,6 +57,9 @@ pub struct Run {
     pub datasets: Vec<DatasetReference>,
     /// Why it failed; empty otherwise.
     pub error: String,
+    /// Advances with every write.
+    #[serde(skip)]
+    pub revision: u64,
 }
 
 /// Rows that a run used.
@@ -105,6 +108,7 @@ impl CreateRun {
             tags: self.tags.clone(),
             datasets: Vec::new(),
             error: String::new(),
+            revision: 1,
         }
     }
 }

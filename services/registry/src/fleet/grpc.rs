@@ -63,10 +63,7 @@ fn timed<T>(deadline: Duration, message: T) -> Request<T> {
 }
 
 /// Waits no longer than the deadline, connecting included.
-async fn within<T>(
-    deadline: Duration,
-    call: impl Future<Output = Result<Response<T>, Status>>,
-) -> Result<T, String> {
+async fn within<T>(deadline: Duration, call: impl Future<Output = Result<Response<T>, Status>>) -> Result<T, String> {
     match tokio::time::timeout(deadline, call).await {
         Ok(answer) => answer.map(Response::into_inner).map_err(|status| sentence(&status)),
         Err(_) => Err("no answer in time".to_owned()),

@@ -1,6 +1,6 @@
 //! Models.
 
-use lineal_kernel::PageRequest;
+use lineal_kernel::{FieldError, ModelName, PageRequest};
 use lineal_proto::lineal::registry::v1 as pb;
 use lineal_rpc::{caller_of, timestamp};
 use tonic::{Request, Response, Status};
@@ -21,7 +21,7 @@ impl pb::model_service_server::ModelService for Grpc {
         let caller = caller_of(&request);
         let message = request.into_inner();
         let wish = checked!({
-            name: fields::model(&message.name),
+            name: name(&message.name),
             description: fields::text(message.description, "description"),
             request_id: fields::request_id(&message.request_id),
         } => CreateModel { name, description, request_id });
@@ -31,7 +31,7 @@ impl pb::model_service_server::ModelService for Grpc {
 
     async fn get_model(&self, request: Request<pb::GetModelRequest>) -> Result<Response<pb::GetModelResponse>, Status> {
         let caller = caller_of(&request);
-        let name = fields::model(&request.into_inner().name).map_err(bad_request)?;
+        let name = name(&request.into_inner().name).map_err(bad_request)?;
         let model = self.0.model(&caller, &name).await.map_err(from_error)?;
         Ok(Response::new(pb::GetModelResponse { model: Some(convert(model)) }))
     }
@@ -50,6 +50,10 @@ impl pb::model_service_server::ModelService for Grpc {
             models: found.items.into_iter().map(convert).collect(),
         }))
     }
+}
+
+fn name(text: &str) -> Result<ModelName, FieldError> {
+    ModelName::new(text).map_err(|error| error.under("name"))
 }
 
 fn convert(model: Model) -> pb::Model {

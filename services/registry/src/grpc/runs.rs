@@ -1,6 +1,6 @@
 //! Runs.
 
-use lineal_kernel::{FieldError, PageRequest, Timestamp};
+use lineal_kernel::{FieldError, FieldErrors, PageRequest, Timestamp};
 use lineal_proto::lineal::registry::v1 as pb;
 use lineal_rpc::{caller_of, timestamp};
 use tonic::{Request, Response, Status};
@@ -90,12 +90,14 @@ fn final_status(status: i32) -> Result<RunStatus, FieldError> {
     }
 }
 
-fn datasets(references: Vec<pb::DatasetReference>) -> Result<Vec<DatasetReference>, FieldError> {
-    let checked = references.into_iter().enumerate().map(|(i, reference)| {
-        let digest = fields::digest(&reference.digest, &format!("datasets[{i}].digest"))?;
-        Ok(DatasetReference { name: reference.name, role: reference.role, digest, rows: reference.rows })
+fn datasets(references: Vec<pb::DatasetReference>) -> Result<Vec<DatasetReference>, FieldErrors> {
+    let mut errors = FieldErrors::default();
+    let known = references.into_iter().enumerate().filter_map(|(i, reference)| {
+        let digest = errors.check(fields::digest(&reference.digest, &format!("datasets[{i}].digest")))?;
+        Some(DatasetReference { name: reference.name, role: reference.role, digest, rows: reference.rows })
     });
-    checked.collect()
+    let known = known.collect();
+    errors.into_result(|| Some(known))
 }
 
 pub(super) fn convert(run: Run) -> pb::Run {

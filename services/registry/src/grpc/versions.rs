@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lineal_kernel::{FieldError, FieldErrors, ModelName, PageRequest, VersionNumber};
+use lineal_kernel::{FieldError, FieldErrors, ModelName, PageRequest, RequestId, VersionNumber};
 use lineal_proto::lineal::registry::v1 as pb;
 use lineal_rpc::{caller_of, duration, timestamp};
 use tonic::{Request, Response, Status};
@@ -64,17 +64,16 @@ impl pb::version_service_server::VersionService for Grpc {
         let caller = caller_of(&request);
         let message = request.into_inner();
         let query = format!("versions of {} {}", message.model, message.display_state);
-        let (model, page, word) = checked!({
+        let (model, page, state) = checked!({
             model: fields::model(&message.model),
             page: PageRequest::new(message.page_size, &message.page_token, &query),
-            word: display_state(&message.display_state),
-        } => (model, page, word))
+            state: display_state(&message.display_state),
+        } => (model, page, state))
         .map_err(bad_request)?;
-        let found = self.0.versions(&caller, &model, &page).await.map_err(from_error)?;
-        let shown = found.items.into_iter().filter(|view| word.is_none_or(|word| view.display_state() == word));
+        let found = self.0.versions(&caller, &model, state, &page).await.map_err(from_error)?;
         Ok(Response::new(pb::ListVersionsResponse {
             next_page_token: fields::next(found.next, &query),
-            versions: shown.map(convert).collect(),
+            versions: found.items.into_iter().map(convert).collect(),
         }))
     }
 
@@ -124,13 +123,16 @@ fn kind(family: String) -> Result<String, FieldError> {
     lineal_kernel::Name::new(&family).map(|_| family).map_err(|error| error.under("family"))
 }
 
-fn upstreams(references: &[pb::VersionReference]) -> Result<Vec<(ModelName, VersionNumber)>, FieldError> {
-    let checked = references.iter().enumerate().map(|(i, reference)| {
+fn upstreams(references: &[pb::VersionReference]) -> Result<Vec<(ModelName, VersionNumber)>, FieldErrors> {
+    let mut errors = FieldErrors::default();
+    let known = references.iter().enumerate().filter_map(|(i, reference)| {
         let path = format!("upstreams[{i}]");
-        let model = fields::model(&reference.model).map_err(|error| error.under(&path))?;
-        Ok((model, fields::number(reference.number, "number").map_err(|error| error.under(&path))?))
+        let model = errors.check(fields::model(&reference.model).map_err(|error| error.under(&path)));
+        let number = errors.check(fields::number(reference.number, "number").map_err(|error| error.under(&path)));
+        model.zip(number)
     });
-    checked.collect()
+    let known = known.collect();
+    errors.into_result(|| Some(known))
 }
 
 fn lineage_in(lineage: pb::Lineage) -> Result<Lineage, FieldErrors> {
@@ -173,27 +175,28 @@ fn present(value: String, path: &str) -> Result<String, FieldError> {
 
 /// The length of a fit, in microseconds.
 fn micros(seconds: i64, nanos: i32) -> Result<u64, FieldError> {
-    let micros = u64::try_from(seconds).ok().zip(u64::try_from(nanos).ok()).and_then(|(seconds, nanos)| {
-        seconds.checked_mul(1_000_000)?.checked_add(nanos / 1000)
-    });
+    let micros = u64::try_from(seconds)
+        .ok()
+        .zip(u64::try_from(nanos).ok())
+        .and_then(|(seconds, nanos)| seconds.checked_mul(1_000_000)?.checked_add(nanos / 1000));
     micros.ok_or_else(|| FieldError::new("lineage.training_duration", "is not a length of time"))
 }
 
 fn record_validation(message: pb::RecordValidationRequest) -> Result<RecordValidation, FieldErrors> {
     // The report's own id is a key as good as any.
-    let report_id = message.validation.as_ref().map(|record| record.report_id.as_str()).unwrap_or_default();
-    let key = if message.request_id.is_empty() { report_id } else { &message.request_id };
+    let report_id = message.validation.as_ref().and_then(|record| RequestId::new(&record.report_id).ok());
+    let key = report_id.filter(|_| message.request_id.is_empty());
     checked!({
         model: fields::model(&message.model),
         number: fields::number(message.number, "number"),
-        request_id: fields::request_id(key),
+        request_id: key.map_or_else(|| fields::request_id(&message.request_id), Ok),
         validation: fields::required(message.validation, "validation").and_then(validation),
     } => RecordValidation { model, number, validation, request_id })
 }
 
 fn validation(record: pb::Validation) -> Result<Validation, FieldErrors> {
     checked!({
-        report_id: lineal_kernel::RequestId::new(&record.report_id)
+        report_id: RequestId::new(&record.report_id)
             .map_err(|error| error.under("validation.report_id")),
         reference_digest: fields::digest(&record.reference_digest, "validation.reference_digest"),
         metrics: fields::metrics(record.metrics, "validation.metrics"),

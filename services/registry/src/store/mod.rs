@@ -153,7 +153,7 @@ pub trait PromotionStore: Send + Sync {
     async fn promotions_in(&self, tenant: &TenantId, state: &str) -> Result<Vec<Promotion>>;
     /// A slot's champions, latest reign first.
     async fn reigns(&self, tenant: &TenantId, model: &ModelName, slot: &Slot) -> Result<Vec<Reign>>;
-    /// Whether a version was champion of any slot at this generation.
+    /// Whether a version was champion of any slot at this generation; nothing is champion at one that is still to come.
     async fn reigned_at(
         &self,
         tenant: &TenantId,
@@ -172,8 +172,8 @@ pub trait RunStore: Send + Sync {
     async fn runs(&self, tenant: &TenantId, experiment: Option<&str>, page: &PageRequest) -> Result<Page<Run>>;
     /// Opens a run.
     async fn create_run(&self, tenant: &TenantId, run: &Run, entry: &AuditEntry) -> Result<()>;
-    /// Replaces `base` by `run`; `Conflict` if someone else did so first.
-    async fn update_run(&self, tenant: &TenantId, base: &Run, run: &Run, entry: &AuditEntry) -> Result<()>;
+    /// Writes a changed run; `Conflict` if it is no longer at the revision the change was made to.
+    async fn update_run(&self, tenant: &TenantId, run: &Run, entry: &AuditEntry) -> Result<()>;
 }
 
 /// Snapshots of datasets.

@@ -8,9 +8,7 @@ use lineal_db::StoreError;
 use lineal_registry::domain::{alias::ServingTable, promotion::PromotionKind};
 use tokio::task::JoinHandle;
 
-use crate::fixture::{
-    Store, carry_out, champion, entry, first_page, intent, model, promote, register_many, tenant,
-};
+use crate::fixture::{Store, carry_out, champion, entry, first_page, intent, model, promote, register_many, tenant};
 
 const WRITERS: u64 = 10;
 const MOVES: u64 = 10;

@@ -27,13 +27,13 @@ pub(crate) async fn a_run_changes_only_from_what_was_seen(store: &Store) {
         DatasetReference { name: "churn".into(), role: "training".into(), digest: Digest::of(b"data"), rows: 800 };
     let metrics = BTreeMap::from([("auc".into(), 0.1 + 0.2), ("tiny".into(), f64::MIN_POSITIVE)]);
     logged.log(LogBatch { metrics, datasets: vec![dataset], ..LogBatch::default() }).unwrap();
-    store.update_run(&tenant(), &opened, &logged, &entry("log_batch")).await.unwrap();
+    store.update_run(&tenant(), &logged, &entry("log_batch")).await.unwrap();
 
     let mut late = opened.clone();
     late.finish(RunStatus::Failed, "out of memory".into(), NOW).unwrap();
-    let refused = store.update_run(&tenant(), &opened, &late, &entry("finish_run")).await;
+    let refused = store.update_run(&tenant(), &late, &entry("finish_run")).await;
     assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
-    assert_eq!(store.run(&tenant(), &opened.run_id).await.unwrap(), Some(logged));
+    assert_eq!(store.run(&tenant(), &opened.run_id).await.unwrap(), Some(Run { revision: 2, ..logged }));
     assert_eq!(store.run(&tenant(), "unknown").await.unwrap(), None);
     assert_eq!(store.audit(&tenant(), None, &first_page()).await.unwrap().items.len(), 2);
 }

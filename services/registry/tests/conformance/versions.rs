@@ -47,8 +47,11 @@ pub(crate) async fn a_failed_registration_takes_no_number(store: &Store) {
 
 pub(crate) async fn labels_are_unique_within_one_second(store: &Store) {
     // F1
-    let labels =
-        [register(store, "goals").await.label, register(store, "goals").await.label, register(store, "shots").await.label];
+    let labels = [
+        register(store, "goals").await.label,
+        register(store, "goals").await.label,
+        register(store, "shots").await.label,
+    ];
     assert_eq!(labels, ["poisson-20250115-143022", "poisson-20250115-143022-2", "poisson-20250115-143022-3"]);
 }
 

@@ -37,7 +37,8 @@ const REIGNS: &str =
 const REIGNS_OF: &str =
     "SELECT * FROM reigns WHERE tenant = $1 AND model = $2 AND number = $3 ORDER BY from_generation DESC";
 const REIGNED_AT: &str = "SELECT 1 FROM reigns WHERE tenant = $1 AND model = $2 AND number = $3 \
-     AND from_generation <= $4 AND (to_generation IS NULL OR to_generation > $4)";
+     AND from_generation <= $4 AND (to_generation IS NULL OR to_generation > $4) \
+     AND $4 <= (SELECT generation FROM generations WHERE tenant = $1)";
 
 #[async_trait]
 impl PromotionStore for SqliteStore {

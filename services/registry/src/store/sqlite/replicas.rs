@@ -16,8 +16,7 @@ const LIST: &str =
 const REGISTER: &str = "INSERT INTO replicas (tenant, name, address, generation, problem, lease_end_us, created_us) \
      VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant, name) DO UPDATE SET address = excluded.address, \
      generation = excluded.generation, problem = excluded.problem, lease_end_us = excluded.lease_end_us";
-const RENEW: &str =
-    "UPDATE replicas SET generation = $3, problem = $4, lease_end_us = $5 \
+const RENEW: &str = "UPDATE replicas SET generation = $3, problem = $4, lease_end_us = $5 \
      WHERE tenant = $1 AND name = $2 AND lease_end_us > $6";
 const RELEASE: &str = "UPDATE replicas SET lease_end_us = $3 WHERE tenant = $1 AND name = $2";
 

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use lineal_db::StoreError;
 use lineal_kernel::{PageRequest, TenantId};
+use sqlx::sqlite::SqliteRow;
 
 use super::{
     super::{Page, Result, RunStore},
@@ -11,17 +12,18 @@ use super::{
 };
 use crate::domain::{audit::AuditEntry, run::Run};
 
-const GET: &str = "SELECT body FROM runs WHERE tenant = $1 AND run_id = $2";
-const LIST: &str = "SELECT body FROM runs WHERE tenant = $1 AND ($2 IS NULL OR experiment = $2) \
+const GET: &str = "SELECT * FROM runs WHERE tenant = $1 AND run_id = $2";
+const LIST: &str = "SELECT * FROM runs WHERE tenant = $1 AND ($2 IS NULL OR experiment = $2) \
      AND ($3 = '' OR run_id < $3) ORDER BY run_id DESC LIMIT $4";
-const INSERT: &str = "INSERT INTO runs (tenant, run_id, experiment, body) VALUES ($1, $2, $3, $4)";
-const UPDATE: &str = "UPDATE runs SET body = $3 WHERE tenant = $1 AND run_id = $2 AND body = $4";
+const INSERT: &str = "INSERT INTO runs (tenant, run_id, experiment, body, revision) VALUES ($1, $2, $3, $4, $5)";
+const UPDATE: &str = "UPDATE runs SET body = $3, revision = revision + 1 \
+     WHERE tenant = $1 AND run_id = $2 AND revision = $4";
 
 #[async_trait]
 impl RunStore for SqliteStore {
     async fn run(&self, tenant: &TenantId, run_id: &str) -> Result<Option<Run>> {
         let row = sqlx::query(GET).bind(tenant.as_str()).bind(run_id).fetch_optional(&self.db.read).await?;
-        row.map(|row| row.json("body")).transpose()
+        row.as_ref().map(read).transpose()
     }
 
     async fn runs(&self, tenant: &TenantId, experiment: Option<&str>, page: &PageRequest) -> Result<Page<Run>> {
@@ -32,7 +34,7 @@ impl RunStore for SqliteStore {
             .bind(rows::limit(page))
             .fetch_all(&self.db.read)
             .await?;
-        let runs = found.iter().map(|row| row.json("body")).collect::<Result<_>>()?;
+        let runs = found.iter().map(read).collect::<Result<_>>()?;
         Ok(rows::page(runs, page, |run: &Run| run.run_id.clone()))
     }
 
@@ -43,19 +45,20 @@ impl RunStore for SqliteStore {
             .bind(&run.run_id)
             .bind(&run.experiment)
             .bind(rows::json(run)?)
+            .bind(rows::column(run.revision))
             .execute(&mut *tx)
             .await?;
         audit::append(&mut tx, entry, 0, &run.run_id).await?;
         Ok(tx.commit().await?)
     }
 
-    async fn update_run(&self, tenant: &TenantId, base: &Run, run: &Run, entry: &AuditEntry) -> Result<()> {
+    async fn update_run(&self, tenant: &TenantId, run: &Run, entry: &AuditEntry) -> Result<()> {
         let mut tx = self.db.begin().await?;
         let written = sqlx::query(UPDATE)
             .bind(tenant.as_str())
             .bind(&run.run_id)
             .bind(rows::json(run)?)
-            .bind(rows::json(base)?)
+            .bind(rows::column(run.revision))
             .execute(&mut *tx)
             .await?;
         if written.rows_affected() == 0 {
@@ -64,4 +67,8 @@ impl RunStore for SqliteStore {
         audit::append(&mut tx, entry, 0, &run.run_id).await?;
         Ok(tx.commit().await?)
     }
+}
+
+fn read(row: &SqliteRow) -> Result<Run> {
+    Ok(Run { revision: row.number("revision")?, ..row.json("body")? })
 }

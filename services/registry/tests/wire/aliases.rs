@@ -1,0 +1,49 @@
+//! User-defined aliases.
+
+use lineal_proto::lineal::registry::v1 as pb;
+use tonic::Code;
+
+use crate::fixture::{Bench, Refusal, labels, set_alias};
+
+#[tokio::test]
+async fn an_alias_changes_only_from_the_etag_that_was_read() {
+    // F8
+    let bench = Bench::start().await;
+    bench.register("churn").await;
+    bench.register("churn").await;
+    let mut aliases = bench.alias_service();
+    let first = aliases.set_alias(set_alias("churn", "candidate", 1)).await.unwrap().into_inner().alias.unwrap();
+    let move_on =
+        |etag: &str, number| pb::SetAliasRequest { etag: etag.into(), ..set_alias("churn", "candidate", number) };
+    let second = aliases.set_alias(move_on(&first.etag, 2)).await.unwrap().into_inner().alias.unwrap();
+    let stale = Refusal::of(aliases.set_alias(move_on(&first.etag, 1)).await);
+    assert_eq!((stale.code, stale.reason.as_str()), (Code::Aborted, "STALE_ETAG"));
+    assert_eq!((stale.value("expected"), stale.value("found")), (first.etag.as_str(), second.etag.as_str()));
+
+    let request = pb::ResolveAliasRequest { model: "churn".into(), alias: "candidate".into(), ..Default::default() };
+    let found = aliases.resolve_alias(request).await.unwrap().into_inner().alias.unwrap();
+    assert_eq!(found, second);
+    assert_eq!((found.number, found.run_id.as_str(), found.generation), (2, "run-1", 0));
+    assert_eq!(found.digest, bench.version("churn", 2).await.digest);
+    assert_eq!(bench.generation().await, 0, "only champions serve");
+}
+
+#[tokio::test]
+async fn an_alias_is_resolved_in_its_slot() {
+    // F14
+    let bench = Bench::start().await;
+    bench.register("churn").await;
+    let trending = || labels(&[("regime", "trending")]);
+    let request = pb::SetAliasRequest { slot: trending(), ..set_alias("churn", "candidate", 1) };
+    bench.alias_service().set_alias(request).await.unwrap();
+    let resolve = |slot| {
+        let request = pb::ResolveAliasRequest { model: "churn".into(), slot, alias: "candidate".into() };
+        let mut service = bench.alias_service();
+        async move { service.resolve_alias(request).await }
+    };
+    assert!(resolve(trending()).await.is_ok());
+    assert_eq!(Refusal::of(resolve(labels(&[])).await).reason, "ALIAS_NOT_FOUND");
+    let reference = pb::ResolveVersionRequest { reference: "churn@candidate".into(), slot: trending() };
+    let found = bench.version_service().resolve_version(reference).await.unwrap().into_inner().version.unwrap();
+    assert_eq!(found.aliases, [pb::AliasPointer { alias: "candidate".into(), slot: trending() }]);
+}

@@ -1,0 +1,18 @@
+//! The registry over the wire, with replicas whose behaviour each test sets.
+
+#![allow(clippy::unwrap_used, reason = "a fixture that cannot go on ends its test")]
+
+mod aliases;
+mod artifacts;
+mod errors;
+mod fields;
+mod fixture;
+mod fleet;
+mod leases;
+mod lineage;
+mod moves;
+mod pages;
+mod races;
+mod recovery;
+mod replays;
+mod versions;
