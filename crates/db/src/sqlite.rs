@@ -22,8 +22,7 @@ impl Sqlite {
     /// Opens or creates `path` and brings its schema up to date. An acknowledged write survives a power cut.
     pub async fn open(path: &Path, migrations: &Migrator) -> Result<Self, OpenError> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder)
-                .map_err(|source| OpenError::Folder { path: folder.to_owned(), source })?;
+            std::fs::create_dir_all(folder).map_err(|source| OpenError::Folder { path: folder.to_owned(), source })?;
         }
         let options = SqliteConnectOptions::new()
             .filename(path)

@@ -46,7 +46,8 @@ mod tests {
         assert_eq!(DatabaseUrl::parse("", default).ok(), Some(DatabaseUrl::Sqlite(default.to_owned())));
         let named = DatabaseUrl::parse("sqlite:///var/x.db", default).ok();
         assert_eq!(named, Some(DatabaseUrl::Sqlite("/var/x.db".into())));
-        let refused = DatabaseUrl::parse("postgres://user:secret@db/lineal", default).map_err(|error| error.to_string());
+        let refused =
+            DatabaseUrl::parse("postgres://user:secret@db/lineal", default).map_err(|error| error.to_string());
         assert!(refused.as_ref().is_err_and(|text| text.contains("postgres://db/lineal") && !text.contains("secret")));
     }
 }
