@@ -13,3 +13,4 @@ mod promotions;
 mod restart;
 mod scenario;
 mod split;
+mod upgrade;
