@@ -16,7 +16,7 @@ demo:
 	"$(CARGO_TARGET_DIR)/release/lineal" demo
 
 test: test-tools
-	LINEAL_TEST_PYTHON="$(VENV)/bin/python" cargo test --locked --workspace
+	LINEAL_TEST_PYTHON="$(VENV)/bin/python" tests/with-postgres cargo test --locked --workspace
 
 check:
 	cargo fmt --all --check

@@ -8,8 +8,8 @@ pub enum StoreError {
     /// What the change was decided on is no longer so.
     #[error("someone else changed it first")]
     Conflict,
-    /// The database did not get to it in time; trying again can help.
-    #[error("the database is busy")]
+    /// The database is away or did not get to it in time; trying again can help.
+    #[error("the database is busy or away")]
     Busy,
     /// The database failed, or holds what this program did not write.
     #[error("the database failed")]
@@ -23,11 +23,15 @@ impl StoreError {
     }
 }
 
+/// SQLite: busy or locked. PostgreSQL: serialization failure, deadlock, lock not available, too many connections, shutting
+/// down, starting up.
+const BUSY: [&str; 10] = ["5", "6", "261", "517", "40001", "40P01", "55P03", "53300", "57P01", "57P03"];
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         let busy = match &error {
-            sqlx::Error::PoolTimedOut => true,
-            sqlx::Error::Database(inner) => matches!(inner.code().as_deref(), Some("5" | "6" | "261" | "517")),
+            sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) | sqlx::Error::Tls(_) => true,
+            sqlx::Error::Database(inner) => inner.code().is_some_and(|code| BUSY.contains(&code.as_ref())),
             _ => false,
         };
         let conflict = error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation);
@@ -42,11 +46,19 @@ impl From<sqlx::Error> for StoreError {
 /// A database that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Another kind of database than this release knows.
-    #[error("`{url}` is not a database this release can use; give sqlite://PATH or nothing")]
+    /// Another kind of database than this service can use.
+    #[error(
+        "`{url}` is not a database this service can use; give sqlite://PATH, for the registry also postgres://..., or nothing"
+    )]
     Unsupported {
         /// The address without its password.
         url: String,
+    },
+    /// A schema name that is none.
+    #[error("`{schema}` is no schema name; use lowercase letters, digits and '_'")]
+    Schema {
+        /// As given.
+        schema: String,
     },
     /// The folder of the file cannot be made.
     #[error("cannot create the folder {}", path.display())]
@@ -57,18 +69,18 @@ pub enum OpenError {
         source: std::io::Error,
     },
     /// The database refused.
-    #[error("cannot open {}", path.display())]
+    #[error("cannot open {database}")]
     Connect {
-        /// The file.
-        path: PathBuf,
+        /// The database without its password.
+        database: String,
         /// Why.
         source: sqlx::Error,
     },
     /// The schema is newer than this program, was changed, or a migration failed.
-    #[error("cannot bring the schema of {} up to date; if a newer release wrote it, use that release", path.display())]
+    #[error("cannot bring the schema of {database} up to date; if a newer release wrote it, use that release")]
     Migrate {
-        /// The file.
-        path: PathBuf,
+        /// The database without its password.
+        database: String,
         /// Why.
         source: sqlx::migrate::MigrateError,
     },

@@ -1,9 +1,11 @@
 //! Databases: opening, migrating, and the errors every store shares.
 
 mod error;
+mod postgres;
 mod sqlite;
 mod url;
 
 pub use error::{OpenError, StoreError};
+pub use postgres::Postgres;
 pub use sqlite::Sqlite;
 pub use url::DatabaseUrl;

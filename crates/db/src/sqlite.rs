@@ -1,6 +1,6 @@
 //! SQLite: many readers, one writer.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use sqlx::{
     SqlitePool, Transaction,
@@ -8,19 +8,21 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::{OpenError, StoreError};
+use crate::{DatabaseUrl, OpenError, StoreError};
 
 /// A SQLite file. Writers queue for one connection instead of losing to each other's locks; readers never wait for them.
 #[derive(Debug, Clone)]
 pub struct Sqlite {
-    /// For everything that only reads.
-    pub read: SqlitePool,
+    read: SqlitePool,
     write: SqlitePool,
 }
 
 impl Sqlite {
-    /// Opens or creates `path` and brings its schema up to date. An acknowledged write survives a power cut.
-    pub async fn open(path: &Path, migrations: &Migrator) -> Result<Self, OpenError> {
+    /// Opens or creates the file and brings its schema up to date. An acknowledged write survives a power cut.
+    pub async fn open(url: &DatabaseUrl, migrations: &Migrator) -> Result<Self, OpenError> {
+        let DatabaseUrl::Sqlite(path) = url else {
+            return Err(OpenError::Unsupported { url: url.to_string() });
+        };
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(|source| OpenError::Folder { path: folder.to_owned(), source })?;
         }
@@ -31,18 +33,28 @@ impl Sqlite {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(10));
-        let connect = |source| OpenError::Connect { path: path.to_owned(), source };
+        let connect = |source| OpenError::Connect { database: url.to_string(), source };
         let pool = |connections: u32| SqlitePoolOptions::new().max_connections(connections);
         let write = pool(1).acquire_timeout(Duration::from_secs(30)).connect_with(options.clone()).await;
         let write = write.map_err(connect)?;
-        migrations.run(&write).await.map_err(|source| OpenError::Migrate { path: path.to_owned(), source })?;
+        migrations.run(&write).await.map_err(|source| OpenError::Migrate { database: url.to_string(), source })?;
         let read = pool(4).connect_with(options.read_only(true)).await.map_err(connect)?;
         Ok(Self { read, write })
+    }
+
+    /// For everything that only reads.
+    pub fn reader(&self) -> &SqlitePool {
+        &self.read
     }
 
     /// A transaction that may write: it takes its turn before it reads, so what it decides on cannot change.
     pub async fn begin(&self) -> Result<Transaction<'static, sqlx::Sqlite>, StoreError> {
         Ok(self.write.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    /// A transaction whose reads all see the same moment.
+    pub async fn snapshot(&self) -> Result<Transaction<'static, sqlx::Sqlite>, StoreError> {
+        Ok(self.read.begin().await?)
     }
 
     /// Finishes what is under way and closes the file.

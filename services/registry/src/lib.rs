@@ -21,7 +21,7 @@ use crate::{
     artifacts::{ArtifactError, ArtifactStore, Objects},
     domain::error::RegistryError,
     fleet::{Fleet, GrpcFleet},
-    store::{RegistryStore, SqliteStore},
+    store::RegistryStore,
 };
 
 /// What the registry needs to know.
@@ -68,7 +68,7 @@ impl Registry {
     /// Opens tables and artifacts, and cancels promotions that an earlier process could not finish.
     pub async fn open(config: &RegistryConfig, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let registry = Self {
-            store: Arc::new(SqliteStore::open(&config.database).await?),
+            store: store::open(&config.database).await?,
             artifacts: Arc::new(Objects::folder(&config.artifacts)?),
             fleet: Arc::new(GrpcFleet {
                 prepare_timeout: config.prepare_timeout,

@@ -188,7 +188,7 @@ fn inference(raw: &RawConfig, data: &Path, problems: &mut Problems) -> Option<In
 }
 
 fn database(problems: &mut Problems, role: &str, url: &str, data: &Path) -> Option<DatabaseUrl> {
-    let parsed = DatabaseUrl::parse(url, &data.join(format!("{role}.db")));
+    let parsed = DatabaseUrl::parse(url, data, role);
     problems.check(&format!("{role}.database_url"), parsed)
 }
 

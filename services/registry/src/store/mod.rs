@@ -1,12 +1,15 @@
 //! The store port. A method is one atomic change or one read; every change takes its audit entry along.
 
+mod postgres;
 mod sqlite;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use lineal_db::StoreError;
+use lineal_db::{DatabaseUrl, OpenError, StoreError};
 use lineal_kernel::{AliasName, Digest, ModelName, Name, PageRequest, Slot, TenantId, Timestamp, VersionNumber};
 
-pub use self::sqlite::SqliteStore;
+pub use self::{postgres::PostgresStore, sqlite::SqliteStore};
 use crate::domain::{
     alias::{Alias, AliasChange, ServingTable},
     audit::{AuditEntry, AuditRecord, Recorded},
@@ -21,6 +24,14 @@ use crate::domain::{
 };
 
 type Result<T> = std::result::Result<T, StoreError>;
+
+/// Opens the database that `url` names, with its schema brought up to date.
+pub async fn open(url: &DatabaseUrl) -> std::result::Result<Arc<dyn RegistryStore>, OpenError> {
+    Ok(match url {
+        DatabaseUrl::Sqlite(_) => Arc::new(SqliteStore::open(url).await?),
+        DatabaseUrl::Postgres { .. } => Arc::new(PostgresStore::open(url).await?),
+    })
+}
 
 /// Everything the registry keeps, by noun.
 #[async_trait]

@@ -14,7 +14,7 @@ use lineal_registry::{
         validation::Validation,
         version::{CreateVersion, Version},
     },
-    store::{Page, RegistryStore, SqliteStore},
+    store::{Page, PostgresStore, RegistryStore, SqliteStore},
 };
 use tempfile::TempDir;
 
@@ -27,6 +27,20 @@ pub(crate) async fn sqlite() -> (Store, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&DatabaseUrl::Sqlite(folder.path().join("registry.db"))).await.unwrap();
     (Arc::new(store), folder)
+}
+
+/// A schema of its own in the PostgreSQL that `tests/with-postgres` started. Without one the tests fail: a backend that is skipped
+/// by accident keeps no promise.
+#[allow(clippy::disallowed_methods, reason = "the tests' own setting")]
+pub(crate) async fn postgres() -> (Store, ()) {
+    let server = std::env::var("LINEAL_TEST_POSTGRES").unwrap_or_default();
+    assert!(
+        !server.is_empty(),
+        "LINEAL_TEST_POSTGRES names no server; run `make test`, or tests/with-postgres COMMAND"
+    );
+    let schema = format!("test_{}", uuid::Uuid::now_v7().simple());
+    let store = PostgresStore::open(&DatabaseUrl::Postgres { url: server, schema }).await.unwrap();
+    (Arc::new(store), ())
 }
 
 pub(crate) fn tenant() -> TenantId {

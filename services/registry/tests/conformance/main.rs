@@ -87,3 +87,4 @@ macro_rules! suite {
 }
 
 suite!(sqlite, crate::fixture::sqlite);
+suite!(postgres, crate::fixture::postgres);

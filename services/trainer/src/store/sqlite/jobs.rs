@@ -35,13 +35,13 @@ pub(super) async fn create(db: &Sqlite, job: &Job) -> Result<Job, StoreError> {
 }
 
 pub(super) async fn get(db: &Sqlite, id: &JobId) -> Result<Option<Job>, StoreError> {
-    let row = sqlx::query_as::<_, JobRow>(sql::JOB).bind(id.as_str()).fetch_optional(&db.read).await?;
+    let row = sqlx::query_as::<_, JobRow>(sql::JOB).bind(id.as_str()).fetch_optional(db.reader()).await?;
     row.map(Job::try_from).transpose()
 }
 
 pub(super) async fn by_request(db: &Sqlite, request_id: &RequestId) -> Result<Option<Job>, StoreError> {
     let query = sqlx::query_as::<_, JobRow>(sql::JOB_BY_REQUEST).bind(request_id.as_str());
-    query.fetch_optional(&db.read).await?.map(Job::try_from).transpose()
+    query.fetch_optional(db.reader()).await?.map(Job::try_from).transpose()
 }
 
 pub(super) async fn list(
@@ -56,7 +56,7 @@ pub(super) async fn list(
         .bind(filter.experiment.as_deref().unwrap_or(""))
         .bind(before.map_or("", JobId::as_str))
         .bind(i64::from(limit))
-        .fetch_all(&db.read)
+        .fetch_all(db.reader())
         .await?;
     rows.into_iter().map(Job::try_from).collect()
 }
@@ -66,7 +66,7 @@ pub(super) async fn events(db: &Sqlite, id: &JobId, after: u64, limit: u32) -> R
         .bind(id.as_str())
         .bind(i64::try_from(after).unwrap_or(i64::MAX))
         .bind(i64::from(limit))
-        .fetch_all(&db.read)
+        .fetch_all(db.reader())
         .await?;
     rows.into_iter().map(JobEvent::try_from).collect()
 }

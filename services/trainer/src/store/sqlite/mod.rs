@@ -24,8 +24,7 @@ pub(crate) struct SqliteStore {
 impl SqliteStore {
     /// Opens or creates the file and brings its schema up to date.
     pub(crate) async fn open(url: &DatabaseUrl) -> Result<Self, OpenError> {
-        let DatabaseUrl::Sqlite(path) = url;
-        Ok(Self { db: Sqlite::open(path, &MIGRATIONS).await? })
+        Ok(Self { db: Sqlite::open(url, &MIGRATIONS).await? })
     }
 }
 
@@ -73,7 +72,7 @@ impl TrainerStore for SqliteStore {
 
     async fn definition(&self, kind: DefinitionKind, scope: &str, name: &str) -> Result<Option<String>, StoreError> {
         let query = sqlx::query_scalar(sql::DEFINITION).bind(kind.as_str()).bind(scope).bind(name);
-        Ok(query.fetch_optional(&self.db.read).await?)
+        Ok(query.fetch_optional(self.db.reader()).await?)
     }
 
     async fn define(

@@ -83,6 +83,6 @@ pub(super) async fn record(db: &Sqlite, lease: &Lease, change: &JobChange, now: 
 }
 
 pub(super) async fn lost(db: &Sqlite, moment: Timestamp) -> Result<Vec<Claim>, StoreError> {
-    let rows = sqlx::query_as::<_, JobRow>(sql::LOST).bind(moment.micros()).fetch_all(&db.read).await?;
+    let rows = sqlx::query_as::<_, JobRow>(sql::LOST).bind(moment.micros()).fetch_all(db.reader()).await?;
     rows.into_iter().map(Claim::try_from).collect()
 }

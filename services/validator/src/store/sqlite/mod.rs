@@ -22,8 +22,7 @@ pub(crate) struct SqliteStore {
 impl SqliteStore {
     /// Opens or creates the file and brings its schema up to date.
     pub(crate) async fn open(url: &DatabaseUrl) -> Result<Self, OpenError> {
-        let DatabaseUrl::Sqlite(path) = url;
-        Ok(Self { database: Sqlite::open(path, &MIGRATIONS).await? })
+        Ok(Self { database: Sqlite::open(url, &MIGRATIONS).await? })
     }
 }
 
@@ -56,7 +55,7 @@ impl ReportStore for SqliteStore {
                 .bind(caller.tenant.as_str())
                 .bind(&caller.actor)
                 .bind(request_id.as_str())
-                .fetch_optional(&self.database.read)
+                .fetch_optional(self.database.reader())
                 .await?;
         row.map(Row::report).transpose()
     }
@@ -65,7 +64,7 @@ impl ReportStore for SqliteStore {
         let row: Option<Row> = sqlx::query_as("SELECT * FROM reports WHERE tenant = ? AND report_id = ?")
             .bind(tenant.as_str())
             .bind(id.to_string())
-            .fetch_optional(&self.database.read)
+            .fetch_optional(self.database.reader())
             .await?;
         row.map(Row::report).transpose()
     }
@@ -84,7 +83,7 @@ impl ReportStore for SqliteStore {
         .bind(model.as_str())
         .bind(after.unwrap_or(i64::MAX))
         .bind(i64::from(size) + 1)
-        .fetch_all(&self.database.read)
+        .fetch_all(self.database.reader())
         .await?;
         let more = rows.len() > size as usize;
         rows.truncate(size as usize);

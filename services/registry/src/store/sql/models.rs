@@ -2,14 +2,13 @@
 
 use async_trait::async_trait;
 use lineal_kernel::{ModelName, PageRequest, TenantId};
-use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use super::{
-    super::{ModelStore, Page, Result},
-    SqliteStore, audit,
+    Connection, DbRow, Store, audit,
     rows::{self, Read},
 };
 use crate::domain::{audit::AuditEntry, model::Model};
+use crate::store::{ModelStore, Page, Result};
 
 const GET: &str = "SELECT * FROM models WHERE tenant = $1 AND name = $2";
 const LIST: &str = "SELECT * FROM models WHERE tenant = $1 AND name > $2 ORDER BY name LIMIT $3";
@@ -19,15 +18,15 @@ const ENSURE: &str = "INSERT INTO models (tenant, name, description, latest_vers
      VALUES ($1, $2, '', 0, $3) ON CONFLICT (tenant, name) DO NOTHING";
 
 /// Makes sure that the model exists, inside the transaction of its first version.
-pub(super) async fn ensure(tx: &mut SqliteConnection, tenant: &TenantId, name: &ModelName, now: i64) -> Result<()> {
+pub(super) async fn ensure(tx: &mut Connection, tenant: &TenantId, name: &ModelName, now: i64) -> Result<()> {
     sqlx::query(ENSURE).bind(tenant.as_str()).bind(name.as_str()).bind(now).execute(tx).await?;
     Ok(())
 }
 
 #[async_trait]
-impl ModelStore for SqliteStore {
+impl ModelStore for Store {
     async fn model(&self, tenant: &TenantId, name: &ModelName) -> Result<Option<Model>> {
-        let row = sqlx::query(GET).bind(tenant.as_str()).bind(name.as_str()).fetch_optional(&self.db.read).await?;
+        let row = sqlx::query(GET).bind(tenant.as_str()).bind(name.as_str()).fetch_optional(self.db.reader()).await?;
         row.as_ref().map(model).transpose()
     }
 
@@ -36,7 +35,7 @@ impl ModelStore for SqliteStore {
             .bind(tenant.as_str())
             .bind(rows::after(page))
             .bind(rows::limit(page))
-            .fetch_all(&self.db.read)
+            .fetch_all(self.db.reader())
             .await?;
         let models = found.iter().map(model).collect::<Result<_>>()?;
         Ok(rows::page(models, page, |model: &Model| model.name.to_string()))
@@ -56,7 +55,7 @@ impl ModelStore for SqliteStore {
     }
 }
 
-fn model(row: &SqliteRow) -> Result<Model> {
+fn model(row: &DbRow) -> Result<Model> {
     Ok(Model {
         name: row.parsed("name")?,
         description: row.text("description")?,

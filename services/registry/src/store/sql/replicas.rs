@@ -2,14 +2,13 @@
 
 use async_trait::async_trait;
 use lineal_kernel::{Name, PageRequest, TenantId, Timestamp};
-use sqlx::sqlite::SqliteRow;
 
 use super::{
-    super::{Page, ReplicaStore, Result},
-    SqliteStore,
+    DbRow, Store,
     rows::{self, Read},
 };
 use crate::domain::replica::Replica;
+use crate::store::{Page, ReplicaStore, Result};
 
 const LIST: &str =
     "SELECT * FROM replicas WHERE tenant = $1 AND lease_end_us > $2 AND name > $3 ORDER BY name LIMIT $4";
@@ -21,14 +20,14 @@ const RENEW: &str = "UPDATE replicas SET generation = $3, problem = $4, lease_en
 const RELEASE: &str = "UPDATE replicas SET lease_end_us = $3 WHERE tenant = $1 AND name = $2";
 
 #[async_trait]
-impl ReplicaStore for SqliteStore {
+impl ReplicaStore for Store {
     async fn replicas(&self, tenant: &TenantId, since: Timestamp, page: &PageRequest) -> Result<Page<Replica>> {
         let found = sqlx::query(LIST)
             .bind(tenant.as_str())
             .bind(since.micros())
             .bind(rows::after(page))
             .bind(rows::limit(page))
-            .fetch_all(&self.db.read)
+            .fetch_all(self.db.reader())
             .await?;
         let replicas = found.iter().map(replica).collect::<Result<_>>()?;
         Ok(rows::page(replicas, page, |replica: &Replica| replica.name.to_string()))
@@ -79,7 +78,7 @@ impl ReplicaStore for SqliteStore {
     }
 }
 
-fn replica(row: &SqliteRow) -> Result<Replica> {
+fn replica(row: &DbRow) -> Result<Replica> {
     Ok(Replica {
         name: row.parsed("name")?,
         address: row.text("address")?,

@@ -3,14 +3,13 @@
 use async_trait::async_trait;
 use lineal_db::StoreError;
 use lineal_kernel::{PageRequest, TenantId};
-use sqlx::sqlite::SqliteRow;
 
 use super::{
-    super::{Page, Result, RunStore},
-    SqliteStore, audit,
+    DbRow, Store, audit,
     rows::{self, Read},
 };
 use crate::domain::{audit::AuditEntry, run::Run};
+use crate::store::{Page, Result, RunStore};
 
 const GET: &str = "SELECT * FROM runs WHERE tenant = $1 AND run_id = $2";
 const LIST: &str = "SELECT * FROM runs WHERE tenant = $1 AND ($2 IS NULL OR experiment = $2) \
@@ -20,9 +19,9 @@ const UPDATE: &str = "UPDATE runs SET body = $3, revision = revision + 1 \
      WHERE tenant = $1 AND run_id = $2 AND revision = $4";
 
 #[async_trait]
-impl RunStore for SqliteStore {
+impl RunStore for Store {
     async fn run(&self, tenant: &TenantId, run_id: &str) -> Result<Option<Run>> {
-        let row = sqlx::query(GET).bind(tenant.as_str()).bind(run_id).fetch_optional(&self.db.read).await?;
+        let row = sqlx::query(GET).bind(tenant.as_str()).bind(run_id).fetch_optional(self.db.reader()).await?;
         row.as_ref().map(read).transpose()
     }
 
@@ -32,7 +31,7 @@ impl RunStore for SqliteStore {
             .bind(experiment)
             .bind(rows::after(page))
             .bind(rows::limit(page))
-            .fetch_all(&self.db.read)
+            .fetch_all(self.db.reader())
             .await?;
         let runs = found.iter().map(read).collect::<Result<_>>()?;
         Ok(rows::page(runs, page, |run: &Run| run.run_id.clone()))
@@ -69,6 +68,6 @@ impl RunStore for SqliteStore {
     }
 }
 
-fn read(row: &SqliteRow) -> Result<Run> {
+fn read(row: &DbRow) -> Result<Run> {
     Ok(Run { revision: row.number("revision")?, ..row.json("body")? })
 }

@@ -2,14 +2,13 @@
 
 use async_trait::async_trait;
 use lineal_kernel::{Name, PageRequest, TenantId};
-use sqlx::sqlite::SqliteRow;
 
 use super::{
-    super::{Page, Result, SnapshotStore},
-    SqliteStore, audit,
+    DbRow, Store, audit,
     rows::{self, Read},
 };
 use crate::domain::{audit::AuditEntry, snapshot::Snapshot};
+use crate::store::{Page, Result, SnapshotStore};
 
 const INSERT: &str = "INSERT INTO snapshots (tenant, dataset, digest, row_count, columns, created_us) \
      VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant, dataset, digest) DO NOTHING";
@@ -18,7 +17,7 @@ const LIST: &str = "SELECT * FROM snapshots WHERE tenant = $1 AND dataset = $2 \
      AND (created_us, digest) < ($3, $4) ORDER BY created_us DESC, digest DESC LIMIT $5";
 
 #[async_trait]
-impl SnapshotStore for SqliteStore {
+impl SnapshotStore for Store {
     async fn create_snapshot(&self, tenant: &TenantId, wanted: &Snapshot, entry: &AuditEntry) -> Result<Snapshot> {
         let mut tx = self.db.begin().await?;
         let added = sqlx::query(INSERT)
@@ -51,7 +50,7 @@ impl SnapshotStore for SqliteStore {
             .bind(created)
             .bind(digest)
             .bind(rows::limit(page))
-            .fetch_all(&self.db.read)
+            .fetch_all(self.db.reader())
             .await?;
         let snapshots = found.iter().map(snapshot).collect::<Result<_>>()?;
         Ok(rows::page(snapshots, page, |snapshot: &Snapshot| {
@@ -60,7 +59,7 @@ impl SnapshotStore for SqliteStore {
     }
 }
 
-fn snapshot(row: &SqliteRow) -> Result<Snapshot> {
+fn snapshot(row: &DbRow) -> Result<Snapshot> {
     Ok(Snapshot {
         dataset: row.parsed("dataset")?,
         digest: row.parsed("digest")?,

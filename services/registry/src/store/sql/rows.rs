@@ -6,9 +6,10 @@ use std::{fmt::Display, str::FromStr};
 use lineal_db::StoreError;
 use lineal_kernel::{PageRequest, Slot, Timestamp};
 use serde::{Serialize, de::DeserializeOwned};
-use sqlx::{Row, sqlite::SqliteRow};
+use sqlx::Row;
 
-use super::super::{Page, Result};
+use super::DbRow;
+use crate::store::{Page, Result};
 
 /// Typed access to a row.
 pub(super) trait Read {
@@ -20,7 +21,7 @@ pub(super) trait Read {
     fn slot(&self) -> Result<Slot>;
 }
 
-impl Read for SqliteRow {
+impl Read for DbRow {
     fn text(&self, column: &str) -> Result<String> {
         Ok(self.try_get(column)?)
     }

@@ -3,11 +3,10 @@
 use async_trait::async_trait;
 use lineal_db::StoreError;
 use lineal_kernel::{AliasName, ModelName, PageRequest, Slot, TenantId, Timestamp, VersionNumber};
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use sqlx::Row;
 
 use super::{
-    super::{Page, PromotionStore, Result},
-    SqliteStore, aliases, audit,
+    Connection, DbRow, Store, aliases, audit,
     rows::{self, Read},
 };
 use crate::domain::{
@@ -16,6 +15,7 @@ use crate::domain::{
     promotion::{Promotion, PromotionState},
     reign::Reign,
 };
+use crate::store::{Page, PromotionStore, Result};
 
 const GET: &str = "SELECT body FROM promotions WHERE tenant = $1 AND promotion_id = $2";
 const LIST: &str = "SELECT body FROM promotions WHERE tenant = $1 AND ($2 IS NULL OR model = $2) \
@@ -41,9 +41,9 @@ const REIGNED_AT: &str = "SELECT 1 FROM reigns WHERE tenant = $1 AND model = $2 
      AND $4 <= (SELECT generation FROM generations WHERE tenant = $1)";
 
 #[async_trait]
-impl PromotionStore for SqliteStore {
+impl PromotionStore for Store {
     async fn promotion(&self, tenant: &TenantId, promotion_id: &str) -> Result<Option<Promotion>> {
-        let row = sqlx::query(GET).bind(tenant.as_str()).bind(promotion_id).fetch_optional(&self.db.read).await?;
+        let row = sqlx::query(GET).bind(tenant.as_str()).bind(promotion_id).fetch_optional(self.db.reader()).await?;
         row.map(|row| row.json("body")).transpose()
     }
 
@@ -58,7 +58,7 @@ impl PromotionStore for SqliteStore {
             .bind(model.map(ModelName::as_str))
             .bind(rows::after(page))
             .bind(rows::limit(page))
-            .fetch_all(&self.db.read)
+            .fetch_all(self.db.reader())
             .await?;
         let promotions = found.iter().map(|row| row.json("body")).collect::<Result<_>>()?;
         Ok(rows::page(promotions, page, |promotion: &Promotion| promotion.promotion_id.clone()))
@@ -115,7 +115,7 @@ impl PromotionStore for SqliteStore {
     }
 
     async fn promotions_in(&self, tenant: &TenantId, state: &str) -> Result<Vec<Promotion>> {
-        let found = sqlx::query(IN_STATE).bind(tenant.as_str()).bind(state).fetch_all(&self.db.read).await?;
+        let found = sqlx::query(IN_STATE).bind(tenant.as_str()).bind(state).fetch_all(self.db.reader()).await?;
         found.iter().map(|row| row.json("body")).collect()
     }
 
@@ -124,7 +124,7 @@ impl PromotionStore for SqliteStore {
             .bind(tenant.as_str())
             .bind(model.as_str())
             .bind(slot.to_string())
-            .fetch_all(&self.db.read)
+            .fetch_all(self.db.reader())
             .await?;
         found.iter().map(reign).collect()
     }
@@ -141,7 +141,7 @@ impl PromotionStore for SqliteStore {
             .bind(model.as_str())
             .bind(rows::column(number.get()))
             .bind(rows::column(generation))
-            .fetch_optional(&self.db.read)
+            .fetch_optional(self.db.reader())
             .await?;
         Ok(row.is_some())
     }
@@ -155,7 +155,7 @@ struct Pointer {
 }
 
 impl Pointer {
-    async fn read(tx: &mut SqliteConnection, tenant: &TenantId, promotion: &Promotion) -> Result<Self> {
+    async fn read(tx: &mut Connection, tenant: &TenantId, promotion: &Promotion) -> Result<Self> {
         let corrupt = |error: lineal_kernel::FieldError| StoreError::corrupt(error.to_string());
         let model = ModelName::new(&promotion.model).map_err(corrupt)?;
         let slot = Slot::parse(&promotion.slot).map_err(corrupt)?;
@@ -170,7 +170,7 @@ impl Pointer {
     /// Ends one reign and begins the next, in the history and in the alias.
     async fn move_to(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         tenant: &TenantId,
         promotion: &Promotion,
         generation: u64,
@@ -210,7 +210,7 @@ impl Pointer {
         aliases::put(tx, tenant, &alias, base_revision).await
     }
 
-    async fn remove(&self, tx: &mut SqliteConnection, tenant: &TenantId) -> Result<()> {
+    async fn remove(&self, tx: &mut Connection, tenant: &TenantId) -> Result<()> {
         sqlx::query(REMOVE_ALIAS)
             .bind(tenant.as_str())
             .bind(self.model.as_str())
@@ -222,12 +222,7 @@ impl Pointer {
 }
 
 /// Writes a promotion that is still in state `base`; `Conflict` otherwise.
-async fn update(
-    tx: &mut SqliteConnection,
-    tenant: &TenantId,
-    promotion: &Promotion,
-    base: PromotionState,
-) -> Result<()> {
+async fn update(tx: &mut Connection, tenant: &TenantId, promotion: &Promotion, base: PromotionState) -> Result<()> {
     let written = sqlx::query(UPDATE)
         .bind(tenant.as_str())
         .bind(&promotion.promotion_id)
@@ -245,7 +240,7 @@ async fn update(
 
 /// A version's times as champion, latest first.
 pub(super) async fn reigns_of(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     tenant: &TenantId,
     model: &ModelName,
     number: VersionNumber,
@@ -259,7 +254,7 @@ pub(super) async fn reigns_of(
     found.iter().map(reign).collect()
 }
 
-fn reign(row: &SqliteRow) -> Result<Reign> {
+fn reign(row: &DbRow) -> Result<Reign> {
     let to_generation: Option<i64> = row.try_get("to_generation")?;
     let ended_by: Option<String> = row.try_get("ended_by")?;
     let ended: Option<i64> = row.try_get("ended_us")?;

@@ -3,11 +3,9 @@
 use async_trait::async_trait;
 use lineal_db::StoreError;
 use lineal_kernel::{Digest, ModelName, PageRequest, TenantId, VersionNumber};
-use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use super::{
-    super::{Page, Result, VersionStore},
-    SqliteStore, aliases, audit, models, promotions,
+    Connection, DbRow, Store, aliases, audit, models, promotions,
     rows::{self, Read},
 };
 use crate::domain::{
@@ -15,6 +13,7 @@ use crate::domain::{
     validation::Validation,
     version::{self, CreateVersion, Version, VersionState, VersionView},
 };
+use crate::store::{Page, Result, VersionStore};
 
 const GET: &str = "SELECT * FROM versions WHERE tenant = $1 AND model = $2 AND number = $3";
 const LIST: &str =
@@ -36,14 +35,14 @@ const VALIDATED: &str = "UPDATE versions SET state = 'validated' \
      WHERE tenant = $1 AND model = $2 AND number = $3 AND state IN ('created', 'trained')";
 
 #[async_trait]
-impl VersionStore for SqliteStore {
+impl VersionStore for Store {
     async fn version(
         &self,
         tenant: &TenantId,
         model: &ModelName,
         number: VersionNumber,
     ) -> Result<Option<VersionView>> {
-        let mut tx = self.db.read.begin().await?;
+        let mut tx = self.db.snapshot().await?;
         let row = sqlx::query(GET)
             .bind(tenant.as_str())
             .bind(model.as_str())
@@ -75,7 +74,7 @@ impl VersionStore for SqliteStore {
     }
 
     async fn versions(&self, tenant: &TenantId, model: &ModelName, page: &PageRequest) -> Result<Page<VersionView>> {
-        let mut tx = self.db.read.begin().await?;
+        let mut tx = self.db.snapshot().await?;
         let found = sqlx::query(LIST)
             .bind(tenant.as_str())
             .bind(model.as_str())
@@ -158,7 +157,7 @@ impl VersionStore for SqliteStore {
     }
 }
 
-impl SqliteStore {
+impl Store {
     async fn number(
         &self,
         query: &'static str,
@@ -170,13 +169,13 @@ impl SqliteStore {
             .bind(tenant.as_str())
             .bind(model.as_str())
             .bind(key)
-            .fetch_optional(&self.db.read)
+            .fetch_optional(self.db.reader())
             .await?;
         row.map(|row| number(&row)).transpose()
     }
 }
 
-async fn free_label(tx: &mut SqliteConnection, tenant: &TenantId, family: &str, entry: &AuditEntry) -> Result<String> {
+async fn free_label(tx: &mut Connection, tenant: &TenantId, family: &str, entry: &AuditEntry) -> Result<String> {
     let mut n = 1;
     loop {
         let label = version::label(family, entry.created, n);
@@ -189,7 +188,7 @@ async fn free_label(tx: &mut SqliteConnection, tenant: &TenantId, family: &str, 
     }
 }
 
-async fn insert(tx: &mut SqliteConnection, tenant: &TenantId, version: &Version) -> Result<()> {
+async fn insert(tx: &mut Connection, tenant: &TenantId, version: &Version) -> Result<()> {
     let upstreams: Vec<(&str, u64)> = version.upstreams.iter().map(|(model, n)| (model.as_str(), n.get())).collect();
     sqlx::query(INSERT)
         .bind(tenant.as_str())
@@ -212,7 +211,7 @@ async fn insert(tx: &mut SqliteConnection, tenant: &TenantId, version: &Version)
 }
 
 /// Adds what points at a version, read in the same transaction.
-async fn view(tx: &mut SqliteConnection, tenant: &TenantId, version: Version) -> Result<VersionView> {
+async fn view(tx: &mut Connection, tenant: &TenantId, version: Version) -> Result<VersionView> {
     let aliases = aliases::pointing_at(tx, tenant, &version.model, version.number).await?;
     let reigns = promotions::reigns_of(tx, tenant, &version.model, version.number).await?;
     let validations = validations(tx, tenant, &version).await?;
@@ -220,7 +219,7 @@ async fn view(tx: &mut SqliteConnection, tenant: &TenantId, version: Version) ->
 }
 
 /// The latest verdict of each slot, latest first.
-async fn validations(tx: &mut SqliteConnection, tenant: &TenantId, version: &Version) -> Result<Vec<Validation>> {
+async fn validations(tx: &mut Connection, tenant: &TenantId, version: &Version) -> Result<Vec<Validation>> {
     let found = sqlx::query(VALIDATIONS)
         .bind(tenant.as_str())
         .bind(version.model.as_str())
@@ -237,11 +236,11 @@ async fn validations(tx: &mut SqliteConnection, tenant: &TenantId, version: &Ver
     Ok(latest)
 }
 
-fn number(row: &SqliteRow) -> Result<VersionNumber> {
+fn number(row: &DbRow) -> Result<VersionNumber> {
     VersionNumber::new(row.number("number")?).map_err(|error| StoreError::corrupt(error.problem))
 }
 
-pub(super) fn version(row: &SqliteRow) -> Result<Version> {
+pub(super) fn version(row: &DbRow) -> Result<Version> {
     let upstreams: Vec<(String, u64)> = row.json("upstreams")?;
     let upstreams = upstreams.into_iter().map(|(model, number)| {
         let model = ModelName::new(&model).map_err(|error| StoreError::corrupt(error.problem))?;

@@ -3,11 +3,10 @@
 use async_trait::async_trait;
 use lineal_db::StoreError;
 use lineal_kernel::{AliasName, ModelName, PageRequest, Slot, TenantId, VersionNumber};
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use sqlx::Row;
 
 use super::{
-    super::{AliasStore, Page, Result},
-    SqliteStore, audit,
+    Connection, DbRow, Store, audit,
     rows::{self, Read},
     versions,
 };
@@ -15,6 +14,7 @@ use crate::domain::{
     alias::{Alias, AliasChange, ServingEntry, ServingTable},
     audit::AuditEntry,
 };
+use crate::store::{AliasStore, Page, Result};
 
 const GET: &str = "SELECT * FROM aliases WHERE tenant = $1 AND model = $2 AND slot = $3 AND name = $4";
 const LIST: &str = "SELECT * FROM aliases WHERE tenant = $1 AND model = $2 AND slot || ' ' || name > $3 \
@@ -31,7 +31,7 @@ const SERVED: &str = "SELECT a.slot, a.name, a.generation, a.revision, a.updated
 
 /// Reads one alias inside a transaction.
 pub(super) async fn get(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     tenant: &TenantId,
     model: &ModelName,
     slot: &Slot,
@@ -48,7 +48,7 @@ pub(super) async fn get(
 }
 
 /// Writes an alias that is still at `base_revision` (0: does not exist); `Conflict` otherwise.
-pub(super) async fn put(tx: &mut SqliteConnection, tenant: &TenantId, alias: &Alias, base_revision: u64) -> Result<()> {
+pub(super) async fn put(tx: &mut Connection, tenant: &TenantId, alias: &Alias, base_revision: u64) -> Result<()> {
     let write = sqlx::query(if base_revision == 0 { INSERT } else { UPDATE })
         .bind(tenant.as_str())
         .bind(alias.model.as_str())
@@ -67,7 +67,7 @@ pub(super) async fn put(tx: &mut SqliteConnection, tenant: &TenantId, alias: &Al
 
 /// Aliases that point at a version.
 pub(super) async fn pointing_at(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     tenant: &TenantId,
     model: &ModelName,
     number: VersionNumber,
@@ -81,13 +81,13 @@ pub(super) async fn pointing_at(
     found.iter().map(alias).collect()
 }
 
-async fn generation(tx: &mut SqliteConnection, tenant: &TenantId) -> Result<u64> {
+async fn generation(tx: &mut Connection, tenant: &TenantId) -> Result<u64> {
     let generation: i64 = sqlx::query_scalar(GENERATION).bind(tenant.as_str()).fetch_one(tx).await?;
     Ok(generation.unsigned_abs())
 }
 
 #[async_trait]
-impl AliasStore for SqliteStore {
+impl AliasStore for Store {
     async fn alias(
         &self,
         tenant: &TenantId,
@@ -95,7 +95,7 @@ impl AliasStore for SqliteStore {
         slot: &Slot,
         name: &AliasName,
     ) -> Result<Option<Alias>> {
-        let mut connection = self.db.read.acquire().await?;
+        let mut connection = self.db.reader().acquire().await?;
         get(&mut connection, tenant, model, slot, name).await
     }
 
@@ -105,7 +105,7 @@ impl AliasStore for SqliteStore {
             .bind(model.as_str())
             .bind(rows::after(page))
             .bind(rows::limit(page))
-            .fetch_all(&self.db.read)
+            .fetch_all(self.db.reader())
             .await?;
         let aliases = found.iter().map(alias).collect::<Result<_>>()?;
         Ok(rows::page(aliases, page, |alias: &Alias| format!("{} {}", alias.slot, alias.name)))
@@ -119,7 +119,7 @@ impl AliasStore for SqliteStore {
     }
 
     async fn serving_table(&self, tenant: &TenantId) -> Result<ServingTable> {
-        let mut tx = self.db.read.begin().await?;
+        let mut tx = self.db.snapshot().await?;
         let generation = generation(&mut tx, tenant).await?;
         let found = sqlx::query(SERVED).bind(tenant.as_str()).fetch_all(&mut *tx).await?;
         let entries = found.iter().map(|row| Ok(ServingEntry { alias: alias(row)?, version: versions::version(row)? }));
@@ -127,12 +127,12 @@ impl AliasStore for SqliteStore {
     }
 
     async fn generation(&self, tenant: &TenantId) -> Result<u64> {
-        let mut connection = self.db.read.acquire().await?;
+        let mut connection = self.db.reader().acquire().await?;
         generation(&mut connection, tenant).await
     }
 }
 
-fn alias(row: &SqliteRow) -> Result<Alias> {
+fn alias(row: &DbRow) -> Result<Alias> {
     let number: i64 = row.try_get("number")?;
     Ok(Alias {
         model: row.parsed("model")?,

@@ -2,14 +2,14 @@
 
 use async_trait::async_trait;
 use lineal_kernel::{ModelName, PageRequest, TenantId};
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use sqlx::Row;
 
 use super::{
-    super::{AuditStore, Page, Result},
-    SqliteStore,
+    Connection, DbRow, Store,
     rows::{self, Read},
 };
 use crate::domain::audit::{AuditEntry, AuditRecord, Recorded};
+use crate::store::{AuditStore, Page, Result};
 
 const RECORDED: &str = "SELECT fingerprint, subject FROM audit WHERE tenant = $1 AND action = $2 AND request_id = $3";
 const APPEND: &str = "INSERT INTO audit (tenant, sequence, created_us, actor, action, model, slot, number, from_stage, \
@@ -20,12 +20,7 @@ const LIST: &str = "SELECT * FROM audit WHERE tenant = $1 AND ($2 IS NULL OR mod
      ORDER BY sequence DESC LIMIT $4";
 
 /// Appends an entry inside the transaction of its change. `subject` is what a repeated request is answered with.
-pub(super) async fn append(
-    tx: &mut SqliteConnection,
-    entry: &AuditEntry,
-    generation: u64,
-    subject: &str,
-) -> Result<()> {
+pub(super) async fn append(tx: &mut Connection, entry: &AuditEntry, generation: u64, subject: &str) -> Result<()> {
     let request_id = entry.request.as_ref().map(|request| request.id.as_str());
     let fingerprint = entry.request.as_ref().map(|request| request.fingerprint.to_string());
     sqlx::query(APPEND)
@@ -50,13 +45,13 @@ pub(super) async fn append(
 }
 
 #[async_trait]
-impl AuditStore for SqliteStore {
+impl AuditStore for Store {
     async fn recorded(&self, tenant: &TenantId, action: &str, request_id: &str) -> Result<Option<Recorded>> {
         let row = sqlx::query(RECORDED)
             .bind(tenant.as_str())
             .bind(action)
             .bind(request_id)
-            .fetch_optional(&self.db.read)
+            .fetch_optional(self.db.reader())
             .await?;
         row.map(|row| Ok(Recorded { fingerprint: row.text("fingerprint")?, subject: row.text("subject")? })).transpose()
     }
@@ -78,14 +73,14 @@ impl AuditStore for SqliteStore {
             .bind(model.map(ModelName::as_str))
             .bind(rows::before(page))
             .bind(rows::limit(page))
-            .fetch_all(&self.db.read)
+            .fetch_all(self.db.reader())
             .await?;
         let records = found.iter().map(record).collect::<Result<_>>()?;
         Ok(rows::page(records, page, |record: &AuditRecord| record.sequence.to_string()))
     }
 }
 
-fn record(row: &SqliteRow) -> Result<AuditRecord> {
+fn record(row: &DbRow) -> Result<AuditRecord> {
     Ok(AuditRecord {
         sequence: row.number("sequence")?,
         created: row.moment("created_us")?,

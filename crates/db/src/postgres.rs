@@ -1,0 +1,73 @@
+//! PostgreSQL: several processes, each write in its turn.
+
+use std::time::Duration;
+
+use sqlx::{
+    PgPool, Transaction,
+    migrate::Migrator,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use crate::{DatabaseUrl, OpenError, StoreError};
+
+/// Writers of one schema take turns by this lock. It keeps sequences without gaps and lets every rule that holds behind
+/// SQLite's one writer hold here too.
+const TURN: &str = "SELECT pg_advisory_xact_lock(hashtextextended('lineal:' || current_schema(), 0))";
+
+/// A schema of a PostgreSQL database.
+#[derive(Debug, Clone)]
+pub struct Postgres {
+    pool: PgPool,
+}
+
+impl Postgres {
+    /// Connects, creates the schema and brings it up to date. Several processes may do so at once.
+    pub async fn open(url: &DatabaseUrl, migrations: &Migrator) -> Result<Self, OpenError> {
+        let DatabaseUrl::Postgres { url: address, schema } = url else {
+            return Err(OpenError::Unsupported { url: url.to_string() });
+        };
+        let connect = |source| OpenError::Connect { database: url.to_string(), source };
+        let options: PgConnectOptions = address.parse().map_err(connect)?;
+        let options = options.options([("search_path", schema)]);
+        let pool = PgPoolOptions::new()
+            .max_connections(16)
+            .acquire_timeout(Duration::from_secs(10))
+            .connect_with(options)
+            .await
+            .map_err(connect)?;
+        // The name holds nothing but lowercase letters, digits and underscores.
+        let create = sqlx::AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\""));
+        match sqlx::query(create).execute(&pool).await {
+            // Another process was faster between the look and the creation.
+            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {}
+            created => {
+                created.map_err(connect)?;
+            }
+        }
+        let migrated = migrations.run(&pool).await;
+        migrated.map_err(|source| OpenError::Migrate { database: url.to_string(), source })?;
+        Ok(Self { pool })
+    }
+
+    /// For everything that only reads.
+    pub fn reader(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// A transaction that may write: it takes its turn before it reads, so what it decides on cannot change.
+    pub async fn begin(&self) -> Result<Transaction<'static, sqlx::Postgres>, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        sqlx::query(TURN).execute(&mut *tx).await?;
+        Ok(tx)
+    }
+
+    /// A transaction whose reads all see the same moment.
+    pub async fn snapshot(&self) -> Result<Transaction<'static, sqlx::Postgres>, StoreError> {
+        Ok(self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
+    }
+
+    /// Finishes what is under way and disconnects.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}

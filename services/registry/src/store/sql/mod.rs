@@ -1,0 +1,38 @@
+//! The registry's tables. The SQL is written once, with `$N` and without dialect; the drivers differ in the four names that this
+//! module takes from its parent.
+
+mod aliases;
+mod audit;
+mod models;
+mod promotions;
+mod replicas;
+mod rows;
+mod runs;
+mod snapshots;
+mod versions;
+
+use async_trait::async_trait;
+use lineal_db::{DatabaseUrl, OpenError};
+
+use super::{Connection, Database, DbRow, MIGRATIONS};
+use crate::store::RegistryStore;
+
+/// Everything the registry keeps, in one database.
+#[derive(Debug, Clone)]
+pub struct Store {
+    db: Database,
+}
+
+impl Store {
+    /// Opens or creates the database and brings its schema up to date.
+    pub async fn open(url: &DatabaseUrl) -> Result<Self, OpenError> {
+        Ok(Self { db: Database::open(url, &MIGRATIONS).await? })
+    }
+}
+
+#[async_trait]
+impl RegistryStore for Store {
+    async fn close(&self) {
+        self.db.close().await;
+    }
+}
