@@ -1,6 +1,7 @@
 # make demo    the whole life of a model in a minute, on real data; needs a Rust toolchain and nothing else
 # make test    everything; installs what the tests need first and says so
 # make check   formatting, lints with warnings denied, rules
+# make faults  processes that die at every point of a promotion, and storms, on both databases
 # make bench   predictions beside a bare echo, pinned to cores
 # make chart-check   the Helm chart, linted, rendered and validated
 
@@ -9,7 +10,7 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lineal
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 VENV := $(CACHE)/venv
 
-.PHONY: demo test check bench chart-check test-tools fmt
+.PHONY: demo test check faults bench chart-check test-tools fmt
 
 demo:
 	cargo build --locked --release --package lineal
@@ -17,6 +18,9 @@ demo:
 
 test: test-tools
 	LINEAL_TEST_PYTHON="$(VENV)/bin/python" tests/with-postgres cargo test --locked --workspace
+
+faults:
+	tests/with-postgres cargo test --locked --package lineal-tests --test faults -- --nocapture
 
 check:
 	cargo fmt --all --check

@@ -25,4 +25,9 @@ if git ls-files | grep -E '(^|/)(target|node_modules|__pycache__)/|\.(db|pyc|so)
   fail "build output is committed"
 fi
 
+# Points where a test can stop the process are not in the program that people install.
+if cargo tree --locked --package lineal --edges normal,features --prefix none | grep -q failpoints; then
+  fail "lineal is built with failpoints"
+fi
+
 echo "rules: all kept"

@@ -1,6 +1,6 @@
 //! PostgreSQL: several processes, each write in its turn.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use sqlx::{
     PgPool, Transaction,
@@ -14,10 +14,17 @@ use crate::{DatabaseUrl, OpenError, StoreError};
 /// SQLite's one writer hold here too.
 const TURN: &str = "SELECT pg_advisory_xact_lock(hashtextextended('lineal:' || current_schema(), 0))";
 
+/// A process holds this lock for as long as it lives; whoever can take it knows that the process is gone.
+const LIVE: &str = "SELECT pg_advisory_lock(hashtextextended('lineal:process:' || $1, 0))";
+const IS_GONE: &str = "SELECT pg_try_advisory_xact_lock(hashtextextended('lineal:process:' || $1, 0))";
+
 /// A schema of a PostgreSQL database.
 #[derive(Debug, Clone)]
 pub struct Postgres {
     pool: PgPool,
+    process: Arc<str>,
+    /// Its connection holds the lock of this process.
+    _life: Arc<PgPool>,
 }
 
 impl Postgres {
@@ -32,7 +39,7 @@ impl Postgres {
         let pool = PgPoolOptions::new()
             .max_connections(16)
             .acquire_timeout(Duration::from_secs(10))
-            .connect_with(options)
+            .connect_with(options.clone())
             .await
             .map_err(connect)?;
         // The name holds nothing but lowercase letters, digits and underscores.
@@ -46,7 +53,25 @@ impl Postgres {
         }
         let migrated = migrations.run(&pool).await;
         migrated.map_err(|source| OpenError::Migrate { database: url.to_string(), source })?;
-        Ok(Self { pool })
+        let process = uuid::Uuid::now_v7().to_string();
+        let life = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+        let life = life.connect_with(options).await.map_err(connect)?;
+        sqlx::query(LIVE).bind(&process).execute(&life).await.map_err(connect)?;
+        Ok(Self { pool, process: process.into(), _life: Arc::new(life) })
+    }
+
+    /// This process among those that share the database.
+    pub fn process(&self) -> &str {
+        &self.process
+    }
+
+    /// Whether a process that used this database is gone.
+    pub async fn is_gone(&self, process: &str) -> Result<bool, StoreError> {
+        if process == &*self.process {
+            return Ok(false);
+        }
+        // The lock ends with the statement's own transaction.
+        Ok(sqlx::query_scalar(IS_GONE).bind(process).fetch_one(&self.pool).await?)
     }
 
     /// For everything that only reads.

@@ -1,6 +1,6 @@
 //! SQLite: many readers, one writer.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use sqlx::{
     SqlitePool, Transaction,
@@ -15,6 +15,7 @@ use crate::{DatabaseUrl, OpenError, StoreError};
 pub struct Sqlite {
     read: SqlitePool,
     write: SqlitePool,
+    process: Arc<str>,
 }
 
 impl Sqlite {
@@ -39,7 +40,18 @@ impl Sqlite {
         let write = write.map_err(connect)?;
         migrations.run(&write).await.map_err(|source| OpenError::Migrate { database: url.to_string(), source })?;
         let read = pool(4).connect_with(options.read_only(true)).await.map_err(connect)?;
-        Ok(Self { read, write })
+        Ok(Self { read, write, process: uuid::Uuid::now_v7().to_string().into() })
+    }
+
+    /// This process among those that share the database.
+    pub fn process(&self) -> &str {
+        &self.process
+    }
+
+    /// Whether a process that used this database is gone: one process at a time uses a file.
+    #[allow(clippy::unused_async, reason = "other databases have to ask")]
+    pub async fn is_gone(&self, process: &str) -> Result<bool, StoreError> {
+        Ok(process != &*self.process)
     }
 
     /// For everything that only reads.

@@ -136,6 +136,10 @@ impl Services {
     /// Starts what runs beside answering calls: jobs and leases.
     fn work(&self, shutdown: &CancellationToken) -> TaskTracker {
         let tasks = TaskTracker::new();
+        if let Some(registry) = self.registry.clone() {
+            let shutdown = shutdown.clone();
+            tasks.spawn(async move { registry.reconcile(shutdown).await });
+        }
         if let Some(trainer) = self.trainer.clone() {
             let shutdown = shutdown.clone();
             tasks.spawn(async move { trainer.run(shutdown).await });

@@ -6,6 +6,7 @@
 mod app;
 pub mod artifacts;
 pub mod domain;
+pub mod failpoints;
 pub mod fleet;
 mod grpc;
 pub mod store;
@@ -14,7 +15,8 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use lineal_db::{DatabaseUrl, OpenError};
 use lineal_kernel::{Caller, Clock};
-use tokio_util::task::TaskTracker;
+use tokio::time::MissedTickBehavior;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::service::Routes;
 
 use crate::{
@@ -23,6 +25,9 @@ use crate::{
     fleet::{Fleet, GrpcFleet},
     store::RegistryStore,
 };
+
+/// How often promotions are looked after that nobody carries on.
+const RECONCILE: Duration = Duration::from_secs(2);
 
 /// What the registry needs to know.
 #[derive(Debug, Clone)]
@@ -81,6 +86,22 @@ impl Registry {
         let recovered = registry.recover(&Caller::service("registry")).await;
         recovered.map_err(|error: RegistryError| StartError::Recovery(Box::new(error)))?;
         Ok(registry)
+    }
+
+    /// Finishes what processes that are gone left behind, again and again until `shutdown`.
+    pub async fn reconcile(&self, shutdown: CancellationToken) {
+        let caller = Caller::service("registry");
+        let mut ticks = tokio::time::interval(RECONCILE);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+            let reconciled = async {
+                self.recover(&caller).await?;
+                self.converge(&caller).await
+            };
+            if let Err(error) = reconciled.await {
+                tracing::warn!(%error, "could not look after promotions; trying again");
+            }
+        }
     }
 
     /// Adds the registry's services to a listener.

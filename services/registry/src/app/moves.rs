@@ -18,6 +18,7 @@ use crate::{
         promotion::{Move, Promotion, PromotionKind, PromotionState, ReloadPolicy, ReplicaOutcome},
         replica::Replica,
     },
+    failpoints::stop_here,
     fleet::Bundle,
 };
 
@@ -44,7 +45,9 @@ impl Registry {
             Ok(decided) => {
                 let (registry, caller) = (self.clone(), caller.clone());
                 let moving = self.tasks.spawn(async move { registry.run_move(&caller, decided, attempt).await });
-                return match moving.await.map_err(JoinError::try_into_panic) {
+                let moved = moving.await;
+                stop_here!("answering");
+                return match moved.map_err(JoinError::try_into_panic) {
                     Ok(moved) => moved,
                     Err(Ok(panic)) => resume_unwind(panic),
                     Err(Err(_)) => Err(RegistryError::ShuttingDown),
@@ -69,6 +72,7 @@ impl Registry {
     }
 
     async fn run_move(&self, caller: &Caller, decided: Move, attempt: AuditEntry) -> Result<Promotion, RegistryError> {
+        stop_here!("decided");
         let Means { bundle, replicas, stage } = match self.muster(caller, &decided).await {
             Ok(means) => means,
             Err(error) => {
@@ -78,11 +82,11 @@ impl Registry {
         };
         let mut promotion = self.intend(caller, &decided);
         self.store.begin_promotion(&caller.tenant, &promotion).await?;
-        fail::fail_point!("registry::promote::intended", |_| std::process::abort());
+        stop_here!("intended");
 
         if let (ReloadPolicy::All, Some(bundle)) = (decided.policy, &bundle) {
             promotion.replicas = join_all(replicas.iter().map(|replica| self.prepare(replica, bundle))).await;
-            fail::fail_point!("registry::promote::prepared", |_| std::process::abort());
+            stop_here!("prepared");
             let refusals = refusals(&promotion.replicas);
             if !refusals.is_empty() {
                 self.release(&replicas, &promotion, bundle).await;
@@ -102,7 +106,7 @@ impl Registry {
             }
             Err(error) => return Err(error.into()),
         }
-        fail::fail_point!("registry::promote::committed", |_| std::process::abort());
+        stop_here!("committed");
         promotion.state = PromotionState::Committed;
         promotion.committed_us = Some(entry.created.micros());
         Ok(self.reload(caller, promotion, &replicas).await)
@@ -138,12 +142,14 @@ impl Registry {
             created_us: self.clock.now().micros(),
             committed_us: None,
             converged_us: None,
+            process: self.store.process().to_owned(),
         }
     }
 
     async fn prepare(&self, replica: &Replica, bundle: &Bundle) -> ReplicaOutcome {
         let begun = Instant::now();
         let answer = self.fleet.prepare(replica, bundle).await;
+        stop_here!("one_prepared");
         ReplicaOutcome {
             replica: replica.name.to_string(),
             prepared: answer.is_ok(),
@@ -198,10 +204,12 @@ impl Registry {
         let generation = promotion.generation;
         let reloads = join_all(replicas.iter().map(|replica| async move {
             let begun = Instant::now();
+            stop_here!("reloading");
             let answer = self.fleet.reload(replica, generation).await;
             if let Ok(served) = answer {
                 self.heard(caller, replica, served).await;
             }
+            stop_here!("one_acknowledged");
             (replica.name.to_string(), answer, begun.elapsed().as_micros() as u64)
         }));
         for (replica, answer, micros) in reloads.await {
@@ -218,6 +226,7 @@ impl Registry {
                 Err(problem) => outcome.problem = problem,
             }
         }
+        stop_here!("acknowledged");
         if !promotion.replicas.is_empty() && promotion.replicas.iter().all(|outcome| outcome.reloaded) {
             promotion.state = PromotionState::Converged;
             promotion.converged_us = Some(self.clock.now().micros());
@@ -226,7 +235,7 @@ impl Registry {
             // The champion has moved all the same, and heartbeats will say when the replicas have followed.
             tracing::warn!(promotion_id = %promotion.promotion_id, %error, "could not record what replicas answered");
         }
-        fail::fail_point!("registry::promote::recorded", |_| std::process::abort());
+        stop_here!("recorded");
         promotion
     }
 
@@ -271,9 +280,13 @@ impl Registry {
         Ok(())
     }
 
-    /// Cancels what was under way when the registry stopped: its alias had not moved.
+    /// Cancels what was under way in a process that is gone: its alias had not moved. Any process may do it, and only one of
+    /// them can.
     pub(crate) async fn recover(&self, caller: &Caller) -> Result<(), RegistryError> {
         for mut promotion in self.store.promotions_in(&caller.tenant, PromotionState::Preparing.word()).await? {
+            if !self.store.is_gone(&promotion.process).await? {
+                continue;
+            }
             promotion.state = PromotionState::Cancelled;
             "the registry stopped before the commit".clone_into(&mut promotion.refusal);
             let model = promotion.model.parse()?;
@@ -281,7 +294,11 @@ impl Registry {
             let entry = AuditEntry::new(caller, self.clock.now(), promotion.kind.word())
                 .about(&model, &slot, VersionNumber::new(promotion.to_number).ok())
                 .refused(promotion.refusal.as_str());
-            self.store.end_promotion(&caller.tenant, &promotion, &entry).await?;
+            match self.store.end_promotion(&caller.tenant, &promotion, &entry).await {
+                Ok(()) => {}
+                Err(StoreError::Conflict) => continue,
+                Err(error) => return Err(error.into()),
+            }
             tracing::warn!(promotion_id = %promotion.promotion_id, "cancelled a promotion that a stop had interrupted");
         }
         Ok(())

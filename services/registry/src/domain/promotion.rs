@@ -114,6 +114,9 @@ pub struct Promotion {
     pub committed_us: Option<i64>,
     /// When every live replica had it.
     pub converged_us: Option<i64>,
+    /// The registry process that carries it out; empty in what the first schema wrote.
+    #[serde(default)]
+    pub process: String,
 }
 
 /// What one replica did.

@@ -160,6 +160,10 @@ pub trait PromotionStore: Send + Sync {
     async fn end_promotion(&self, tenant: &TenantId, promotion: &Promotion, entry: &AuditEntry) -> Result<()>;
     /// Writes what replicas said after the commit. `Conflict` if the promotion is no longer in state `base`.
     async fn record_outcomes(&self, tenant: &TenantId, promotion: &Promotion, base: PromotionState) -> Result<()>;
+    /// The name of this process, for what it has under way.
+    fn process(&self) -> &str;
+    /// Whether the process of that name is gone and will finish nothing.
+    async fn is_gone(&self, process: &str) -> Result<bool>;
     /// Promotions in this state, oldest first.
     async fn promotions_in(&self, tenant: &TenantId, state: &str) -> Result<Vec<Promotion>>;
     /// A slot's champions, latest reign first.

@@ -150,6 +150,7 @@ pub(crate) fn intent(kind: PromotionKind, (model_name, slot): (&str, &str), from
         created_us: NOW.micros(),
         committed_us: None,
         converged_us: None,
+        process: String::new(),
     }
 }
 

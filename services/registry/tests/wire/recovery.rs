@@ -29,6 +29,7 @@ fn under_way() -> Promotion {
         created_us: 1,
         committed_us: None,
         converged_us: None,
+        process: "a process that is gone".into(),
     }
 }
 

@@ -9,13 +9,16 @@ use super::{
     Connection, DbRow, Store, aliases, audit,
     rows::{self, Read},
 };
-use crate::domain::{
-    alias::Alias,
-    audit::AuditEntry,
-    promotion::{Promotion, PromotionState},
-    reign::Reign,
+use crate::{
+    domain::{
+        alias::Alias,
+        audit::AuditEntry,
+        promotion::{Promotion, PromotionState},
+        reign::Reign,
+    },
+    failpoints::stop_here,
+    store::{Page, PromotionStore, Result},
 };
-use crate::store::{Page, PromotionStore, Result};
 
 const GET: &str = "SELECT body FROM promotions WHERE tenant = $1 AND promotion_id = $2";
 const LIST: &str = "SELECT body FROM promotions WHERE tenant = $1 AND ($2 IS NULL OR model = $2) \
@@ -81,14 +84,16 @@ impl PromotionStore for Store {
 
     async fn commit_promotion(&self, tenant: &TenantId, promotion: &Promotion, entry: &AuditEntry) -> Result<u64> {
         let mut tx = self.db.begin().await?;
+        stop_here!("locked");
         let champion = Pointer::read(&mut tx, tenant, promotion).await?;
         if champion.number() != promotion.from_number {
             return Err(StoreError::Conflict);
         }
+        stop_here!("compared");
         let generation: i64 = sqlx::query_scalar(NEXT_GENERATION).bind(tenant.as_str()).fetch_one(&mut *tx).await?;
         let generation = generation.unsigned_abs();
         champion.move_to(&mut tx, tenant, promotion, generation, entry.created).await?;
-        fail::fail_point!("registry::promote::alias_moved", |_| std::process::abort());
+        stop_here!("alias_moved");
         let committed = Promotion {
             state: PromotionState::Committed,
             generation,
@@ -97,6 +102,7 @@ impl PromotionStore for Store {
         };
         update(&mut tx, tenant, &committed, PromotionState::Preparing).await?;
         audit::append(&mut tx, entry, generation, &promotion.promotion_id).await?;
+        stop_here!("audited");
         tx.commit().await?;
         Ok(generation)
     }
@@ -112,6 +118,14 @@ impl PromotionStore for Store {
         let mut tx = self.db.begin().await?;
         update(&mut tx, tenant, promotion, base).await?;
         Ok(tx.commit().await?)
+    }
+
+    fn process(&self) -> &str {
+        self.db.process()
+    }
+
+    async fn is_gone(&self, process: &str) -> Result<bool> {
+        self.db.is_gone(process).await
     }
 
     async fn promotions_in(&self, tenant: &TenantId, state: &str) -> Result<Vec<Promotion>> {

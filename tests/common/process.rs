@@ -1,5 +1,7 @@
 //! Processes of the program under test, each stopped by its own id.
 
+#![allow(dead_code, reason = "each test program uses a part")]
+
 use std::{
     io::{BufRead, BufReader, Read},
     path::Path,
@@ -37,11 +39,16 @@ impl Process {
         process
     }
 
-    /// A process that prints its address as its first line.
+    /// A process on a free port, that prints its address as its first line.
     pub(crate) fn spawn(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::spawn_at("127.0.0.1:0", arguments, environment)
+    }
+
+    /// A process on a given port, such as that of one that has died.
+    pub(crate) fn spawn_at(listen: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(PROGRAM)
             .args(arguments)
-            .args(["--listen", "127.0.0.1:0"])
+            .args(["--listen", listen])
             .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .spawn()
@@ -50,6 +57,11 @@ impl Process {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
         assert!(address.starts_with("http://"), "{arguments:?} printed {address:?}");
         Self { child, address: address.trim().to_owned() }
+    }
+
+    /// Where it listens, without the scheme.
+    pub(crate) fn listen(&self) -> &str {
+        self.address.trim_start_matches("http://")
     }
 
     /// Waits until everything it should do works.

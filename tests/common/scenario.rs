@@ -1,5 +1,7 @@
 //! What tests ask of a running Lineal, each over the generated clients.
 
+#![allow(dead_code, reason = "each test program uses a part")]
+
 use std::path::PathBuf;
 
 use lineal_proto::lineal::{
@@ -37,11 +39,16 @@ pub(crate) fn spec(family: &str) -> trainer::JobSpec {
 
 /// Runs a job to its end.
 pub(crate) async fn train(peer: &Peer, spec: trainer::JobSpec) -> Result<trainer::Job, Status> {
-    artifacts::upload(peer, CHURN.into()).await?;
-    let mut jobs = trainer::job_service_client::JobServiceClient::new(peer.clone());
+    train_by(peer, peer, spec).await
+}
+
+/// Runs a job to its end where registry and trainer are two processes.
+async fn train_by(registry: &Peer, trainer: &Peer, spec: trainer::JobSpec) -> Result<trainer::Job, Status> {
+    artifacts::upload(registry, CHURN.into()).await?;
+    let mut jobs = trainer::job_service_client::JobServiceClient::new(trainer.clone());
     let request = trainer::CreateJobRequest { spec: Some(spec), request_id: String::new() };
     let job = jobs.create_job(request).await?.into_inner().job.unwrap();
-    finish(peer, &job.job_id).await
+    finish(trainer, &job.job_id).await
 }
 
 /// Watches a job to its end; the events come in order without a gap.
@@ -62,7 +69,12 @@ pub(crate) async fn finish(peer: &Peer, job_id: &str) -> Result<trainer::Job, St
 
 /// Trains and expects a version.
 pub(crate) async fn version(peer: &Peer, family: &str) -> u64 {
-    let job = train(peer, spec(family)).await.unwrap();
+    version_by(peer, peer, family).await
+}
+
+/// The same where registry and trainer are two processes.
+pub(crate) async fn version_by(registry: &Peer, trainer: &Peer, family: &str) -> u64 {
+    let job = train_by(registry, trainer, spec(family)).await.unwrap();
     assert_eq!(job.state(), JobState::Succeeded, "{}", job.error);
     job.version
 }
@@ -108,6 +120,25 @@ pub(crate) async fn alias(peer: &Peer) -> Result<registry::Alias, Status> {
     };
     let mut aliases = registry::alias_service_client::AliasServiceClient::new(peer.clone());
     Ok(aliases.resolve_alias(request).await?.into_inner().alias.unwrap())
+}
+
+/// Points an alias of the tester's own.
+pub(crate) async fn alias_to(peer: &Peer, name: &str, number: u64) -> Result<registry::Alias, Status> {
+    let request = registry::SetAliasRequest {
+        model: "churn".to_owned(),
+        alias: name.to_owned(),
+        number,
+        ..registry::SetAliasRequest::default()
+    };
+    let mut aliases = registry::alias_service_client::AliasServiceClient::new(peer.clone());
+    Ok(aliases.set_alias(request).await?.into_inner().alias.unwrap())
+}
+
+/// How many replicas hold a lease.
+pub(crate) async fn live(peer: &Peer) -> usize {
+    let mut replicas = registry::replica_service_client::ReplicaServiceClient::new(peer.clone());
+    let found = replicas.list_replicas(registry::ListReplicasRequest::default()).await.unwrap().into_inner();
+    found.replicas.into_iter().filter(|replica| replica.live).count()
 }
 
 /// The audit, newest first.

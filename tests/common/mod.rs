@@ -1,0 +1,4 @@
+//! What tests of whole processes share.
+
+pub(crate) mod process;
+pub(crate) mod scenario;
