@@ -14,6 +14,7 @@ const FILES: &[&str] = &[
     "lineal/registry/v1/artifacts.proto",
     "lineal/registry/v1/audit.proto",
     "lineal/registry/v1/datasets.proto",
+    "lineal/registry/v1/experiments.proto",
     "lineal/registry/v1/lineage.proto",
     "lineal/registry/v1/models.proto",
     "lineal/registry/v1/promotions.proto",

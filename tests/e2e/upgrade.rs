@@ -34,6 +34,8 @@ async fn a_registry_of_the_first_schema_still_serves_and_moves_on() {
     assert_eq!(scenario::predict(&peer).await.unwrap().pedigree.unwrap().version, 1);
     let moves: Vec<_> = scenario::audit(&peer).await.into_iter().filter(|entry| entry.generation > 0).collect();
     assert_eq!(moves.iter().map(|entry| entry.generation).collect::<Vec<_>>(), [5, 4, 3, 2, 1]);
+    let sealed = lineal.cli(&["audit", "verify"]).await;
+    assert!(sealed.code == 0 && sealed.stdout.starts_with("the audit is intact"), "{}{}", sealed.stdout, sealed.stderr);
     // A new version goes on counting where the old ones stopped.
     assert_eq!(scenario::version(&peer, "gradient_boosting").await, 3);
 }

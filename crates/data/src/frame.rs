@@ -63,11 +63,19 @@ impl Frame {
     /// [`DataError::ColumnLength`] and [`DataError::DuplicateColumn`].
     pub fn push(&mut self, name: impl Into<String>, column: Column) -> Result<(), DataError> {
         let name = name.into();
-        if column.len() != self.rows {
-            return Err(DataError::ColumnLength { column: name, expected: self.rows, found: column.len() });
-        }
         if self.column(&name).is_some() {
             return Err(DataError::DuplicateColumn { column: name });
+        }
+        self.push_new(name, column)
+    }
+
+    /// Adds a column at the end whose name is known to be new, which saves looking for it.
+    ///
+    /// # Errors
+    /// [`DataError::ColumnLength`].
+    pub fn push_new(&mut self, name: String, column: Column) -> Result<(), DataError> {
+        if column.len() != self.rows {
+            return Err(DataError::ColumnLength { column: name, expected: self.rows, found: column.len() });
         }
         self.columns.push((name, column));
         Ok(())

@@ -28,11 +28,13 @@ impl Matrix {
     }
 
     /// How many rows.
+    #[inline]
     pub fn rows(&self) -> usize {
         self.rows
     }
 
     /// How many columns.
+    #[inline]
     pub fn cols(&self) -> usize {
         self.cols
     }
@@ -41,6 +43,7 @@ impl Matrix {
     ///
     /// # Panics
     /// If `i >= rows()`, like a slice.
+    #[inline]
     pub fn row(&self, i: usize) -> &[f64] {
         &self.values[i * self.cols..(i + 1) * self.cols]
     }

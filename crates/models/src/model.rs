@@ -166,7 +166,7 @@ impl Trees {
     }
 
     /// Children lie behind their parent, so every walk ends; no node is in two places, so all walks of a row together
-    /// visit no more nodes than there are.
+    /// take a number of steps that the nodes bound.
     fn check_pointers(&self, features: usize) -> Result<(), ModelError> {
         let mut taken = vec![false; self.children.len()];
         let mut take = |node: u32| taken.get_mut(node as usize).is_some_and(|taken| !std::mem::replace(taken, true));

@@ -1,68 +1,126 @@
 //! Walking trees over one flat array of 16-byte nodes.
+//!
+//! The steps through one tree wait for each other, those through several do not: a row walks a group of trees at once,
+//! step by step and without a branch, until it has reached a leaf of each.
 
 use lineal_data::Matrix;
 
 use super::Evaluator;
 use crate::{Link, Trees};
 
-/// Rows that walk a tree one after the other, so that its nodes stay in cache. Does not change any sum.
-const BLOCK_ROWS: usize = 64;
-/// The bit of [`Node::split`] that sends missing values left.
-const MISSING_LEFT: u32 = 1 << 31;
+/// Trees that a row walks at once.
+const LANES: usize = 8;
+/// Rows that walk a group one after the other, so that its nodes stay in cache. Does not change any sum.
+const BLOCK_ROWS: usize = 32;
 
 /// Scores by a sum of leaves, added in tree order.
 pub(crate) struct TreeEvaluator {
     nodes: Vec<Node>,
-    roots: Vec<u32>,
+    /// Per node the value of the leaf.
+    leaves: Vec<f64>,
+    groups: Vec<Group>,
+    features: usize,
     base_score: f64,
     link: Link,
 }
 
 #[derive(Clone, Copy)]
 struct Node {
-    /// Threshold or leaf value.
-    value: f64,
-    /// Left child, the right one is next to it; 0 in a leaf.
+    /// Smaller values go left. NaN in a leaf: no value is at or above it.
+    threshold: f64,
+    /// Left child, the right one is next to it; a leaf is its own child.
     child: u32,
-    /// Feature and [`MISSING_LEFT`].
-    split: u32,
+    /// Where [`TreeEvaluator::push_sides`] puts the value that is compared.
+    side: u32,
+}
+
+struct Group {
+    roots: [u32; LANES],
+    /// Steps after which every walk is at its leaf.
+    depth: usize,
+}
+
+impl Node {
+    /// Its side is there whenever a walk takes a step: no tree splits without a feature.
+    fn leaf(at: u32) -> Self {
+        Self { threshold: f64::NAN, child: at, side: 0 }
+    }
 }
 
 impl TreeEvaluator {
     /// `trees` has been checked.
     pub(crate) fn new(trees: &Trees) -> Self {
-        let node = |i: usize| Node {
-            value: trees.values[i],
-            child: trees.children[i],
-            split: trees.split_features[i] | if trees.missing_left[i] { MISSING_LEFT } else { 0 },
+        let count = trees.values.len();
+        let node = |i: usize| match trees.children[i] {
+            0 => Node::leaf(i as u32),
+            child => Node {
+                threshold: trees.values[i],
+                child,
+                side: 2 * trees.split_features[i] + u32::from(!trees.missing_left[i]),
+            },
+        };
+        // Behind all trees a leaf for the lanes that none is left for. Adding -0.0 leaves every sum as it is.
+        let nodes = (0..count).map(node).chain([Node::leaf(count as u32)]).collect();
+        let leaves = trees.values.iter().copied().chain([-0.0]).collect();
+        let depths = depths(&trees.children);
+        let group = |roots: &[u32]| Group {
+            roots: std::array::from_fn(|lane| roots.get(lane).copied().unwrap_or(count as u32)),
+            depth: roots.iter().map(|&root| depths[root as usize]).max().unwrap_or(0),
         };
         Self {
-            nodes: (0..trees.values.len()).map(node).collect(),
-            roots: trees.roots.clone(),
+            nodes,
+            leaves,
+            groups: trees.roots.chunks(LANES).map(group).collect(),
+            features: trees.features,
             base_score: trees.base_score,
             link: trees.link,
         }
     }
 
-    fn leaf(&self, root: u32, row: &[f64]) -> f64 {
-        let mut node = self.nodes[root as usize];
-        while node.child != 0 {
-            let value = row.get((node.split & !MISSING_LEFT) as usize).copied().unwrap_or(f64::NAN);
-            let right = if value.is_nan() { node.split & MISSING_LEFT == 0 } else { value >= node.value };
-            node = self.nodes[node.child as usize + usize::from(right)];
-        }
-        node.value
+    /// Two values for each feature of `row`, which differ where it is missing: one is left of every threshold, the next
+    /// is right of it.
+    fn push_sides(&self, row: &[f64], sides: &mut Vec<f64>) {
+        let values = row.iter().copied().chain(std::iter::repeat(f64::NAN)).take(self.features);
+        // NaN loses against any number.
+        sides.extend(values.flat_map(|value| [value.max(f64::NEG_INFINITY), value.min(f64::INFINITY)]));
     }
+
+    /// `margin` and the leaves of one group.
+    fn add(&self, margin: f64, group: &Group, sides: &[f64]) -> f64 {
+        let mut places = group.roots;
+        for _ in 0..group.depth {
+            for place in &mut places {
+                let node = &self.nodes[*place as usize];
+                *place = node.child + u32::from(sides[node.side as usize] >= node.threshold);
+            }
+        }
+        places.iter().fold(margin, |sum, &place| sum + self.leaves[place as usize])
+    }
+}
+
+/// Per node the most steps from there to a leaf. Children lie behind their parent.
+fn depths(children: &[u32]) -> Vec<usize> {
+    let mut depths = vec![0; children.len()];
+    for (i, &child) in children.iter().enumerate().rev().filter(|(_, child)| **child != 0) {
+        let left = child as usize;
+        depths[i] = 1 + depths[left].max(depths[left + 1]);
+    }
+    depths
 }
 
 impl Evaluator for TreeEvaluator {
     fn evaluate(&self, x: &Matrix, scores: &mut Vec<f64>) {
         scores.clear();
         scores.resize(x.rows(), self.base_score);
+        let width = 2 * self.features;
+        let mut sides = Vec::with_capacity(width * x.rows().min(BLOCK_ROWS));
         for (block, margins) in scores.chunks_mut(BLOCK_ROWS).enumerate() {
-            for &root in &self.roots {
+            let first = block * BLOCK_ROWS;
+            sides.clear();
+            (first..first + margins.len()).for_each(|i| self.push_sides(x.row(i), &mut sides));
+            for group in &self.groups {
                 for (i, margin) in margins.iter_mut().enumerate() {
-                    *margin += self.leaf(root, x.row(block * BLOCK_ROWS + i));
+                    *margin = self.add(*margin, group, &sides[i * width..(i + 1) * width]);
                 }
             }
             for margin in margins {
@@ -97,5 +155,63 @@ mod tests {
         let model = Model::Trees(Trees::new(1, 0.25, Link::Identity));
         model.evaluator(1).unwrap().evaluate(&Matrix::new(1, 1, vec![0.0]).unwrap(), &mut scores);
         assert_eq!(scores, [0.25]);
+    }
+
+    /// What a row scores when it goes through one tree after the other, node by node.
+    fn plain_walk(trees: &Trees, row: &[f64]) -> f64 {
+        let leaf = |&root: &u32| {
+            let mut node = root as usize;
+            while trees.children[node] != 0 {
+                let value = row.get(trees.split_features[node] as usize).copied().unwrap_or(f64::NAN);
+                let left = if value.is_nan() { trees.missing_left[node] } else { value < trees.values[node] };
+                node = trees.children[node] as usize + usize::from(!left);
+            }
+            trees.values[node]
+        };
+        trees.roots.iter().map(leaf).fold(trees.base_score, |sum, leaf| sum + leaf)
+    }
+
+    /// `count` lopsided trees, the deepest of 11 steps. Thresholds are whole numbers, so that values meet them.
+    fn grow(count: usize, features: usize, draw: &mut impl FnMut(usize) -> usize) -> Trees {
+        let mut trees = Trees::new(features, -0.0, Link::Identity);
+        for _ in 0..count {
+            let mut leaves = vec![trees.push_root()];
+            for _ in 0..draw(12) {
+                let leaf = leaves.swap_remove(draw(leaves.len()));
+                let left = trees.split(leaf, draw(features), draw(7) as f64 - 3.0, draw(2) == 0);
+                leaves.extend([left, left + 1]);
+            }
+            for leaf in leaves {
+                trees.values[leaf] = (draw(1000) as f64 - 500.0) / 7.0;
+            }
+        }
+        trees
+    }
+
+    #[test]
+    fn walking_together_changes_no_bit() {
+        const VALUES: [f64; 10] =
+            [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, f64::MIN, -0.0, 0.0, 1.0, -2.5, 3.0];
+        let mut state = 7_u64;
+        let mut draw = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % below
+        };
+        for rows in (0..=20).chain([BLOCK_ROWS, 2 * BLOCK_ROWS + 1]) {
+            for count in [0, 1, LANES - 1, LANES, LANES + 1, 3 * LANES + 5] {
+                let trees = grow(count, 4, &mut draw);
+                let evaluator = Model::Trees(trees.clone()).evaluator(4).unwrap();
+                // Also with a column less than the trees ask for, and with one more.
+                for cols in [3, 4, 5] {
+                    let x = (0..rows * cols).map(|_| VALUES[draw(VALUES.len())]).collect();
+                    let x = Matrix::new(rows, cols, x).unwrap();
+                    let mut scores = vec![9.0];
+                    evaluator.evaluate(&x, &mut scores);
+                    let plain = (0..rows).map(|i| plain_walk(&trees, x.row(i)).to_bits());
+                    let together: Vec<_> = scores.iter().map(|score| score.to_bits()).collect();
+                    assert_eq!(together, plain.collect::<Vec<_>>(), "{rows} rows of {cols}, {count} trees");
+                }
+            }
+        }
     }
 }

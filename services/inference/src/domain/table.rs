@@ -42,6 +42,10 @@ pub(crate) struct Listing {
 /// One champion, loaded. It stays the same entry for as long as it is served, over all generations.
 pub(crate) struct Entry {
     pub(crate) facts: Facts,
+    /// The bundle's digest as text, for every answer.
+    pub(crate) digest: String,
+    /// When it was trained as text, for every answer; empty if nobody knows.
+    pub(crate) trained_at: String,
     bundle: Arc<ServedModel>,
     requests: AtomicU64,
 }
@@ -49,7 +53,13 @@ pub(crate) struct Entry {
 impl Entry {
     /// An entry that has answered nothing yet.
     pub(crate) fn new(facts: Facts, bundle: Arc<ServedModel>) -> Self {
-        Self { facts, bundle, requests: AtomicU64::new(0) }
+        Self {
+            digest: facts.digest.to_string(),
+            trained_at: facts.trained_time.map(|moment| moment.to_string()).unwrap_or_default(),
+            facts,
+            bundle,
+            requests: AtomicU64::new(0),
+        }
     }
 
     /// The model that answers.

@@ -23,7 +23,10 @@ pub(super) struct Columns<'a> {
     /// The column's field that tells how many rows it has.
     rows_field: &'static str,
     signature: &'a Signature,
-    names: HashSet<String>,
+    /// Per column of the signature whether it was given.
+    given: Vec<bool>,
+    /// Names that the signature does not ask for.
+    others: HashSet<String>,
     /// Position in the request, name, values.
     found: Vec<(usize, String, Column)>,
     errors: FieldErrors,
@@ -40,8 +43,15 @@ impl<'a> Columns<'a> {
         if count > MAX_COLUMNS {
             return Err(FieldError::new(field, format!("expected at most {MAX_COLUMNS} columns, found {count}")));
         }
-        let (names, found) = (HashSet::with_capacity(count), Vec::with_capacity(count));
-        Ok(Self { field, rows_field, signature, names, found, errors: FieldErrors::default() })
+        Ok(Self {
+            field,
+            rows_field,
+            signature,
+            given: vec![false; signature.inputs.len()],
+            others: HashSet::new(),
+            found: Vec::with_capacity(count.min(signature.inputs.len())),
+            errors: FieldErrors::default(),
+        })
     }
 
     /// Takes the column called `name` if the signature asks for it, as the datatype that it asks for.
@@ -51,16 +61,23 @@ impl<'a> Columns<'a> {
         name: String,
         read: impl FnOnce(Datatype) -> Result<Column, FieldError>,
     ) {
-        if !self.names.insert(name.clone()) {
-            let path = format!("{}[{position}].name", self.field);
-            let name: String = name.chars().take(64).collect();
-            self.errors.0.push(FieldError::new(path, format!("column `{name}` is given twice")));
+        let Some(wanted) = self.wanted(position, &name) else {
+            if let Some(twice) = self.others.replace(name) {
+                self.refuse_twice(position, &twice);
+            }
             return;
-        }
-        let Some(wanted) = self.wanted(position, &name) else { return };
-        if let Some(column) = self.errors.check(read(wanted.datatype)) {
+        };
+        if std::mem::replace(&mut self.given[wanted], true) {
+            self.refuse_twice(position, &name);
+        } else if let Some(column) = self.errors.check(read(self.signature.inputs[wanted].datatype)) {
             self.found.push((position, name, column));
         }
+    }
+
+    fn refuse_twice(&mut self, position: usize, name: &str) {
+        let path = format!("{}[{position}].name", self.field);
+        let name: String = name.chars().take(64).collect();
+        self.errors.0.push(FieldError::new(path, format!("column `{name}` is given twice")));
     }
 
     /// Every column of the signature, all of one length.
@@ -74,7 +91,7 @@ impl<'a> Columns<'a> {
         let mut frame = Frame::new(rows);
         for (position, name, column) in self.found {
             let path = || format!("{}[{position}].{}", self.field, self.rows_field);
-            let pushed = frame.push(name, column).map_err(|error| FieldError::new(path(), error.to_string()));
+            let pushed = frame.push_new(name, column).map_err(|error| FieldError::new(path(), error.to_string()));
             self.errors.check(pushed);
         }
         let untold = self.errors.0.len().saturating_sub(MAX_PROBLEMS);
@@ -87,10 +104,9 @@ impl<'a> Columns<'a> {
 
     /// Names all missing columns in one problem.
     fn check_missing(&mut self) {
-        let missing =
-            self.signature.inputs.iter().map(|column| &column.name).filter(|name| !self.names.contains(*name));
+        let missing = self.signature.inputs.iter().zip(&self.given).filter(|(_, given)| !**given);
         let (mut names, mut untold) = (String::new(), 0);
-        for name in missing {
+        for (SignatureColumn { name, .. }, _) in missing {
             if names.len() + name.len() > MAX_MISSING {
                 untold += 1;
             } else {
@@ -105,11 +121,11 @@ impl<'a> Columns<'a> {
         }
     }
 
-    /// Looked for at `position` first: clients mostly keep the signature's order.
-    fn wanted(&self, position: usize, name: &str) -> Option<&'a SignatureColumn> {
+    /// Where the signature asks for `name`, looked for at `position` first: clients mostly keep its order.
+    fn wanted(&self, position: usize, name: &str) -> Option<usize> {
         let inputs = &self.signature.inputs;
-        let near = inputs.get(position).filter(|column| column.name == name);
-        near.or_else(|| inputs.iter().find(|column| column.name == name))
+        let near = inputs.get(position).filter(|column| column.name == name).map(|_| position);
+        near.or_else(|| inputs.iter().position(|column| column.name == name))
     }
 }
 
@@ -137,6 +153,20 @@ mod tests {
         let errors = columns.frame().unwrap_err().0;
         assert_eq!(errors.len(), MAX_PROBLEMS + 1);
         assert_eq!(errors[MAX_PROBLEMS].to_string(), "columns: 984 more problems of this kind");
+    }
+
+    #[test]
+    fn a_name_is_given_once_whether_the_signature_asks_for_it_or_not() {
+        let signature = wide();
+        let mut columns = Columns::new("columns", "values", &signature, 4).unwrap();
+        for (i, name) in ["extra", "column_0007", "column_0007", "extra"].into_iter().enumerate() {
+            columns.add(i, name.to_owned(), |_| Ok(Column::Numbers(vec![1.0])));
+        }
+        let said: Vec<_> = columns.frame().unwrap_err().0[1..].iter().map(ToString::to_string).collect();
+        assert_eq!(
+            said,
+            ["columns[2].name: column `column_0007` is given twice", "columns[3].name: column `extra` is given twice",]
+        );
     }
 
     #[test]

@@ -7,17 +7,17 @@ use crate::domain::{Entry, Facts, Pedigree};
 
 pub(super) fn pedigree(pedigree: Pedigree) -> pb::Pedigree {
     let Pedigree { prediction_id, target, replica, scored_time } = pedigree;
-    let facts = target.entry.facts.clone();
+    let Entry { facts, digest, .. } = &*target.entry;
     pb::Pedigree {
         prediction_id,
         model: facts.model.to_string(),
         version: facts.version.get(),
-        label: facts.label,
-        run_id: facts.run_id,
-        digest: facts.digest.to_string(),
-        data_digest: facts.data_digest,
-        feature_digest: facts.feature_digest,
-        git_sha: facts.code_version,
+        label: facts.label.clone(),
+        run_id: facts.run_id.clone(),
+        digest: digest.clone(),
+        data_digest: facts.data_digest.clone(),
+        feature_digest: facts.feature_digest.clone(),
+        git_sha: facts.code_version.clone(),
         generation: target.generation,
         replica: replica.to_string(),
         trained_time: facts.trained_time.map(timestamp),
@@ -26,12 +26,12 @@ pub(super) fn pedigree(pedigree: Pedigree) -> pb::Pedigree {
 }
 
 pub(super) fn served(entry: &Entry) -> pb::Served {
-    let Facts { model, slot, version, digest, .. } = &entry.facts;
+    let Facts { model, slot, version, .. } = &entry.facts;
     pb::Served {
         model: model.to_string(),
         slot: slot.labels().clone(),
         version: version.get(),
-        digest: digest.to_string(),
+        digest: entry.digest.clone(),
         requests: entry.requests(),
     }
 }

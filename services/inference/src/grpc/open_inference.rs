@@ -110,18 +110,18 @@ fn metadata(column: &SignatureColumn) -> TensorMetadata {
 
 /// The pedigree as every client of the protocol passes it through.
 fn parameters(pedigree: &Pedigree) -> BTreeMap<String, InferParameter> {
-    let facts = &pedigree.target.entry.facts;
-    let trained_at = facts.trained_time.map(|moment| moment.to_string()).unwrap_or_default();
+    let entry = &pedigree.target.entry;
+    let facts = &entry.facts;
     let texts = [
         ("prediction_id", pedigree.prediction_id.clone()),
         ("label", facts.label.clone()),
         ("run_id", facts.run_id.clone()),
-        ("digest", facts.digest.to_string()),
+        ("digest", entry.digest.clone()),
         ("data_digest", facts.data_digest.clone()),
         ("feature_digest", facts.feature_digest.clone()),
         ("git_sha", facts.code_version.clone()),
-        ("replica", pedigree.replica.to_string()),
-        ("trained_at", trained_at),
+        ("replica", pedigree.replica.as_str().to_owned()),
+        ("trained_at", entry.trained_at.clone()),
         ("scored_at", pedigree.scored_time.to_string()),
     ];
     let parameter = |choice| InferParameter { parameter_choice: Some(choice) };

@@ -39,12 +39,11 @@ fn column(i: usize, tensor: InferInputTensor, raw: Option<Bytes>, wanted: Dataty
     let at = |field: &str| format!("inputs[{i}].{field}");
     let rows = rows(&tensor.shape).map_err(|problem| FieldError::new(at("shape"), problem))?;
     let contents = tensor.contents.unwrap_or_default();
-    let (source, path) = match raw {
-        Some(raw) if contents == InferTensorContents::default() => {
-            (Source::Raw(raw), format!("raw_input_contents[{i}]"))
-        }
+    let is_raw = raw.is_some();
+    let source = match raw {
+        Some(raw) if contents == InferTensorContents::default() => Source::Raw(raw),
         Some(_) => return Err(FieldError::new(at("contents"), "expected none beside raw_input_contents")),
-        None => (Source::Typed(contents), at("contents")),
+        None => Source::Typed(contents),
     };
     let column = match wanted {
         Datatype::Fp64 => numbers(&tensor.datatype, rows, source).map(|read| read.map(Column::Numbers)),
@@ -54,7 +53,8 @@ fn column(i: usize, tensor: InferInputTensor, raw: Option<Bytes>, wanted: Dataty
         Datatype::Fp64 => "expected FP64, FP32, INT8 to INT64, UINT8 to UINT64 or BOOL",
         Datatype::Bytes => "expected BYTES",
     };
-    column.ok_or_else(|| FieldError::new(at("datatype"), expected))?.map_err(|problem| FieldError::new(path, problem))
+    let path = || if is_raw { format!("raw_input_contents[{i}]") } else { at("contents") };
+    column.ok_or_else(|| FieldError::new(at("datatype"), expected))?.map_err(|problem| FieldError::new(path(), problem))
 }
 
 /// The n of [n] or [n, 1].
@@ -118,32 +118,33 @@ fn counted<T>(field: &str, rows: usize, values: Vec<T>) -> Result<Vec<T>, String
 
 /// Texts; the empty one is a missing value.
 fn texts(rows: usize, source: Source) -> Result<Vec<Option<Box<str>>>, String> {
-    let elements = match source {
-        Source::Typed(contents) => counted("bytes_contents", rows, contents.bytes_contents)?,
+    let elements: Vec<&[u8]> = match &source {
+        Source::Typed(contents) => {
+            counted("bytes_contents", rows, contents.bytes_contents.iter().map(|element| &**element).collect())?
+        }
         Source::Raw(raw) => elements(rows, raw)?,
     };
-    let text = |(row, element): (usize, &Bytes)| match std::str::from_utf8(element) {
+    let text = |(row, element)| match std::str::from_utf8(element) {
         Ok("") => Ok(None),
         Ok(text) => Ok(Some(text.into())),
         Err(_) => Err(format!("the text in row {row} is not UTF-8")),
     };
-    elements.iter().enumerate().map(text).collect()
+    elements.into_iter().enumerate().map(text).collect()
 }
 
 /// Cuts a raw buffer into elements, each behind its length in four bytes, little-endian.
-fn elements(rows: usize, mut raw: Bytes) -> Result<Vec<Bytes>, String> {
-    let mut elements = Vec::new();
-    while let Some((length, _)) = raw.split_first_chunk() {
-        let length = u32::from_le_bytes(*length) as usize;
-        let rest = raw.len() - size_of::<u32>();
-        if length > rest || elements.len() == rows {
+fn elements(rows: usize, mut raw: &[u8]) -> Result<Vec<&[u8]>, String> {
+    let mut elements = Vec::with_capacity(rows.min(raw.len() / size_of::<u32>()));
+    while let Some((length, rest)) = raw.split_first_chunk() {
+        let element = rest.split_at_checked(u32::from_le_bytes(*length) as usize);
+        let Some((element, rest)) = element.filter(|_| elements.len() < rows) else {
             return Err(format!(
                 "expected {rows} elements behind their lengths, the one in row {} does not fit",
                 elements.len()
             ));
-        }
-        let mut element = raw.split_to(size_of::<u32>() + length);
-        elements.push(element.split_off(size_of::<u32>()));
+        };
+        elements.push(element);
+        raw = rest;
     }
     if elements.len() != rows || !raw.is_empty() {
         return Err(format!("expected {rows} elements behind their lengths, found {}", elements.len()));

@@ -122,7 +122,8 @@ fn origin(lineage: &Lineage, style: Style) -> String {
     section(style, "made from", &table.render())
 }
 
-fn execution(run: &Run, style: Style) -> String {
+/// A run and what was noted of it.
+pub(super) fn execution(run: &Run, style: Style) -> String {
     let status = RunStatus::try_from(run.status).unwrap_or_default();
     let mut table = Table::headless(style);
     table.fact("id", &run.run_id);
@@ -140,7 +141,8 @@ fn execution(run: &Run, style: Style) -> String {
     section(style, "by run", &table.render())
 }
 
-fn measured(metrics: &BTreeMap<String, f64>, style: Style) -> Option<String> {
+/// The metrics of a run, if it has any.
+pub(super) fn measured(metrics: &BTreeMap<String, f64>, style: Style) -> Option<String> {
     (!metrics.is_empty()).then(|| section(style, "measured while training", &format::metrics(style, metrics)))
 }
 

@@ -6,6 +6,7 @@ mod context;
 mod demo;
 mod demote;
 mod error;
+mod experiments;
 mod explain;
 mod families;
 mod format;
@@ -20,6 +21,7 @@ mod promote;
 mod request;
 mod rollback;
 mod rows;
+mod runs;
 mod serve;
 mod status;
 mod train;
@@ -65,6 +67,10 @@ enum Command {
     Train(Box<train::Args>),
     /// List, show, watch and cancel training jobs
     Jobs(jobs::Args),
+    /// List experiments
+    Experiments(experiments::Args),
+    /// List, show and search runs
+    Runs(runs::Args),
     /// List models
     Models(models::Args),
     /// List the versions of a model
@@ -121,6 +127,8 @@ impl Cli {
             Command::Demo(args) => demo::run(args, ctx.output.style()).await,
             Command::Train(args) => train::run(*args, ctx).await,
             Command::Jobs(args) => jobs::run(args, ctx).await,
+            Command::Experiments(args) => experiments::run(args, ctx).await,
+            Command::Runs(args) => runs::run(args, ctx).await,
             Command::Models(args) => models::run(args, ctx).await,
             Command::Versions(args) => versions::run(args, ctx).await,
             Command::Aliases(args) => aliases::run(args, ctx).await,

@@ -1,7 +1,7 @@
 //! `lineal promote`, and how every move of a champion is told.
 
 use lineal_proto::lineal::registry::v1::{
-    PlanPromotionRequest, PlanPromotionResponse, PromoteRequest, Promotion, PromotionKind, PromotionState,
+    ChainMove, PlanPromotionRequest, PlanPromotionResponse, PromoteRequest, Promotion, PromotionKind, PromotionState,
     ReloadPolicy, promotion_service_client::PromotionServiceClient,
 };
 use serde::Serialize;
@@ -29,7 +29,7 @@ pub(super) struct Args {
     #[arg(long)]
     dry_run: bool,
     /// Which live replicas must be ready first, or else nothing moves
-    #[arg(long, value_enum, default_value = "all")]
+    #[arg(long, value_name = "all|none|quorum=N", default_value = "all")]
     policy: Policy,
     /// Why; it goes into the audit
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
@@ -53,13 +53,15 @@ pub(super) async fn run(args: Args, ctx: &Context) -> Result<Exit, CliError> {
         return plan(&args, number, ctx).await;
     }
     let request_id = args.change.request_id();
+    let (policy, quorum) = args.policy.wire();
     let request = PromoteRequest {
         model: args.model.clone(),
         slot: args.slot.slot.labels().clone(),
         number,
         expected_champion: args.expected,
         report_id: args.report,
-        policy: ReloadPolicy::from(args.policy).into(),
+        policy,
+        quorum,
         reason: args.reason,
         request_id: request_id.clone(),
     };
@@ -90,10 +92,12 @@ pub(super) fn conclude<T: Serialize>(
 
 /// Anything short of every replica serving the new champion is a refusal, unless that was what was asked for.
 fn exit_of(promotion: &Promotion) -> Exit {
+    let reloaded = promotion.replicas.iter().filter(|replica| replica.reloaded).count();
     match promotion.state() {
         PromotionState::Converged => Exit::Done,
         PromotionState::Committed
             if promotion.policy() == ReloadPolicy::None
+                || (promotion.policy() == ReloadPolicy::Quorum && reloaded >= promotion.quorum as usize)
                 || promotion.replicas.iter().all(|replica| replica.reloaded) =>
         {
             Exit::Done
@@ -110,6 +114,7 @@ fn render_plan(model: &str, plan: &PlanPromotionResponse, style: Style) -> Strin
     let headline = style.heading(&format!("promoting {model} {} would do this", plan.to_number));
     let mut facts = Table::headless(style);
     facts.fact("champion", format!("{} -> {}", format::number(plan.from_number), plan.to_number));
+    facts.fact("together with", chain(&plan.members));
     facts.fact("generation", plan.generation.to_string());
     facts.fact("replicas", if plan.replicas.is_empty() { "none".to_owned() } else { plan.replicas.join(", ") });
     if let Some(defaults) = &plan.defaults {
@@ -131,6 +136,9 @@ fn render(promotion: &Promotion, style: Style) -> String {
     let mut parts = vec![style.heading(&headline(promotion)) + "\n"];
     if !promotion.refusal.is_empty() {
         parts.push(format!("because: {}\n", printable(&promotion.refusal)));
+    }
+    if promotion.generation > 0 && !promotion.members.is_empty() {
+        parts.push(format!("together with {}\n", chain(&promotion.members)));
     }
     if !promotion.replicas.is_empty() {
         parts.push(format!("\n{}", replicas(promotion, style)));
@@ -160,6 +168,14 @@ fn headline(promotion: &Promotion) -> String {
             )
         }
     }
+}
+
+/// The upstream members that move with a version, e.g. `poisson 1 -> 2, blending - -> 1`.
+fn chain(members: &[ChainMove]) -> String {
+    let moved = members
+        .iter()
+        .map(|member| format!("{} {} -> {}", member.model, format::number(member.from_number), member.to_number));
+    printable(&moved.collect::<Vec<_>>().join(", "))
 }
 
 fn replicas(promotion: &Promotion, style: Style) -> String {
@@ -269,9 +285,11 @@ mod tests {
                 feature_version: "v2".to_owned(),
                 model_version: "gb-1".to_owned(),
             }),
+            members: vec![ChainMove { model: "poisson".to_owned(), from_number: 1, to_number: 2 }],
         };
         let facts = "promoting churn 3 would do this\n\
                      champion         - -> 3\n\
+                     together with    poisson 1 -> 2\n\
                      generation       7\n\
                      replicas         r1, r2\n\
                      split version    v1\n\

@@ -42,17 +42,34 @@ impl ChangeArgs {
 }
 
 /// Which replicas must have a new champion before it counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Policy {
     All,
     None,
+    Quorum(u32),
 }
 
-impl From<Policy> for ReloadPolicy {
-    fn from(policy: Policy) -> Self {
-        match policy {
-            Policy::All => Self::All,
-            Policy::None => Self::None,
+impl Policy {
+    /// The policy and its quorum as the contract has them.
+    pub(super) fn wire(self) -> (i32, u32) {
+        match self {
+            Self::All => (ReloadPolicy::All.into(), 0),
+            Self::None => (ReloadPolicy::None.into(), 0),
+            Self::Quorum(needed) => (ReloadPolicy::Quorum.into(), needed),
+        }
+    }
+}
+
+impl std::str::FromStr for Policy {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let needed = text.strip_prefix("quorum=").and_then(|needed| needed.parse().ok()).filter(|needed| *needed > 0);
+        match (text, needed) {
+            ("all", _) => Ok(Self::All),
+            ("none", _) => Ok(Self::None),
+            (_, Some(needed)) => Ok(Self::Quorum(needed)),
+            _ => Err("expected all, none or quorum=N".to_owned()),
         }
     }
 }

@@ -1,8 +1,6 @@
 //! `lineal rollback`
 
-use lineal_proto::lineal::registry::v1::{
-    ReloadPolicy, RollbackRequest, promotion_service_client::PromotionServiceClient,
-};
+use lineal_proto::lineal::registry::v1::{RollbackRequest, promotion_service_client::PromotionServiceClient};
 
 use super::{
     context::Context,
@@ -26,7 +24,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "VERSION")]
     expected: Option<u64>,
     /// Which live replicas must be ready first, or else nothing moves
-    #[arg(long, value_enum, default_value = "all")]
+    #[arg(long, value_name = "all|none|quorum=N", default_value = "all")]
     policy: Policy,
     #[command(flatten)]
     slot: SlotArgs,
@@ -42,12 +40,14 @@ pub(super) async fn run(args: Args, ctx: &Context) -> Result<Exit, CliError> {
         None => 0,
     };
     let request_id = args.change.request_id();
+    let (policy, quorum) = args.policy.wire();
     let request = RollbackRequest {
         model: args.model.clone(),
         slot: slot.labels().clone(),
         number,
         expected_champion: args.expected,
-        policy: ReloadPolicy::from(args.policy).into(),
+        policy,
+        quorum,
         reason: args.reason,
         request_id: request_id.clone(),
     };

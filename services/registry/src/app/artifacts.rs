@@ -1,17 +1,26 @@
 //! Files.
 
-use lineal_kernel::{Digest, FieldError};
+use lineal_kernel::{Caller, Digest, FieldError};
 
 use crate::{
     Registry,
     artifacts::{ArtifactError, Pieces},
-    domain::error::RegistryError,
+    domain::{audit::AuditEntry, error::RegistryError},
 };
 
 impl Registry {
-    /// Stores a file under its digest; returns its length.
-    pub(crate) async fn upload(&self, digest: Digest, pieces: Pieces<ArtifactError>) -> Result<u64, RegistryError> {
-        Ok(self.artifacts.put(digest, pieces).await?)
+    /// Stores a file under its digest; returns its length. A stop between the file and its audit entry leaves a file that nothing
+    /// refers to, and a caller who sends it again.
+    pub(crate) async fn upload(
+        &self,
+        caller: &Caller,
+        digest: Digest,
+        pieces: Pieces<ArtifactError>,
+    ) -> Result<u64, RegistryError> {
+        let size = self.artifacts.put(digest, pieces).await?;
+        let entry = AuditEntry::new(caller, self.clock.now(), "upload_artifact").detail(digest.to_string());
+        self.store.record(&entry).await?;
+        Ok(size)
     }
 
     /// The pieces of a file.

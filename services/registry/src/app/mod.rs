@@ -5,6 +5,8 @@
 pub(crate) mod aliases;
 pub(crate) mod artifacts;
 pub(crate) mod audit;
+pub(crate) mod chains;
+pub(crate) mod experiments;
 pub(crate) mod lineage;
 pub(crate) mod models;
 pub(crate) mod moves;

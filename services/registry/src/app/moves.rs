@@ -14,8 +14,10 @@ use crate::{
     Registry,
     domain::{
         audit::AuditEntry,
+        chains::Member,
         error::RegistryError,
-        promotion::{Move, Promotion, PromotionKind, PromotionState, ReloadPolicy, ReplicaOutcome},
+        moves::Move,
+        promotion::{Promotion, PromotionKind, PromotionState, ReloadPolicy, ReplicaOutcome},
         replica::Replica,
     },
     failpoints::stop_here,
@@ -24,8 +26,10 @@ use crate::{
 
 /// What a move needs.
 struct Means {
-    /// The verified bundle that it brings to the replicas; `None` when the slot is emptied.
-    bundle: Option<Bundle>,
+    /// The verified bundles that it brings to the replicas, upstream first; none when the slot is emptied.
+    bundles: Vec<Bundle>,
+    /// Upstream members that move with it.
+    members: Vec<Member>,
     /// Those that are live.
     replicas: Vec<Replica>,
     /// Where the version that it is about stands before.
@@ -59,13 +63,13 @@ impl Registry {
             return Ok(promotion);
         }
         self.store.record(&attempt.refused(error.to_string())).await?;
-        Err(error)
+        Err(error.audited())
     }
 
     /// What the same request, sent twice, has made since it was looked for.
     async fn made_meanwhile(&self, caller: &Caller, attempt: &AuditEntry) -> Result<Option<Promotion>, RegistryError> {
         let Some(request) = &attempt.request else { return Ok(None) };
-        match self.replayed(caller, attempt.action, request).await? {
+        match self.replayed(caller, &attempt.action, request).await? {
             Some(promotion_id) => self.promotion(caller, &promotion_id).await.map(Some),
             None => Ok(None),
         }
@@ -73,24 +77,24 @@ impl Registry {
 
     async fn run_move(&self, caller: &Caller, decided: Move, attempt: AuditEntry) -> Result<Promotion, RegistryError> {
         stop_here!("decided");
-        let Means { bundle, replicas, stage } = match self.muster(caller, &decided).await {
+        let Means { bundles, members, replicas, stage } = match self.muster(caller, &decided).await {
             Ok(means) => means,
             Err(error) => {
                 self.store.record(&attempt.refused(error.to_string())).await?;
-                return Err(error);
+                return Err(error.audited());
             }
         };
-        let mut promotion = self.intend(caller, &decided);
+        let mut promotion = self.intend(caller, &decided, members);
         self.store.begin_promotion(&caller.tenant, &promotion).await?;
         stop_here!("intended");
 
-        if let (ReloadPolicy::All, Some(bundle)) = (decided.policy, &bundle) {
-            promotion.replicas = join_all(replicas.iter().map(|replica| self.prepare(replica, bundle))).await;
+        if decided.policy != ReloadPolicy::None && !bundles.is_empty() {
+            promotion.replicas = join_all(replicas.iter().map(|replica| self.prepare(replica, &bundles))).await;
             stop_here!("prepared");
-            let refusals = refusals(&promotion.replicas);
-            if !refusals.is_empty() {
-                self.release(&replicas, &promotion, bundle).await;
-                return self.refuse(caller, promotion, attempt, RegistryError::ReplicaRefused { refusals }).await;
+            if !decided.policy.is_met(&promotion.replicas) {
+                self.release(&replicas, &promotion, &bundles).await;
+                let refusal = refusal(decided.policy, &promotion.replicas);
+                return self.refuse(caller, promotion, attempt, refusal).await;
             }
         }
 
@@ -99,8 +103,8 @@ impl Registry {
             Ok(generation) => promotion.generation = generation,
             Err(StoreError::Conflict) => {
                 let found = self.champion(caller, &decided.model, &decided.slot).await?;
-                if let Some(bundle) = bundle.filter(|_| found != decided.to) {
-                    self.release(&replicas, &promotion, &bundle).await;
+                if found != decided.to {
+                    self.release(&replicas, &promotion, &bundles).await;
                 }
                 return self.overtaken(caller, promotion, attempt, found).await;
             }
@@ -113,17 +117,22 @@ impl Registry {
     }
 
     async fn muster(&self, caller: &Caller, decided: &Move) -> Result<Means, RegistryError> {
-        let replicas = self.live_replicas(caller).await?;
-        let Some(number) = decided.to else { return Ok(Means { bundle: None, replicas, stage: "production" }) };
-        let view = self.version(caller, &decided.model, number).await?;
-        let stage = view.display_state().word();
-        let digest = view.version.digest;
-        self.verify_bundle(digest).await?;
-        let bundle = Bundle { model: decided.model.to_string(), number: number.get(), digest };
-        Ok(Means { bundle: Some(bundle), replicas, stage })
+        let head = match decided.to {
+            Some(number) => Some(self.version(caller, &decided.model, number).await?),
+            None => None,
+        };
+        let chain = self.chain_move(caller, &decided.model, &decided.slot, head.as_ref()).await?;
+        let mut bundles = Vec::new();
+        for version in chain.upstreams.iter().chain(&head).map(|view| &view.version) {
+            self.verify_bundle(version.digest).await?;
+            let (model, number) = (version.model.to_string(), version.number.get());
+            bundles.push(Bundle { model, number, digest: version.digest });
+        }
+        let stage = head.map_or("production", |head| head.display_state().word());
+        Ok(Means { bundles, members: chain.members, replicas: self.live_replicas(caller).await?, stage })
     }
 
-    fn intend(&self, caller: &Caller, decided: &Move) -> Promotion {
+    fn intend(&self, caller: &Caller, decided: &Move, members: Vec<Member>) -> Promotion {
         Promotion {
             promotion_id: uuid::Uuid::now_v7().to_string(),
             kind: decided.kind,
@@ -132,6 +141,7 @@ impl Registry {
             slot: decided.slot.to_string(),
             from_number: decided.from.map_or(0, VersionNumber::get),
             to_number: decided.to.map_or(0, VersionNumber::get),
+            members,
             generation: 0,
             report_id: decided.report_id.clone(),
             policy: decided.policy,
@@ -146,24 +156,32 @@ impl Registry {
         }
     }
 
-    async fn prepare(&self, replica: &Replica, bundle: &Bundle) -> ReplicaOutcome {
+    /// Has a replica load every member of the chain, one after the other; the first refusal counts.
+    async fn prepare(&self, replica: &Replica, bundles: &[Bundle]) -> ReplicaOutcome {
         let begun = Instant::now();
-        let answer = self.fleet.prepare(replica, bundle).await;
+        let mut problem = None;
+        for bundle in bundles {
+            if let Err(refusal) = self.fleet.prepare(replica, bundle).await {
+                problem = Some(refusal);
+                break;
+            }
+        }
         stop_here!("one_prepared");
         ReplicaOutcome {
             replica: replica.name.to_string(),
-            prepared: answer.is_ok(),
+            prepared: problem.is_none(),
             prepare_micros: begun.elapsed().as_micros() as u64,
-            problem: answer.err().unwrap_or_default(),
+            problem: problem.unwrap_or_default(),
             ..ReplicaOutcome::default()
         }
     }
 
-    /// Tells the replicas that prepared a bundle to drop it.
-    async fn release(&self, replicas: &[Replica], promotion: &Promotion, bundle: &Bundle) {
+    /// Tells the replicas that prepared bundles to drop them.
+    async fn release(&self, replicas: &[Replica], promotion: &Promotion, bundles: &[Bundle]) {
         let asked = replicas.iter().zip(&promotion.replicas);
         let holding = asked.filter(|(_, outcome)| outcome.prepared);
-        join_all(holding.map(|(replica, _)| self.fleet.release(replica, bundle.digest))).await;
+        let drops = holding.flat_map(|(replica, _)| bundles.iter().map(move |bundle| (replica, bundle.digest)));
+        join_all(drops.map(|(replica, digest)| self.fleet.release(replica, digest))).await;
     }
 
     /// Ends a move that came too late: someone else moved the champion, or the same request was sent twice and the other one
@@ -196,7 +214,7 @@ impl Registry {
         promotion.refusal = error.to_string();
         let entry = AuditEntry { created: self.clock.now(), ..attempt.refused(error.to_string()) };
         self.store.end_promotion(&caller.tenant, &promotion, &entry).await?;
-        Err(error)
+        Err(error.audited())
     }
 
     /// Tells every replica; those that miss it compare generations at their next heartbeat.
@@ -305,9 +323,15 @@ impl Registry {
     }
 }
 
-fn refusals(outcomes: &[ReplicaOutcome]) -> Vec<(String, String)> {
-    let refused = outcomes.iter().filter(|outcome| !outcome.prepared);
-    refused.map(|outcome| (outcome.replica.clone(), outcome.problem.clone())).collect()
+fn refusal(policy: ReloadPolicy, outcomes: &[ReplicaOutcome]) -> RegistryError {
+    let (prepared, refused): (Vec<_>, Vec<_>) = outcomes.iter().partition(|outcome| outcome.prepared);
+    match policy {
+        ReloadPolicy::Quorum(needed) => RegistryError::QuorumMissed { needed, prepared: prepared.len() },
+        ReloadPolicy::All | ReloadPolicy::None => {
+            let refusals = refused.into_iter().map(|outcome| (outcome.replica.clone(), outcome.problem.clone()));
+            RegistryError::ReplicaRefused { refusals: refusals.collect() }
+        }
+    }
 }
 
 /// The audit entry of a commit: where the version that the move is about stood and stands.

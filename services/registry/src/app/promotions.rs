@@ -7,9 +7,11 @@ use crate::{
     Registry,
     domain::{
         audit::AuditEntry,
+        chains::Member,
         error::RegistryError,
         lineage::Recipe,
-        promotion::{Demote, Promote, Promotion, PromotionKind, Rollback},
+        moves::{Demote, Promote, Rollback},
+        promotion::{Promotion, PromotionKind},
     },
     store::Page,
 };
@@ -23,6 +25,7 @@ pub(crate) struct Plan {
     pub(crate) replicas: Vec<String>,
     pub(crate) blockers: Vec<String>,
     pub(crate) recipe: Recipe,
+    pub(crate) members: Vec<Member>,
 }
 
 impl Registry {
@@ -34,6 +37,14 @@ impl Registry {
         let mut blockers = Vec::new();
         blockers.extend(wish.decide(&candidate, from).err().map(|error| error.to_string()));
         blockers.extend(self.verify_bundle(candidate.version.digest).await.err().map(|error| error.to_string()));
+        let chain = self.chain_move(caller, &wish.model, &wish.slot, Some(&candidate)).await;
+        let members = chain.map_or_else(
+            |error| {
+                blockers.push(error.to_string());
+                Vec::new()
+            },
+            |chain| chain.members,
+        );
         Ok(Plan {
             from,
             to: wish.number,
@@ -41,6 +52,7 @@ impl Registry {
             replicas: replicas.into_iter().map(|replica| replica.name.to_string()).collect(),
             blockers,
             recipe: candidate.version.lineage.recipe,
+            members,
         })
     }
 

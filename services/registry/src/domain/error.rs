@@ -17,6 +17,10 @@ pub enum RegistryError {
     VersionNotFound { model: ModelName, version: String },
     #[error("`{model}` has no alias `{alias}` in slot `{slot}`")]
     AliasNotFound { model: ModelName, slot: Slot, alias: AliasName },
+    #[error("no experiment `{experiment}`; `lineal experiments` lists them")]
+    ExperimentNotFound { experiment: String },
+    #[error("an experiment named `{name}` exists already")]
+    ExperimentExists { name: String },
     #[error("no run with id `{run_id}`")]
     RunNotFound { run_id: String },
     #[error("no promotion with id `{promotion_id}`")]
@@ -42,8 +46,20 @@ pub enum RegistryError {
     AlreadyChampion { model: ModelName, number: VersionNumber },
     #[error("the champion is {} and not {} as expected; validate against it and try again", champion(*found), champion(*expected))]
     ChampionMoved { expected: u64, found: u64 },
+    #[error("the chain has two versions of `{model}`; train its members on one upstream each")]
+    ChainForked { model: ModelName },
+    #[error("`{model}` version {number}, a member of the chain, has failed and can never serve")]
+    ChainMemberFailed { model: ModelName, number: VersionNumber },
+    #[error(
+        "`{model}` version {number} would be champion and uses `{upstream}` version {upstream_number}, which would not; promote the whole chain by its last member"
+    )]
+    ChainBroken { model: ModelName, number: VersionNumber, upstream: ModelName, upstream_number: VersionNumber },
     #[error("nothing was promoted: {}", refusals.iter().map(|(replica, why)| format!("replica `{replica}` refused: {why}")).collect::<Vec<_>>().join("; "))]
     ReplicaRefused { refusals: Vec<(String, String)> },
+    #[error(
+        "nothing was promoted: {prepared} of {needed} replicas prepared it; wait for replicas or ask for a smaller quorum"
+    )]
+    QuorumMissed { needed: u32, prepared: usize },
     #[error("`{model}` has no earlier champion that left healthy; name a version to go back to")]
     NoRollbackCandidate { model: ModelName },
     #[error("`{model}` version {number} was never champion of this slot; promote it instead")]
@@ -59,6 +75,10 @@ pub enum RegistryError {
     ArtifactDamaged { digest: Digest },
     #[error("run `{run_id}` has {status} already")]
     RunFinished { run_id: String, status: RunStatus },
+    #[error("run `{run_id}` is deleted; restore it first")]
+    RunDeleted { run_id: String },
+    #[error("experiment `{experiment}` is deleted; restore it first")]
+    ExperimentDeleted { experiment: String },
     #[error("parameter `{name}` of run `{run_id}` is `{found}` and cannot change")]
     ParameterExists { run_id: String, name: String, found: String },
     #[error("this id was used for another request; choose a new one")]
@@ -67,11 +87,21 @@ pub enum RegistryError {
     Invalid(FieldErrors),
 
     #[error(transparent)]
+    Audited(Box<Self>),
+    #[error(transparent)]
     Store(#[from] StoreError),
     #[error("the artifact store failed")]
     Artifacts(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("the registry is shutting down")]
     ShuttingDown,
+}
+
+impl RegistryError {
+    /// The same refusal, which its own code has written into the audit.
+    #[must_use]
+    pub fn audited(self) -> Self {
+        Self::Audited(Box::new(self))
+    }
 }
 
 impl From<FieldError> for RegistryError {

@@ -1,15 +1,14 @@
 //! Runs: executions and what was logged of them.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use lineal_kernel::{Digest, RequestId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::error::RegistryError;
+use super::{error::RegistryError, experiment::Stage, metric::MetricPoint};
 
 /// The states of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunStatus {
     /// Open: it can be logged to.
     Running,
@@ -32,24 +31,48 @@ impl fmt::Display for RunStatus {
     }
 }
 
+impl FromStr for RunStatus {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "running" => Ok(Self::Running),
+            "finished" => Ok(Self::Finished),
+            "failed" => Ok(Self::Failed),
+            "killed" => Ok(Self::Killed),
+            other => Err(format!("`{other}` is no status of a run")),
+        }
+    }
+}
+
 /// One execution.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Run {
     /// Identity: a UUID, ordered by time.
     pub run_id: String,
     /// For people.
     pub name: String,
-    /// Groups runs.
+    /// Name of the experiment that it belongs to.
     pub experiment: String,
+    /// Identity of that experiment.
+    pub experiment_id: String,
+    /// The run that this one is a part of; empty for none.
+    pub parent_run_id: String,
+    /// For people.
+    pub description: String,
+    /// Where it came from.
+    pub source: Source,
     /// How it stands.
     pub status: RunStatus,
+    /// Deleted ones cannot be changed, only restored.
+    pub stage: Stage,
     /// When it began, in microseconds.
     pub started_us: i64,
     /// When it ended, in microseconds.
     pub ended_us: Option<i64>,
     /// Settings; each keeps its first value.
     pub parameters: BTreeMap<String, String>,
-    /// Finite results; a later value replaces an earlier one.
+    /// The latest value of each metric, also NaN and infinities.
     pub metrics: BTreeMap<String, f64>,
     /// Free words; a later value replaces an earlier one.
     pub tags: BTreeMap<String, String>,
@@ -57,9 +80,22 @@ pub struct Run {
     pub datasets: Vec<DatasetReference>,
     /// Why it failed; empty otherwise.
     pub error: String,
-    /// Advances with every write.
-    #[serde(skip)]
+    /// Advances with every change but the logging of parameters, metrics and tags, which never meet each other.
     pub revision: u64,
+}
+
+/// Where a run came from, in its own words; empty where it does not say.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Source {
+    /// What ran.
+    pub name: String,
+    /// Its kind.
+    pub kind: String,
+    /// Where in the source it began.
+    pub entry_point: String,
+    /// Who ran it.
+    pub user: String,
 }
 
 /// Rows that a run used.
@@ -69,10 +105,25 @@ pub struct DatasetReference {
     pub name: String,
     /// `training`, `reference` or `extra`.
     pub role: String,
-    /// Digest of the snapshot.
-    pub digest: Digest,
+    /// Digest of the snapshot; `None` if the rows were never one.
+    pub digest: Option<Digest>,
     /// How many rows.
     pub rows: u64,
+    /// Digest in another system's form.
+    #[serde(default)]
+    pub foreign_digest: String,
+    /// Kind of the place the rows came from.
+    #[serde(default)]
+    pub source_type: String,
+    /// That place, in its kind's own form.
+    #[serde(default)]
+    pub source: String,
+    /// Columns and types, in the writer's own form.
+    #[serde(default)]
+    pub schema: String,
+    /// Statistics of the rows, in the writer's own form.
+    #[serde(default)]
+    pub profile: String,
 }
 
 /// The wish to open a run.
@@ -82,26 +133,39 @@ pub struct CreateRun {
     pub model: String,
     /// For people.
     pub name: String,
-    /// Groups runs.
+    /// Name of the experiment.
     pub experiment: String,
     /// Settings.
     pub parameters: BTreeMap<String, String>,
     /// Free words.
     pub tags: BTreeMap<String, String>,
+    /// The run that this one is a part of; empty for none.
+    pub parent_run_id: String,
+    /// For people.
+    pub description: String,
+    /// Where it comes from.
+    pub source: Source,
+    /// When it began, if not now.
+    pub started: Option<Timestamp>,
     /// Key of this intended change.
     pub request_id: RequestId,
 }
 
 impl CreateRun {
-    /// The open run.
-    pub fn open(&self, run_id: String, now: Timestamp) -> Run {
+    /// The open run. `experiment_id` becomes the experiment's identity if its name is new.
+    pub fn open(&self, run_id: String, experiment_id: String, now: Timestamp) -> Run {
         let name = if self.name.is_empty() { format!("{}-{}", self.model, now.compact()) } else { self.name.clone() };
         Run {
             run_id,
             name,
             experiment: self.experiment.clone(),
+            experiment_id,
+            parent_run_id: self.parent_run_id.clone(),
+            description: self.description.clone(),
+            source: self.source.clone(),
             status: RunStatus::Running,
-            started_us: now.micros(),
+            stage: Stage::Active,
+            started_us: self.started.unwrap_or(now).micros(),
             ended_us: None,
             parameters: self.parameters.clone(),
             metrics: BTreeMap::new(),
@@ -118,48 +182,79 @@ impl CreateRun {
 pub struct LogBatch {
     /// New settings.
     pub parameters: BTreeMap<String, String>,
-    /// Results.
-    pub metrics: BTreeMap<String, f64>,
+    /// Measurements.
+    pub points: Vec<MetricPoint>,
     /// Free words.
     pub tags: BTreeMap<String, String>,
     /// Rows used.
     pub datasets: Vec<DatasetReference>,
 }
 
+impl LogBatch {
+    /// Whether it adds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.parameters.is_empty() && self.points.is_empty() && self.tags.is_empty() && self.datasets.is_empty()
+    }
+}
+
 impl Run {
-    /// Adds a batch, whole or not at all.
-    pub fn log(&mut self, batch: LogBatch) -> Result<(), RegistryError> {
-        if self.status != RunStatus::Running {
-            return Err(RegistryError::RunFinished { run_id: self.run_id.clone(), status: self.status });
-        }
-        for (key, value) in &batch.parameters {
-            if let Some(found) = self.parameters.get(key).filter(|found| *found != value) {
-                let (name, found) = (key.clone(), found.clone());
+    /// What of `batch` is new to this run; a batch is taken whole or not at all.
+    pub fn news(&self, mut batch: LogBatch) -> Result<LogBatch, RegistryError> {
+        self.check_open()?;
+        for (name, value) in &batch.parameters {
+            if let Some(found) = self.parameters.get(name).filter(|found| *found != value) {
+                let (name, found) = (name.clone(), found.clone());
                 return Err(RegistryError::ParameterExists { run_id: self.run_id.clone(), name, found });
             }
         }
-        self.parameters.extend(batch.parameters);
-        self.metrics.extend(batch.metrics);
-        self.tags.extend(batch.tags);
+        batch.parameters.retain(|name, _| !self.parameters.contains_key(name));
+        batch.tags.retain(|name, value| self.tags.get(name) != Some(value));
+        let mut datasets = Vec::new();
         for dataset in batch.datasets {
-            if !self.datasets.contains(&dataset) {
-                self.datasets.push(dataset);
+            if !self.datasets.contains(&dataset) && !datasets.contains(&dataset) {
+                datasets.push(dataset);
             }
         }
-        Ok(())
+        Ok(LogBatch { datasets, ..batch })
     }
 
     /// Closes the run; closing it again the same way changes nothing.
-    pub fn finish(&mut self, status: RunStatus, error: String, now: Timestamp) -> Result<(), RegistryError> {
-        if self.status == status {
+    pub fn finish(&mut self, status: RunStatus, error: String, ended: Timestamp) -> Result<(), RegistryError> {
+        if self.status == status && self.stage == Stage::Active {
             return Ok(());
         }
-        if self.status != RunStatus::Running {
-            return Err(RegistryError::RunFinished { run_id: self.run_id.clone(), status: self.status });
-        }
+        self.check_open()?;
         self.status = status;
         self.error = error;
-        self.ended_us = Some(now.micros());
+        self.ended_us = Some(ended.micros());
         Ok(())
+    }
+
+    /// Changes what people call it, also after its end.
+    pub fn describe(&mut self, name: Option<String>, description: Option<String>) -> Result<(), RegistryError> {
+        self.check_active()?;
+        self.name = name.unwrap_or_else(|| std::mem::take(&mut self.name));
+        self.description = description.unwrap_or_else(|| std::mem::take(&mut self.description));
+        Ok(())
+    }
+
+    /// What a change other than logging can touch. Compares as a whole, which NaN among the metrics would not.
+    pub fn head(&self) -> impl PartialEq + '_ {
+        (&self.name, &self.description, self.status, self.stage, self.ended_us, &self.error)
+    }
+
+    fn check_open(&self) -> Result<(), RegistryError> {
+        self.check_active()?;
+        match self.status {
+            RunStatus::Running => Ok(()),
+            status => Err(RegistryError::RunFinished { run_id: self.run_id.clone(), status }),
+        }
+    }
+
+    fn check_active(&self) -> Result<(), RegistryError> {
+        match self.stage {
+            Stage::Active => Ok(()),
+            Stage::Deleted => Err(RegistryError::RunDeleted { run_id: self.run_id.clone() }),
+        }
     }
 }

@@ -3,6 +3,7 @@
 use futures::{StreamExt, stream::BoxStream};
 use lineal_kernel::FieldError;
 use lineal_proto::lineal::registry::v1::{self as pb, upload_artifact_request::Part};
+use lineal_rpc::caller_of;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
@@ -17,13 +18,14 @@ impl pb::artifact_service_server::ArtifactService for Grpc {
         &self,
         request: Request<Streaming<pb::UploadArtifactRequest>>,
     ) -> Result<Response<pb::UploadArtifactResponse>, Status> {
+        let caller = caller_of(&request);
         let mut messages = request.into_inner();
         let first = messages.message().await?.and_then(|message| message.part);
         let Some(Part::Digest(digest)) = first else {
             return Err(bad_request(FieldError::new("digest", "the first message of an upload carries the digest")));
         };
         let digest = fields::digest(&digest, "digest").map_err(bad_request)?;
-        let size_bytes = self.0.upload(digest, pieces(messages)).await.map_err(from_error)?;
+        let size_bytes = self.0.upload(&caller, digest, pieces(messages)).await.map_err(from_error)?;
         Ok(Response::new(pb::UploadArtifactResponse { digest: digest.to_string(), size_bytes }))
     }
 

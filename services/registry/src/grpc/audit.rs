@@ -1,6 +1,7 @@
 //! The audit.
 
-use lineal_kernel::PageRequest;
+use futures::{StreamExt, stream::BoxStream};
+use lineal_kernel::{PageRequest, Slot};
 use lineal_proto::lineal::registry::v1 as pb;
 use lineal_rpc::{caller_of, timestamp};
 use tonic::{Request, Response, Status};
@@ -10,7 +11,7 @@ use super::{
     fields::{self, checked},
     status::{bad_request, from_error},
 };
-use crate::domain::audit::AuditRecord;
+use crate::domain::{audit::AuditRecord, seal::Fault};
 
 #[tonic::async_trait]
 impl pb::audit_service_server::AuditService for Grpc {
@@ -32,6 +33,41 @@ impl pb::audit_service_server::AuditService for Grpc {
             entries: found.items.into_iter().map(convert).collect(),
         }))
     }
+
+    async fn verify_audit(
+        &self,
+        request: Request<pb::VerifyAuditRequest>,
+    ) -> Result<Response<pb::VerifyAuditResponse>, Status> {
+        let found = self.0.verify_audit(&caller_of(&request)).await.map_err(from_error)?;
+        let fault = match found.broken.map(|broken| broken.fault) {
+            None => pb::AuditFault::Unspecified,
+            Some(Fault::Altered) => pb::AuditFault::Altered,
+            Some(Fault::Missing) => pb::AuditFault::Missing,
+            Some(Fault::Head) => pb::AuditFault::Head,
+        };
+        Ok(Response::new(pb::VerifyAuditResponse {
+            checked: found.checked,
+            broken_sequence: found.broken.map_or(0, |broken| broken.sequence),
+            fault: fault.into(),
+            head_sequence: found.head.sequence,
+            head_digest: found.head.digest,
+        }))
+    }
+
+    type ExportAuditStream = BoxStream<'static, Result<pb::ExportAuditResponse, Status>>;
+
+    async fn export_audit(
+        &self,
+        request: Request<pb::ExportAuditRequest>,
+    ) -> Result<Response<Self::ExportAuditStream>, Status> {
+        let tenant = caller_of(&request).tenant;
+        let records = self.0.clone().export_audit(tenant, request.into_inner().after_sequence);
+        let messages = records.map(|record| match record {
+            Ok(record) => Ok(pb::ExportAuditResponse { entry: Some(convert(record)) }),
+            Err(error) => Err(from_error(error)),
+        });
+        Ok(Response::new(messages.boxed()))
+    }
 }
 
 fn convert(record: AuditRecord) -> pb::AuditEntry {
@@ -41,12 +77,16 @@ fn convert(record: AuditRecord) -> pb::AuditEntry {
         actor: record.actor,
         action: record.action,
         model: record.model,
-        slot: record.slot.labels().clone(),
+        slot: Slot::parse(&record.slot).map(|slot| slot.labels().clone()).unwrap_or_default(),
         number: record.number,
         from_stage: record.from_stage,
         to_stage: record.to_stage,
         done: record.done,
         detail: record.detail,
         generation: record.generation,
+        digest: record.digest,
+        request_id: record.request_id,
+        fingerprint: record.fingerprint,
+        subject: record.subject,
     }
 }

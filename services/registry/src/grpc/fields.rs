@@ -66,11 +66,17 @@ pub(super) fn metrics(map: BTreeMap<String, f64>, path: &str) -> Result<BTreeMap
     }
 }
 
-fn keys<V>(map: &BTreeMap<String, V>, path: &str) -> Result<(), FieldError> {
+/// The keys of a map of bounded size.
+pub(super) fn keys<V>(map: &BTreeMap<String, V>, path: &str) -> Result<(), FieldError> {
     if map.len() > MAX_ENTRIES {
         return Err(FieldError::new(path, format!("at most {MAX_ENTRIES} entries")));
     }
-    if map.keys().any(|key| key.is_empty() || key.len() > 250 || key.chars().any(char::is_control)) {
+    map.keys().try_for_each(|text| key(text, path))
+}
+
+/// The name of a parameter, a metric or a tag.
+pub(super) fn key(text: &str, path: &str) -> Result<(), FieldError> {
+    if text.is_empty() || text.len() > 250 || text.chars().any(char::is_control) {
         return Err(FieldError::new(path, "keys have 1 to 250 bytes and no control characters"));
     }
     Ok(())

@@ -4,18 +4,22 @@ mod aliases;
 mod artifacts;
 mod audit;
 mod datasets;
+mod experiments;
 mod fields;
 mod lineage;
 mod models;
 mod promotions;
+mod refusals;
 mod replicas;
 mod runs;
 mod status;
+mod tracking;
 mod versions;
 
 use lineal_proto::lineal::registry::v1 as pb;
 use tonic::service::Routes;
 
+use self::refusals::Audited;
 use crate::Registry;
 
 /// Artifacts come in pieces of at most this size, other messages are far smaller.
@@ -25,19 +29,21 @@ const MAX_MESSAGE: usize = 4 << 20;
 pub(crate) fn mount(registry: &Registry, routes: Routes) -> Routes {
     let grpc = Grpc(registry.clone());
     routes
-        .add_service(pb::alias_service_server::AliasServiceServer::new(grpc.clone()))
-        .add_service(
+        .add_service(Audited::new(registry, pb::alias_service_server::AliasServiceServer::new(grpc.clone())))
+        .add_service(Audited::new(
+            registry,
             pb::artifact_service_server::ArtifactServiceServer::new(grpc.clone())
                 .max_decoding_message_size(MAX_MESSAGE),
-        )
-        .add_service(pb::audit_service_server::AuditServiceServer::new(grpc.clone()))
-        .add_service(pb::dataset_service_server::DatasetServiceServer::new(grpc.clone()))
-        .add_service(pb::lineage_service_server::LineageServiceServer::new(grpc.clone()))
-        .add_service(pb::model_service_server::ModelServiceServer::new(grpc.clone()))
-        .add_service(pb::promotion_service_server::PromotionServiceServer::new(grpc.clone()))
-        .add_service(pb::replica_service_server::ReplicaServiceServer::new(grpc.clone()))
-        .add_service(pb::run_service_server::RunServiceServer::new(grpc.clone()))
-        .add_service(pb::version_service_server::VersionServiceServer::new(grpc))
+        ))
+        .add_service(Audited::new(registry, pb::audit_service_server::AuditServiceServer::new(grpc.clone())))
+        .add_service(Audited::new(registry, pb::dataset_service_server::DatasetServiceServer::new(grpc.clone())))
+        .add_service(Audited::new(registry, pb::experiment_service_server::ExperimentServiceServer::new(grpc.clone())))
+        .add_service(Audited::new(registry, pb::lineage_service_server::LineageServiceServer::new(grpc.clone())))
+        .add_service(Audited::new(registry, pb::model_service_server::ModelServiceServer::new(grpc.clone())))
+        .add_service(Audited::new(registry, pb::promotion_service_server::PromotionServiceServer::new(grpc.clone())))
+        .add_service(Audited::new(registry, pb::replica_service_server::ReplicaServiceServer::new(grpc.clone())))
+        .add_service(Audited::new(registry, pb::run_service_server::RunServiceServer::new(grpc.clone())))
+        .add_service(Audited::new(registry, pb::version_service_server::VersionServiceServer::new(grpc)))
 }
 
 /// The registry as its contracts see it.

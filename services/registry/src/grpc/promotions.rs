@@ -13,8 +13,10 @@ use super::{
     status::{bad_request, from_error},
 };
 use crate::domain::{
+    chains::Member,
     lineage::Recipe,
-    promotion::{Demote, Promote, Promotion, PromotionKind, PromotionState, ReloadPolicy, ReplicaOutcome, Rollback},
+    moves::{Demote, Promote, Rollback},
+    promotion::{Promotion, PromotionKind, PromotionState, ReloadPolicy, ReplicaOutcome},
 };
 
 #[tonic::async_trait]
@@ -43,6 +45,7 @@ impl pb::promotion_service_server::PromotionService for Grpc {
             replicas: plan.replicas,
             blockers: plan.blockers,
             defaults: Some(defaults(plan.recipe)),
+            members: plan.members.into_iter().map(chain_move).collect(),
         }))
     }
 
@@ -54,7 +57,7 @@ impl pb::promotion_service_server::PromotionService for Grpc {
             model: fields::model(&message.model),
             slot: fields::slot(message.slot),
             number: fields::number(message.number, "number"),
-            policy: policy(message.policy),
+            policy: policy(message.policy, message.quorum),
             reason: fields::text(message.reason, "reason"),
             request_id: fields::request_id(&message.request_id),
         } => Promote { model, slot, number, expected: message.expected_champion, report_id, policy, reason, request_id });
@@ -69,7 +72,7 @@ impl pb::promotion_service_server::PromotionService for Grpc {
             model: fields::model(&message.model),
             slot: fields::slot(message.slot),
             number: optional_number(message.number),
-            policy: policy(message.policy),
+            policy: policy(message.policy, message.quorum),
             reason: fields::reason(message.reason),
             request_id: fields::request_id(&message.request_id),
         } => Rollback { model, slot, number, expected: message.expected_champion, policy, reason, request_id });
@@ -136,11 +139,14 @@ fn optional_number(number: u64) -> Result<Option<VersionNumber>, FieldError> {
     if number == 0 { Ok(None) } else { fields::number(number, "number").map(Some) }
 }
 
-fn policy(policy: i32) -> Result<ReloadPolicy, FieldError> {
-    match pb::ReloadPolicy::try_from(policy) {
-        Ok(pb::ReloadPolicy::Unspecified | pb::ReloadPolicy::All) => Ok(ReloadPolicy::All),
-        Ok(pb::ReloadPolicy::None) => Ok(ReloadPolicy::None),
-        Err(_) => Err(FieldError::new("policy", format!("{policy} is no reload policy; use ALL or NONE"))),
+fn policy(policy: i32, quorum: u32) -> Result<ReloadPolicy, FieldError> {
+    match (pb::ReloadPolicy::try_from(policy), quorum) {
+        (Ok(pb::ReloadPolicy::Quorum), 0) => Err(FieldError::new("quorum", "policy QUORUM needs 1 replica or more")),
+        (Ok(pb::ReloadPolicy::Quorum), needed) => Ok(ReloadPolicy::Quorum(needed)),
+        (Ok(_), 1..) => Err(FieldError::new("quorum", "goes with policy QUORUM only")),
+        (Ok(pb::ReloadPolicy::Unspecified | pb::ReloadPolicy::All), 0) => Ok(ReloadPolicy::All),
+        (Ok(pb::ReloadPolicy::None), 0) => Ok(ReloadPolicy::None),
+        (Err(_), _) => Err(FieldError::new("policy", format!("{policy} is no reload policy; use ALL, QUORUM or NONE"))),
     }
 }
 
@@ -165,9 +171,10 @@ pub(super) fn convert(promotion: Promotion) -> pb::Promotion {
         PromotionState::Refused => pb::PromotionState::Refused,
         PromotionState::Cancelled => pb::PromotionState::Cancelled,
     };
-    let policy = match promotion.policy {
-        ReloadPolicy::All => pb::ReloadPolicy::All,
-        ReloadPolicy::None => pb::ReloadPolicy::None,
+    let (policy, quorum) = match promotion.policy {
+        ReloadPolicy::All => (pb::ReloadPolicy::All, 0),
+        ReloadPolicy::None => (pb::ReloadPolicy::None, 0),
+        ReloadPolicy::Quorum(needed) => (pb::ReloadPolicy::Quorum, needed),
     };
     let moment = |micros: i64| timestamp(Timestamp::from_micros(micros));
     pb::Promotion {
@@ -188,7 +195,13 @@ pub(super) fn convert(promotion: Promotion) -> pb::Promotion {
         create_time: Some(moment(promotion.created_us)),
         commit_time: promotion.committed_us.map(moment),
         converge_time: promotion.converged_us.map(moment),
+        members: promotion.members.into_iter().map(chain_move).collect(),
+        quorum,
     }
+}
+
+fn chain_move(member: Member) -> pb::ChainMove {
+    pb::ChainMove { model: member.model, from_number: member.from_number, to_number: member.to_number }
 }
 
 fn outcome(outcome: ReplicaOutcome) -> pb::ReplicaOutcome {

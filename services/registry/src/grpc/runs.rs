@@ -1,6 +1,6 @@
 //! Runs.
 
-use lineal_kernel::{FieldError, FieldErrors, PageRequest, Timestamp};
+use lineal_kernel::{FieldError, PageRequest, Timestamp};
 use lineal_proto::lineal::registry::v1 as pb;
 use lineal_rpc::{caller_of, timestamp};
 use tonic::{Request, Response, Status};
@@ -9,8 +9,12 @@ use super::{
     Grpc,
     fields::{self, checked},
     status::{bad_request, from_error},
+    tracking,
 };
-use crate::domain::run::{CreateRun, DatasetReference, LogBatch, Run, RunStatus};
+use crate::domain::{
+    experiment::Stage,
+    run::{CreateRun, LogBatch, Run, RunStatus},
+};
 
 #[tonic::async_trait]
 impl pb::run_service_server::RunService for Grpc {
@@ -23,11 +27,18 @@ impl pb::run_service_server::RunService for Grpc {
         let wish = checked!({
             model: fields::model(&message.model),
             name: fields::text(message.name, "name"),
-            experiment: fields::text(message.experiment, "experiment"),
+            experiment: tracking::experiment_or_default(message.experiment),
             parameters: fields::words(message.parameters, "parameters"),
             tags: fields::words(message.tags, "tags"),
+            parent_run_id: fields::text(message.parent_run_id, "parent_run_id"),
+            description: fields::text(message.description, "description"),
+            source: tracking::source(message.source),
+            started: tracking::moment(message.start_time, "start_time"),
             request_id: fields::request_id(&message.request_id),
-        } => CreateRun { model: model.to_string(), name, experiment, parameters, tags, request_id });
+        } => {
+            let model = model.to_string();
+            CreateRun { model, name, experiment, parameters, tags, parent_run_id, description, source, started, request_id }
+        });
         let run = self.0.create_run(&caller, wish.map_err(bad_request)?).await.map_err(from_error)?;
         Ok(Response::new(pb::CreateRunResponse { run: Some(convert(run)) }))
     }
@@ -37,10 +48,10 @@ impl pb::run_service_server::RunService for Grpc {
         let message = request.into_inner();
         let batch = checked!({
             parameters: fields::words(message.parameters, "parameters"),
-            metrics: fields::metrics(message.metrics, "metrics"),
+            points: tracking::points(message.metrics, message.points, self.0.clock.now()),
             tags: fields::words(message.tags, "tags"),
-            datasets: datasets(message.datasets),
-        } => LogBatch { parameters, metrics, tags, datasets })
+            datasets: tracking::datasets(message.datasets),
+        } => LogBatch { parameters, points, tags, datasets })
         .map_err(bad_request)?;
         let run = self.0.log_batch(&caller, &message.run_id, batch).await.map_err(from_error)?;
         Ok(Response::new(pb::LogBatchResponse { run: Some(convert(run)) }))
@@ -52,13 +63,49 @@ impl pb::run_service_server::RunService for Grpc {
     ) -> Result<Response<pb::FinishRunResponse>, Status> {
         let caller = caller_of(&request);
         let message = request.into_inner();
-        let (status, error) = checked!({
+        let (status, error, ended) = checked!({
             status: final_status(message.status),
             error: fields::text(message.error, "error"),
-        } => (status, error))
+            ended: tracking::moment(message.end_time, "end_time"),
+        } => (status, error, ended))
         .map_err(bad_request)?;
-        let run = self.0.finish_run(&caller, &message.run_id, status, &error).await.map_err(from_error)?;
+        let run = self.0.finish_run(&caller, &message.run_id, (status, &error), ended).await.map_err(from_error)?;
         Ok(Response::new(pb::FinishRunResponse { run: Some(convert(run)) }))
+    }
+
+    async fn update_run(
+        &self,
+        request: Request<pb::UpdateRunRequest>,
+    ) -> Result<Response<pb::UpdateRunResponse>, Status> {
+        let caller = caller_of(&request);
+        let message = request.into_inner();
+        let (name, description) = checked!({
+            name: message.name.map(run_name).transpose(),
+            description: message.description.map(|text| fields::text(text, "description")).transpose(),
+        } => (name, description))
+        .map_err(bad_request)?;
+        let run = self.0.update_run(&caller, &message.run_id, name, description).await.map_err(from_error)?;
+        Ok(Response::new(pb::UpdateRunResponse { run: Some(convert(run)) }))
+    }
+
+    async fn delete_run(
+        &self,
+        request: Request<pb::DeleteRunRequest>,
+    ) -> Result<Response<pb::DeleteRunResponse>, Status> {
+        let caller = caller_of(&request);
+        let run_id = request.into_inner().run_id;
+        let run = self.0.stage_run(&caller, &run_id, Stage::Deleted).await.map_err(from_error)?;
+        Ok(Response::new(pb::DeleteRunResponse { run: Some(convert(run)) }))
+    }
+
+    async fn restore_run(
+        &self,
+        request: Request<pb::RestoreRunRequest>,
+    ) -> Result<Response<pb::RestoreRunResponse>, Status> {
+        let caller = caller_of(&request);
+        let run_id = request.into_inner().run_id;
+        let run = self.0.stage_run(&caller, &run_id, Stage::Active).await.map_err(from_error)?;
+        Ok(Response::new(pb::RestoreRunResponse { run: Some(convert(run)) }))
     }
 
     async fn get_run(&self, request: Request<pb::GetRunRequest>) -> Result<Response<pb::GetRunResponse>, Status> {
@@ -79,6 +126,46 @@ impl pb::run_service_server::RunService for Grpc {
             runs: found.items.into_iter().map(convert).collect(),
         }))
     }
+
+    async fn search_runs(
+        &self,
+        request: Request<pb::SearchRunsRequest>,
+    ) -> Result<Response<pb::SearchRunsResponse>, Status> {
+        let caller = caller_of(&request);
+        let mut message = request.into_inner();
+        let (size, token) = (message.page_size, std::mem::take(&mut message.page_token));
+        message.page_size = 0;
+        let query = format!("{message:?}");
+        let (search, page) = checked!({
+            search: tracking::search(message),
+            page: PageRequest::new(size, &token, &query),
+        } => (search, page))
+        .map_err(bad_request)?;
+        let found = self.0.search_runs(&caller, &search, &page).await.map_err(from_error)?;
+        Ok(Response::new(pb::SearchRunsResponse {
+            next_page_token: fields::next(found.next, &query),
+            runs: found.items.into_iter().map(convert).collect(),
+        }))
+    }
+
+    async fn get_metric_history(
+        &self,
+        request: Request<pb::GetMetricHistoryRequest>,
+    ) -> Result<Response<pb::GetMetricHistoryResponse>, Status> {
+        let caller = caller_of(&request);
+        let message = request.into_inner();
+        let query = format!("history of {} {}", message.run_id, message.key);
+        let ((), page) = checked!({
+            key: fields::key(&message.key, "key"),
+            page: PageRequest::new(message.page_size, &message.page_token, &query),
+        } => (key, page))
+        .map_err(bad_request)?;
+        let found = self.0.metric_history(&caller, &message.run_id, &message.key, &page).await.map_err(from_error)?;
+        Ok(Response::new(pb::GetMetricHistoryResponse {
+            next_page_token: fields::next(found.next, &query),
+            points: found.items.into_iter().map(tracking::point).collect(),
+        }))
+    }
 }
 
 fn final_status(status: i32) -> Result<RunStatus, FieldError> {
@@ -90,40 +177,36 @@ fn final_status(status: i32) -> Result<RunStatus, FieldError> {
     }
 }
 
-fn datasets(references: Vec<pb::DatasetReference>) -> Result<Vec<DatasetReference>, FieldErrors> {
-    let mut errors = FieldErrors::default();
-    let known = references.into_iter().enumerate().filter_map(|(i, reference)| {
-        let digest = errors.check(fields::digest(&reference.digest, &format!("datasets[{i}].digest")))?;
-        Some(DatasetReference { name: reference.name, role: reference.role, digest, rows: reference.rows })
-    });
-    let known = known.collect();
-    errors.into_result(|| Some(known))
+fn run_name(name: String) -> Result<String, FieldError> {
+    if name.is_empty() {
+        return Err(FieldError::new("name", "must not be empty; leave it out to keep the name"));
+    }
+    fields::text(name, "name")
 }
 
 pub(super) fn convert(run: Run) -> pb::Run {
-    let status = match run.status {
-        RunStatus::Running => pb::RunStatus::Running,
-        RunStatus::Finished => pb::RunStatus::Finished,
-        RunStatus::Failed => pb::RunStatus::Failed,
-        RunStatus::Killed => pb::RunStatus::Killed,
+    let source = pb::RunSource {
+        name: run.source.name,
+        r#type: run.source.kind,
+        entry_point: run.source.entry_point,
+        user: run.source.user,
     };
-    let datasets = run.datasets.into_iter().map(|dataset| pb::DatasetReference {
-        name: dataset.name,
-        role: dataset.role,
-        digest: dataset.digest.to_string(),
-        rows: dataset.rows,
-    });
     pb::Run {
         run_id: run.run_id,
         name: run.name,
         experiment: run.experiment,
-        status: status.into(),
+        status: tracking::status_of(run.status).into(),
         start_time: Some(timestamp(Timestamp::from_micros(run.started_us))),
         end_time: run.ended_us.map(|micros| timestamp(Timestamp::from_micros(micros))),
         parameters: run.parameters,
         metrics: run.metrics,
         tags: run.tags,
-        datasets: datasets.collect(),
+        datasets: run.datasets.into_iter().map(tracking::dataset).collect(),
         error: run.error,
+        experiment_id: run.experiment_id,
+        lifecycle_stage: tracking::stage_of(run.stage).into(),
+        parent_run_id: run.parent_run_id,
+        description: run.description,
+        source: Some(source),
     }
 }

@@ -1,12 +1,13 @@
 //! Errors on the wire. One exhaustive match: a new error does not compile until someone chose its code.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use lineal_db::StoreError;
 use lineal_kernel::FieldErrors;
 use lineal_rpc::Problem;
 use tonic::{Code, Status};
 
+use super::refusals::AlreadyAudited;
 use crate::domain::error::RegistryError as E;
 
 const DOMAIN: &str = "registry.lineal";
@@ -18,7 +19,12 @@ pub(super) fn bad_request(errors: impl Into<FieldErrors>) -> Status {
 
 /// The status of an error.
 pub(super) fn from_error(error: E) -> Status {
-    problem(error).status(DOMAIN)
+    let audited = matches!(error, E::Audited(_));
+    let mut status = problem(error).status(DOMAIN);
+    if audited {
+        status.set_source(Arc::new(AlreadyAudited));
+    }
+    status
 }
 
 #[allow(clippy::too_many_lines, reason = "one arm per error, nothing else")]
@@ -34,6 +40,12 @@ fn problem(error: E) -> Problem {
             .with("model", model)
             .with("slot", slot)
             .resource("alias", alias),
+        E::ExperimentNotFound { experiment } => {
+            Problem::new(Code::NotFound, "EXPERIMENT_NOT_FOUND", text).resource("experiment", experiment)
+        }
+        E::ExperimentExists { name } => {
+            Problem::new(Code::AlreadyExists, "EXPERIMENT_EXISTS", text).resource("experiment", name)
+        }
         E::RunNotFound { run_id } => Problem::new(Code::NotFound, "RUN_NOT_FOUND", text).resource("run", run_id),
         E::PromotionNotFound { promotion_id } => {
             Problem::new(Code::NotFound, "PROMOTION_NOT_FOUND", text).resource("promotion", promotion_id)
@@ -73,10 +85,26 @@ fn problem(error: E) -> Problem {
         E::ChampionMoved { expected, found } => {
             Problem::new(Code::Aborted, "CHAMPION_MOVED", text).with("expected", expected).with("found", found)
         }
+        E::ChainForked { model } => Problem::new(Code::FailedPrecondition, "CHAIN_FORKED", text).with("model", model),
+        E::ChainMemberFailed { model, number } => Problem::new(Code::FailedPrecondition, "CHAIN_MEMBER_FAILED", text)
+            .precondition(&format!("{model}/{number}"), "it has not failed")
+            .with("model", model)
+            .with("version", number),
+        E::ChainBroken { model, number, upstream, upstream_number } => {
+            Problem::new(Code::FailedPrecondition, "CHAIN_BROKEN", text)
+                .precondition(&format!("{model}/{number}"), &format!("{upstream}/{upstream_number} is champion too"))
+                .with("model", model)
+                .with("version", number)
+                .with("upstream", upstream)
+                .with("upstream_version", upstream_number)
+        }
         E::ReplicaRefused { refusals } => {
             let problem = Problem::new(Code::FailedPrecondition, "REPLICA_REFUSED", text);
             refusals.iter().fold(problem, |problem, (replica, why)| problem.precondition(replica, why))
         }
+        E::QuorumMissed { needed, prepared } => Problem::new(Code::FailedPrecondition, "QUORUM_MISSED", text)
+            .with("needed", needed)
+            .with("prepared", prepared),
         E::NoRollbackCandidate { model } => {
             Problem::new(Code::FailedPrecondition, "NO_ROLLBACK_CANDIDATE", text).with("model", model)
         }
@@ -96,12 +124,17 @@ fn problem(error: E) -> Problem {
         E::RunFinished { run_id, status } => {
             Problem::new(Code::FailedPrecondition, "RUN_FINISHED", text).with("run", run_id).with("status", status)
         }
+        E::RunDeleted { run_id } => Problem::new(Code::FailedPrecondition, "RUN_DELETED", text).with("run", run_id),
+        E::ExperimentDeleted { experiment } => {
+            Problem::new(Code::FailedPrecondition, "EXPERIMENT_DELETED", text).with("experiment", experiment)
+        }
         E::ParameterExists { run_id, name, found } => Problem::new(Code::AlreadyExists, "PARAMETER_EXISTS", text)
             .with("run", run_id)
             .with("parameter", name)
             .with("found", found),
         E::RequestIdReused => Problem::new(Code::AlreadyExists, "REQUEST_ID_REUSED", text),
         E::Invalid(errors) => Problem::invalid(&errors),
+        E::Audited(refused) => problem(*refused),
         E::Store(StoreError::Conflict) => {
             Problem::new(Code::Aborted, "CONFLICT", text).retry_after(Duration::from_millis(50))
         }

@@ -57,6 +57,14 @@ impl pb::version_service_server::VersionService for Grpc {
         Ok(Response::new(pb::ResolveVersionResponse { version: Some(convert(version)) }))
     }
 
+    async fn get_chain(&self, request: Request<pb::GetChainRequest>) -> Result<Response<pb::GetChainResponse>, Status> {
+        let caller = caller_of(&request);
+        let message = request.into_inner();
+        let (model, number) = name(&message.model, message.number).map_err(bad_request)?;
+        let chain = self.0.chain(&caller, &model, number).await.map_err(from_error)?;
+        Ok(Response::new(pb::GetChainResponse { members: chain.into_iter().map(convert).collect() }))
+    }
+
     async fn list_versions(
         &self,
         request: Request<pb::ListVersionsRequest>,

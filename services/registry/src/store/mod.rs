@@ -13,11 +13,15 @@ pub use self::{postgres::PostgresStore, sqlite::SqliteStore};
 use crate::domain::{
     alias::{Alias, AliasChange, ServingTable},
     audit::{AuditEntry, AuditRecord, Recorded},
+    experiment::{Experiment, Stage},
+    metric::MetricPoint,
     model::Model,
     promotion::{Promotion, PromotionState},
     reign::Reign,
     replica::Replica,
-    run::Run,
+    run::{LogBatch, Run},
+    seal::Head,
+    search::Search,
     snapshot::Snapshot,
     validation::Validation,
     version::{CreateVersion, Version, VersionView},
@@ -41,6 +45,7 @@ pub trait RegistryStore:
     + VersionStore
     + AliasStore
     + PromotionStore
+    + ExperimentStore
     + RunStore
     + SnapshotStore
     + ReplicaStore
@@ -73,6 +78,15 @@ pub trait AuditStore: Send + Sync {
         model: Option<&ModelName>,
         page: &PageRequest,
     ) -> Result<Page<AuditRecord>>;
+    /// At most `limit` entries after `sequence`, oldest first; `None` stands for one that cannot be read.
+    async fn audit_after(
+        &self,
+        tenant: &TenantId,
+        sequence: u64,
+        limit: u32,
+    ) -> Result<Vec<(u64, Option<AuditRecord>)>>;
+    /// The last entry that was written, as the database remembers it apart from the entries.
+    async fn audit_head(&self, tenant: &TenantId) -> Result<Head>;
 }
 
 /// Models.
@@ -178,16 +192,46 @@ pub trait PromotionStore: Send + Sync {
     ) -> Result<bool>;
 }
 
+/// Experiments.
+#[async_trait]
+pub trait ExperimentStore: Send + Sync {
+    /// One experiment by its id.
+    async fn experiment(&self, tenant: &TenantId, experiment_id: &str) -> Result<Option<Experiment>>;
+    /// One experiment by its name.
+    async fn experiment_named(&self, tenant: &TenantId, name: &str) -> Result<Option<Experiment>>;
+    /// Experiments of one stage or of any, in order of their names.
+    async fn experiments(
+        &self,
+        tenant: &TenantId,
+        stage: Option<Stage>,
+        page: &PageRequest,
+    ) -> Result<Page<Experiment>>;
+    /// `Conflict` if the name is taken.
+    async fn create_experiment(&self, tenant: &TenantId, experiment: &Experiment, entry: &AuditEntry) -> Result<()>;
+    /// Writes a changed experiment; `Conflict` if it is no longer at the revision the change was made to.
+    async fn update_experiment(&self, tenant: &TenantId, experiment: &Experiment, entry: &AuditEntry) -> Result<()>;
+}
+
 /// Runs.
 #[async_trait]
 pub trait RunStore: Send + Sync {
     /// One run.
     async fn run(&self, tenant: &TenantId, run_id: &str) -> Result<Option<Run>>;
-    /// Runs, newest first, of one experiment or of all.
-    async fn runs(&self, tenant: &TenantId, experiment: Option<&str>, page: &PageRequest) -> Result<Page<Run>>;
-    /// Opens a run.
-    async fn create_run(&self, tenant: &TenantId, run: &Run, entry: &AuditEntry) -> Result<()>;
-    /// Writes a changed run; `Conflict` if it is no longer at the revision the change was made to.
+    /// Runs that pass a search, in its order.
+    async fn search_runs(&self, tenant: &TenantId, search: &Search, page: &PageRequest) -> Result<Page<Run>>;
+    /// Every point of one metric, in order of step, then time.
+    async fn metric_history(
+        &self,
+        tenant: &TenantId,
+        run_id: &str,
+        key: &str,
+        page: &PageRequest,
+    ) -> Result<Page<MetricPoint>>;
+    /// Opens a run and returns the id of its experiment, which is made on the way. `Conflict` if that is deleted.
+    async fn create_run(&self, tenant: &TenantId, run: &Run, entry: &AuditEntry) -> Result<String>;
+    /// Adds what is new to a run. `Conflict` if the run is no longer at its revision or has one of the parameters by now.
+    async fn log_batch(&self, tenant: &TenantId, run: &Run, news: &LogBatch, entry: &AuditEntry) -> Result<()>;
+    /// Writes name, description and state of a run; `Conflict` if it is no longer at the revision the change was made to.
     async fn update_run(&self, tenant: &TenantId, run: &Run, entry: &AuditEntry) -> Result<()>;
 }
 

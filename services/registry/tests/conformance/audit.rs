@@ -1,6 +1,7 @@
 use futures::future::join_all;
 use lineal_db::StoreError;
 use lineal_kernel::{Digest, Slot};
+use lineal_registry::domain::seal::Head;
 
 use crate::fixture::{Store, entry, entry_of, every, first_page, model, number, tenant, version};
 
@@ -44,4 +45,25 @@ pub(crate) async fn a_request_is_recorded_once_per_action(store: &Store) {
     store.record(&entry_of("promote", "r1")).await.unwrap();
     assert!(recorded("promote").await.is_some());
     assert_eq!(store.audit(&tenant(), None, &first_page()).await.unwrap().items.len(), 3);
+}
+
+pub(crate) async fn the_seal_holds_under_concurrent_writers(store: &Store) {
+    // F31
+    let writers = (0..8).map(|writer| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            for i in 0..5 {
+                store.record(&entry("promote").refused(format!("writer {writer}, reason {i}"))).await.unwrap();
+            }
+        })
+    });
+    join_all(writers).await.into_iter().for_each(Result::unwrap);
+    let mut walked = Head::start(tenant().as_str());
+    for (sequence, record) in store.audit_after(&tenant(), 0, 100).await.unwrap() {
+        walked = walked.follow(sequence, record.as_ref()).unwrap();
+    }
+    assert_eq!(walked.sequence, 40);
+    assert_eq!(walked, store.audit_head(&tenant()).await.unwrap());
+    let rest = store.audit_after(&tenant(), 38, 1).await.unwrap();
+    assert_eq!(rest.iter().map(|(sequence, _)| *sequence).collect::<Vec<_>>(), [39]);
 }

@@ -32,15 +32,18 @@ pub(crate) async fn sqlite() -> (Store, TempDir) {
 /// A schema of its own in the PostgreSQL that `tests/with-postgres` started. Without one the tests fail: a backend that is skipped
 /// by accident keeps no promise.
 #[allow(clippy::disallowed_methods, reason = "the tests' own setting")]
-pub(crate) async fn postgres() -> (Store, ()) {
+pub(crate) fn postgres_url() -> DatabaseUrl {
     let server = std::env::var("LINEAL_TEST_POSTGRES").unwrap_or_default();
     assert!(
         !server.is_empty(),
         "LINEAL_TEST_POSTGRES names no server; run `make test`, or tests/with-postgres COMMAND"
     );
     let schema = format!("test_{}", uuid::Uuid::now_v7().simple());
-    let store = PostgresStore::open(&DatabaseUrl::Postgres { url: server, schema }).await.unwrap();
-    (Arc::new(store), ())
+    DatabaseUrl::Postgres { url: server, schema }
+}
+
+pub(crate) async fn postgres() -> (Store, ()) {
+    (Arc::new(PostgresStore::open(&postgres_url()).await.unwrap()), ())
 }
 
 pub(crate) fn tenant() -> TenantId {
@@ -150,6 +153,7 @@ pub(crate) fn intent(kind: PromotionKind, (model_name, slot): (&str, &str), from
         created_us: NOW.micros(),
         committed_us: None,
         converged_us: None,
+        members: Vec::new(),
         process: String::new(),
     }
 }

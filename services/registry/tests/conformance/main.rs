@@ -4,14 +4,19 @@
 
 mod aliases;
 mod audit;
+mod experiments;
 mod fixture;
+mod metrics;
 mod models;
 mod promotions;
 mod races;
 mod replicas;
 mod runs;
 mod schema;
+mod seal;
+mod search;
 mod snapshots;
+mod upgrade;
 mod versions;
 
 /// One test per case, each on a store of its own that `$open` makes: an async closure to a store and what keeps it alive.
@@ -54,9 +59,31 @@ macro_rules! suite {
                 readers_never_see_zero_or_two_champions
                 a_serving_table_belongs_to_its_generation
             }
+            experiments {
+                a_name_is_one_experiment
+                an_experiment_changes_only_from_what_was_seen
+                a_deleted_experiment_takes_no_runs
+                experiments_are_listed_by_name_and_stage
+            }
             runs {
+                a_run_reads_back_as_it_was_written
                 a_run_changes_only_from_what_was_seen
+                a_batch_is_kept_whole_or_not_at_all
+                concurrent_batches_of_one_run_lose_nothing
+                a_deleted_run_is_kept_and_comes_back
                 runs_are_listed_newest_first
+            }
+            metrics {
+                points_come_back_in_order_of_step_then_time
+                the_latest_point_has_the_highest_step_and_there_the_latest_time
+                what_is_not_finite_is_kept
+                a_thousand_points_are_one_batch_and_sent_twice_kept_once
+            }
+            search {
+                every_comparison_of_numbers_finds_its_runs
+                every_comparison_of_texts_finds_its_runs
+                every_order_is_whole_in_pages
+                experiments_statuses_and_stages_narrow_a_search
             }
             snapshots {
                 a_snapshot_is_recorded_once
@@ -69,6 +96,7 @@ macro_rules! suite {
             audit {
                 sequences_have_no_gap_and_the_newest_comes_first
                 a_request_is_recorded_once_per_action
+                the_seal_holds_under_concurrent_writers
             }
         }
     };

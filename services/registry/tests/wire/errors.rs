@@ -7,6 +7,7 @@ use lineal_proto::lineal::registry::v1::{self as pb, upload_artifact_request::Pa
 use sqlx::{Connection, SqliteConnection};
 use tonic::Code;
 
+use crate::chains::{forked, full_run};
 use crate::fixture::{
     Answer, Bench, FakeReplica, Refusal, create_run, create_version, demote, labels, promote, record_validation,
     rollback, set_alias,
@@ -43,7 +44,7 @@ async fn taken(bench: &Bench) -> Vec<Refusal> {
     let parameters = labels(&[("trees", "200")]);
     let log = pb::LogBatchRequest { run_id: run.clone(), parameters, ..Default::default() };
     let parameter = Refusal::of(bench.run_service().log_batch(log.clone()).await);
-    let finish = pb::FinishRunRequest { run_id: run, status: pb::RunStatus::Finished.into(), error: String::new() };
+    let finish = pb::FinishRunRequest { run_id: run, status: pb::RunStatus::Finished.into(), ..Default::default() };
     bench.run_service().finish_run(finish).await.unwrap();
     vec![
         Refusal::of(bench.model_service().create_model(model).await),
@@ -79,6 +80,8 @@ async fn forbidden(bench: &Bench) -> Vec<Refusal> {
     replica.on_prepare(Answer::Refuse("golden row 3 differs"));
     bench.validate("churn", fresh).await;
     answers.push(Refusal::of(service.promote(promote("churn", fresh)).await));
+    let quorum = pb::PromoteRequest { policy: pb::ReloadPolicy::Quorum.into(), quorum: 1, ..promote("churn", fresh) };
+    answers.push(Refusal::of(service.promote(pb::PromoteRequest { request_id: "quorum".into(), ..quorum }).await));
     answers
 }
 
@@ -99,11 +102,51 @@ async fn unusable(bench: &Bench) -> Vec<Refusal> {
     ]
 }
 
+/// What was deleted stays as it is.
+async fn shelved(bench: &Bench) -> Vec<Refusal> {
+    let (mut experiments, mut runs) = (bench.experiment_service(), bench.run_service());
+    let weekly = pb::CreateExperimentRequest { name: "weekly".into(), ..Default::default() };
+    let made = experiments.create_experiment(weekly.clone()).await.unwrap().into_inner().experiment.unwrap();
+    let run_id = runs.create_run(create_run("churn")).await.unwrap().into_inner().run.unwrap().run_id;
+    let experiment_id = made.experiment_id;
+    experiments.delete_experiment(pb::DeleteExperimentRequest { experiment_id }).await.unwrap();
+    runs.delete_run(pb::DeleteRunRequest { run_id: run_id.clone() }).await.unwrap();
+    let run = pb::CreateRunRequest { experiment: "weekly".into(), ..create_run("churn") };
+    let nobody = pb::GetExperimentRequest { name: "nobody".into(), ..Default::default() };
+    vec![
+        Refusal::of(experiments.create_experiment(weekly).await),
+        Refusal::of(experiments.get_experiment(nobody).await),
+        Refusal::of(runs.create_run(run).await),
+        Refusal::of(runs.log_batch(pb::LogBatchRequest { run_id, ..Default::default() }).await),
+    ]
+}
+
+/// Chains whose members do not fit each other.
+async fn torn(bench: &Bench) -> Vec<Refusal> {
+    let mut service = bench.promotion_service();
+    let head = full_run(bench).await;
+    bench.validate("calibration", head).await;
+    bench.promote("calibration", head).await.unwrap();
+    let alone = bench.candidate("poisson").await;
+    let fork = forked(bench).await;
+    let spoiled = full_run(bench).await;
+    bench.validate("calibration", spoiled).await;
+    let file = format!("sqlite://{}", bench.database().display());
+    let mut database = SqliteConnection::connect(&file).await.unwrap();
+    let fail = "UPDATE versions SET state = 'failed' WHERE model = 'poisson' AND number = 5";
+    assert_eq!(sqlx::query(fail).execute(&mut database).await.unwrap().rows_affected(), 1);
+    vec![
+        Refusal::of(service.promote(promote("poisson", alone)).await),
+        Refusal::of(service.promote(promote("calibration", fork)).await),
+        Refusal::of(service.promote(promote("calibration", spoiled)).await),
+    ]
+}
+
 /// The cause stays in the log.
 async fn broken(bench: &Bench) -> Refusal {
     let file = format!("sqlite://{}", bench.database().display());
     let mut database = SqliteConnection::connect(&file).await.unwrap();
-    sqlx::query("DROP TABLE runs").execute(&mut database).await.unwrap();
+    sqlx::query("ALTER TABLE runs RENAME TO lost").execute(&mut database).await.unwrap();
     let refusal = Refusal::of(bench.run_service().get_run(pb::GetRunRequest { run_id: "any".into() }).await);
     assert!(!refusal.message.contains("runs"), "{}", refusal.message);
     refusal
@@ -112,7 +155,7 @@ async fn broken(bench: &Bench) -> Refusal {
 fn code_of(reason: &str) -> Code {
     match reason {
         "INVALID_FIELD" | "DIGEST_MISMATCH" => Code::InvalidArgument,
-        "MODEL_EXISTS" | "PARAMETER_EXISTS" | "REQUEST_ID_REUSED" => Code::AlreadyExists,
+        "EXPERIMENT_EXISTS" | "MODEL_EXISTS" | "PARAMETER_EXISTS" | "REQUEST_ID_REUSED" => Code::AlreadyExists,
         "STALE_ETAG" | "CHAMPION_MOVED" => Code::Aborted,
         "ARTIFACT_DAMAGED" => Code::DataLoss,
         "INTERNAL" => Code::Internal,
@@ -136,6 +179,8 @@ async fn every_reason_has_its_code_and_details() {
     bench.crown("churn").await;
     let mut refusals = absent(&bench).await;
     refusals.extend(taken(&bench).await);
+    refusals.extend(shelved(&bench).await);
+    refusals.extend(torn(&bench).await);
     refusals.extend(forbidden(&bench).await);
     refusals.extend(unusable(&bench).await);
     refusals.push(broken(&bench).await);

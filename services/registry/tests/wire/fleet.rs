@@ -144,6 +144,27 @@ async fn policy_none_moves_at_once_and_replicas_follow() {
 }
 
 #[tokio::test]
+async fn a_quorum_moves_and_the_others_follow() {
+    let bench = Bench::start().await;
+    let (one, two) = (FakeReplica::join(&bench, "r1").await, FakeReplica::join(&bench, "r2").await);
+    two.on_prepare(Answer::Refuse("disk full"));
+    let number = bench.candidate("churn").await;
+    let quorum = |quorum| pb::PromoteRequest {
+        policy: pb::ReloadPolicy::Quorum.into(),
+        quorum,
+        request_id: format!("quorum-{quorum}"),
+        ..promote("churn", number)
+    };
+    let missed = Refusal::of(bench.promotion_service().promote(quorum(2)).await);
+    assert_eq!((missed.reason.as_str(), missed.value("prepared")), ("QUORUM_MISSED", "1"));
+    assert_eq!(bench.generation().await, 0);
+    let done = bench.promotion_service().promote(quorum(1)).await.unwrap().into_inner().promotion.unwrap();
+    assert_eq!((done.generation, done.policy(), done.quorum), (1, pb::ReloadPolicy::Quorum, 1));
+    assert!(outcome(&done, "r2").reloaded && !outcome(&done, "r2").prepared, "it follows by itself");
+    assert_eq!(one.calls().last(), Some(&Call::Reload(1)));
+}
+
+#[tokio::test]
 async fn an_emptied_slot_is_reloaded_too() {
     // F39
     let bench = Bench::start().await;

@@ -4,6 +4,8 @@
 
 mod aliases;
 mod artifacts;
+mod audit;
+mod chains;
 mod errors;
 mod fields;
 mod fixture;
@@ -15,4 +17,5 @@ mod pages;
 mod races;
 mod recovery;
 mod replays;
+mod tracking;
 mod versions;

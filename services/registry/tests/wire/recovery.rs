@@ -19,6 +19,7 @@ fn under_way() -> Promotion {
         slot: String::new(),
         from_number: 1,
         to_number: 2,
+        members: Vec::new(),
         generation: 0,
         report_id: "report".into(),
         policy: ReloadPolicy::All,

@@ -1,6 +1,6 @@
 //! The registry over gRPC.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -88,11 +88,10 @@ impl Registry for RegistryClient {
     async fn create_run(&self, run: &NewRun) -> Result<String, RegistryError> {
         let message = pb::CreateRunRequest {
             model: run.model.to_string(),
-            name: String::new(),
             experiment: run.experiment.clone(),
-            parameters: BTreeMap::new(),
             tags: run.tags.clone(),
             request_id: run.request_id.clone(),
+            ..Default::default()
         };
         let client = RunServiceClient::new(self.peer.clone());
         let answer = retry(|| call!(client.create_run(message))).await?;
@@ -105,6 +104,7 @@ impl Registry for RegistryClient {
             role: dataset.role.to_owned(),
             digest: dataset.digest.to_string(),
             rows: dataset.rows,
+            ..Default::default()
         };
         let message = pb::LogBatchRequest {
             run_id: run_id.to_owned(),
@@ -112,6 +112,7 @@ impl Registry for RegistryClient {
             metrics: log.metrics.clone(),
             tags: log.tags.clone(),
             datasets: log.datasets.iter().map(reference).collect(),
+            ..Default::default()
         };
         let client = RunServiceClient::new(self.peer.clone());
         retry(|| call!(client.log_batch(message))).await.map(drop)
@@ -123,7 +124,7 @@ impl Registry for RegistryClient {
             RunEnd::Failed(error) => (pb::RunStatus::Failed, error.clone()),
             RunEnd::Killed => (pb::RunStatus::Killed, String::new()),
         };
-        let message = pb::FinishRunRequest { run_id: run_id.to_owned(), status: status.into(), error };
+        let message = pb::FinishRunRequest { run_id: run_id.to_owned(), status: status.into(), error, end_time: None };
         let client = RunServiceClient::new(self.peer.clone());
         retry(|| call!(client.finish_run(message))).await.map(drop)
     }

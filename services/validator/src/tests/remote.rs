@@ -56,6 +56,10 @@ impl VersionService for RegistryGrpc {
         unused()
     }
 
+    async fn get_chain(&self, _: Request<pb::GetChainRequest>) -> Answer<pb::GetChainResponse> {
+        unused()
+    }
+
     async fn list_versions(&self, _: Request<pb::ListVersionsRequest>) -> Answer<pb::ListVersionsResponse> {
         unused()
     }

@@ -81,6 +81,12 @@ pub(super) async fn pointing_at(
     found.iter().map(alias).collect()
 }
 
+/// Every champion, inside a transaction.
+pub(super) async fn served(tx: &mut Connection, tenant: &TenantId) -> Result<Vec<ServingEntry>> {
+    let found = sqlx::query(SERVED).bind(tenant.as_str()).fetch_all(tx).await?;
+    found.iter().map(|row| Ok(ServingEntry { alias: alias(row)?, version: versions::version(row)? })).collect()
+}
+
 async fn generation(tx: &mut Connection, tenant: &TenantId) -> Result<u64> {
     let generation: i64 = sqlx::query_scalar(GENERATION).bind(tenant.as_str()).fetch_one(tx).await?;
     Ok(generation.unsigned_abs())
@@ -121,9 +127,7 @@ impl AliasStore for Store {
     async fn serving_table(&self, tenant: &TenantId) -> Result<ServingTable> {
         let mut tx = self.db.snapshot().await?;
         let generation = generation(&mut tx, tenant).await?;
-        let found = sqlx::query(SERVED).bind(tenant.as_str()).fetch_all(&mut *tx).await?;
-        let entries = found.iter().map(|row| Ok(ServingEntry { alias: alias(row)?, version: versions::version(row)? }));
-        Ok(ServingTable { generation, entries: entries.collect::<Result<_>>()? })
+        Ok(ServingTable { generation, entries: served(&mut tx, tenant).await? })
     }
 
     async fn generation(&self, tenant: &TenantId) -> Result<u64> {

@@ -1,46 +1,92 @@
-//! The audit, and the requests it remembers.
+//! The audit, its seal, and the requests it remembers.
 
 use async_trait::async_trait;
 use lineal_kernel::{ModelName, PageRequest, TenantId};
 use sqlx::Row;
 
 use super::{
-    Connection, DbRow, Store,
+    Connection, Database, DbRow, Store,
     rows::{self, Read},
 };
-use crate::domain::audit::{AuditEntry, AuditRecord, Recorded};
+use crate::domain::{
+    audit::{AuditEntry, AuditRecord, Recorded},
+    seal::Head,
+};
 use crate::store::{AuditStore, Page, Result};
 
 const RECORDED: &str = "SELECT fingerprint, subject FROM audit WHERE tenant = $1 AND action = $2 AND request_id = $3";
-const APPEND: &str = "INSERT INTO audit (tenant, sequence, created_us, actor, action, model, slot, number, from_stage, \
-     to_stage, done, detail, generation, request_id, fingerprint, subject) \
-     SELECT $1, COALESCE(MAX(sequence), 0) + 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15 \
-     FROM audit WHERE tenant = $1";
+const INSERT: &str = "INSERT INTO audit (tenant, sequence, created_us, actor, action, model, slot, number, from_stage, \
+     to_stage, done, detail, generation, request_id, fingerprint, subject, digest) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, NULLIF($14, ''), $15, $16, $17)";
 const LIST: &str = "SELECT * FROM audit WHERE tenant = $1 AND ($2 IS NULL OR model = $2) AND sequence < $3 \
      ORDER BY sequence DESC LIMIT $4";
+const AFTER: &str = "SELECT * FROM audit WHERE tenant = $1 AND sequence > $2 ORDER BY sequence LIMIT $3";
+const HEAD: &str = "SELECT sequence, digest FROM audit_heads WHERE tenant = $1";
+const PUT_HEAD: &str = "INSERT INTO audit_heads (tenant, sequence, digest) VALUES ($1, $2, $3) \
+     ON CONFLICT (tenant) DO UPDATE SET sequence = excluded.sequence, digest = excluded.digest";
+const UNSEALED: &str = "SELECT tenant FROM audit_heads WHERE digest = ''";
+const SEAL: &str = "UPDATE audit SET digest = $3 WHERE tenant = $1 AND sequence = $2";
+/// Entries that are sealed between two reads.
+const SEALED_AT_ONCE: i64 = 200;
 
 /// Appends an entry inside the transaction of its change. `subject` is what a repeated request is answered with.
 pub(super) async fn append(tx: &mut Connection, entry: &AuditEntry, generation: u64, subject: &str) -> Result<()> {
-    let request_id = entry.request.as_ref().map(|request| request.id.as_str());
-    let fingerprint = entry.request.as_ref().map(|request| request.fingerprint.to_string());
-    sqlx::query(APPEND)
+    let head = sqlx::query(HEAD).bind(&entry.tenant).fetch_optional(&mut *tx).await?;
+    let head = head.as_ref().map_or_else(|| Ok(Head::start(&entry.tenant)), read_head)?;
+    let record = AuditRecord::of(entry, head.sequence + 1, generation, subject);
+    let head = head.extended(&record);
+    sqlx::query(INSERT)
         .bind(&entry.tenant)
-        .bind(entry.created.micros())
-        .bind(&entry.actor)
-        .bind(entry.action)
-        .bind(&entry.model)
-        .bind(entry.slot.to_string())
-        .bind(rows::column(entry.number))
-        .bind(entry.from_stage)
-        .bind(entry.to_stage)
-        .bind(entry.done)
-        .bind(&entry.detail)
-        .bind(rows::column(generation))
-        .bind(request_id)
-        .bind(fingerprint.unwrap_or_default())
-        .bind(subject)
-        .execute(tx)
+        .bind(rows::column(record.sequence))
+        .bind(record.created.micros())
+        .bind(&record.actor)
+        .bind(&record.action)
+        .bind(&record.model)
+        .bind(&record.slot)
+        .bind(rows::column(record.number))
+        .bind(&record.from_stage)
+        .bind(&record.to_stage)
+        .bind(record.done)
+        .bind(&record.detail)
+        .bind(rows::column(record.generation))
+        .bind(&record.request_id)
+        .bind(&record.fingerprint)
+        .bind(&record.subject)
+        .bind(&head.digest)
+        .execute(&mut *tx)
         .await?;
+    put_head(tx, &entry.tenant, &head).await
+}
+
+/// Gives digests to the entries that an earlier schema left without, all or none.
+pub(super) async fn seal(db: &Database) -> Result<()> {
+    let mut tx = db.begin().await?;
+    let tenants: Vec<String> = sqlx::query_scalar(UNSEALED).fetch_all(&mut *tx).await?;
+    for tenant in tenants {
+        let mut head = Head::start(&tenant);
+        loop {
+            let found = sqlx::query(AFTER)
+                .bind(&tenant)
+                .bind(rows::column(head.sequence))
+                .bind(SEALED_AT_ONCE)
+                .fetch_all(&mut *tx)
+                .await?;
+            if found.is_empty() {
+                break;
+            }
+            for row in &found {
+                head = head.extended(&record(row)?);
+                let sealed = sqlx::query(SEAL).bind(&tenant).bind(rows::column(head.sequence)).bind(&head.digest);
+                sealed.execute(&mut *tx).await?;
+            }
+        }
+        put_head(&mut tx, &tenant, &head).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+async fn put_head(tx: &mut Connection, tenant: &str, head: &Head) -> Result<()> {
+    sqlx::query(PUT_HEAD).bind(tenant).bind(rows::column(head.sequence)).bind(&head.digest).execute(tx).await?;
     Ok(())
 }
 
@@ -78,8 +124,33 @@ impl AuditStore for Store {
         let records = found.iter().map(record).collect::<Result<_>>()?;
         Ok(rows::page(records, page, |record: &AuditRecord| record.sequence.to_string()))
     }
+
+    async fn audit_after(
+        &self,
+        tenant: &TenantId,
+        sequence: u64,
+        limit: u32,
+    ) -> Result<Vec<(u64, Option<AuditRecord>)>> {
+        let found = sqlx::query(AFTER)
+            .bind(tenant.as_str())
+            .bind(rows::column(sequence))
+            .bind(i64::from(limit))
+            .fetch_all(self.db.reader())
+            .await?;
+        found.iter().map(|row| Ok((row.number("sequence")?, record(row).ok()))).collect()
+    }
+
+    async fn audit_head(&self, tenant: &TenantId) -> Result<Head> {
+        let row = sqlx::query(HEAD).bind(tenant.as_str()).fetch_optional(self.db.reader()).await?;
+        row.as_ref().map_or_else(|| Ok(Head::start(tenant.as_str())), read_head)
+    }
 }
 
+fn read_head(row: &DbRow) -> Result<Head> {
+    Ok(Head { sequence: row.number("sequence")?, digest: row.text("digest")? })
+}
+
+/// Numbers that this program cannot have written are read too: they show as another digest.
 fn record(row: &DbRow) -> Result<AuditRecord> {
     Ok(AuditRecord {
         sequence: row.number("sequence")?,
@@ -87,12 +158,16 @@ fn record(row: &DbRow) -> Result<AuditRecord> {
         actor: row.text("actor")?,
         action: row.text("action")?,
         model: row.text("model")?,
-        slot: row.slot()?,
-        number: row.number("number")?,
+        slot: row.text("slot")?,
+        number: row.try_get::<i64, _>("number")?.cast_unsigned(),
         from_stage: row.text("from_stage")?,
         to_stage: row.text("to_stage")?,
         done: row.try_get("done")?,
         detail: row.text("detail")?,
-        generation: row.number("generation")?,
+        generation: row.try_get::<i64, _>("generation")?.cast_unsigned(),
+        request_id: row.try_get::<Option<String>, _>("request_id")?.unwrap_or_default(),
+        fingerprint: row.text("fingerprint")?,
+        subject: row.text("subject")?,
+        digest: row.text("digest")?,
     })
 }

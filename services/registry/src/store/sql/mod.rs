@@ -3,19 +3,26 @@
 
 mod aliases;
 mod audit;
+mod experiments;
+mod metrics;
 mod models;
 mod promotions;
 mod replicas;
 mod rows;
 mod runs;
+mod search;
 mod snapshots;
 mod versions;
 
 use async_trait::async_trait;
 use lineal_db::{DatabaseUrl, OpenError};
+use sqlx::QueryBuilder;
 
 use super::{Connection, Database, DbRow, MIGRATIONS};
 use crate::store::RegistryStore;
+
+/// SQL that is put together from fixed pieces and bound values.
+type Sql = QueryBuilder<<Connection as sqlx::Connection>::Database>;
 
 /// Everything the registry keeps, in one database.
 #[derive(Debug, Clone)]
@@ -26,7 +33,12 @@ pub struct Store {
 impl Store {
     /// Opens or creates the database and brings its schema up to date.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, OpenError> {
-        Ok(Self { db: Database::open(url, &MIGRATIONS).await? })
+        let db = Database::open(url, &MIGRATIONS).await?;
+        audit::seal(&db).await.map_err(|error| OpenError::Migrate {
+            database: url.to_string(),
+            source: sqlx::migrate::MigrateError::Source(error.into()),
+        })?;
+        Ok(Self { db })
     }
 }
 

@@ -13,7 +13,8 @@ use crate::{
     domain::{
         alias::Alias,
         audit::AuditEntry,
-        promotion::{Promotion, PromotionState},
+        chains::{self, Link},
+        promotion::{Promotion, PromotionKind, PromotionState},
         reign::Reign,
     },
     failpoints::stop_here,
@@ -85,14 +86,22 @@ impl PromotionStore for Store {
     async fn commit_promotion(&self, tenant: &TenantId, promotion: &Promotion, entry: &AuditEntry) -> Result<u64> {
         let mut tx = self.db.begin().await?;
         stop_here!("locked");
-        let champion = Pointer::read(&mut tx, tenant, promotion).await?;
-        if champion.number() != promotion.from_number {
-            return Err(StoreError::Conflict);
+        let steps = steps(promotion)?;
+        for step in &steps {
+            step.compare(&mut tx, tenant).await?;
         }
         stop_here!("compared");
         let generation: i64 = sqlx::query_scalar(NEXT_GENERATION).bind(tenant.as_str()).fetch_one(&mut *tx).await?;
         let generation = generation.unsigned_abs();
-        champion.move_to(&mut tx, tenant, promotion, generation, entry.created).await?;
+        for step in &steps {
+            step.take(&mut tx, tenant, promotion.kind, generation, entry.created).await?;
+        }
+        let slot = &entry.slot;
+        let champions = aliases::served(&mut tx, tenant).await?;
+        let champions: Vec<Link> = champions.iter().filter(|entry| entry.alias.slot == *slot).map(Link::from).collect();
+        if chains::intact(&champions).is_err() {
+            return Err(StoreError::Conflict);
+        }
         stop_here!("alias_moved");
         let committed = Promotion {
             state: PromotionState::Committed,
@@ -101,6 +110,12 @@ impl PromotionStore for Store {
             ..promotion.clone()
         };
         update(&mut tx, tenant, &committed, PromotionState::Preparing).await?;
+        for step in &steps[..steps.len() - 1] {
+            let to_stage = if step.to.is_some() { "production" } else { "archived" };
+            let member = AuditEntry { request: None, to_stage, ..entry.clone() };
+            let member = member.about(&step.model, slot, step.to);
+            audit::append(&mut tx, &member, generation, &promotion.promotion_id).await?;
+        }
         audit::append(&mut tx, entry, generation, &promotion.promotion_id).await?;
         stop_here!("audited");
         tx.commit().await?;
@@ -161,47 +176,58 @@ impl PromotionStore for Store {
     }
 }
 
-/// The champion's alias as the committing transaction sees it.
-struct Pointer {
+/// One champion's move inside a commit.
+struct Step {
     model: ModelName,
     slot: Slot,
-    alias: Option<Alias>,
+    from: u64,
+    to: Option<VersionNumber>,
 }
 
-impl Pointer {
-    async fn read(tx: &mut Connection, tenant: &TenantId, promotion: &Promotion) -> Result<Self> {
-        let corrupt = |error: lineal_kernel::FieldError| StoreError::corrupt(error.to_string());
-        let model = ModelName::new(&promotion.model).map_err(corrupt)?;
-        let slot = Slot::parse(&promotion.slot).map_err(corrupt)?;
-        let alias = aliases::get(tx, tenant, &model, &slot, &AliasName::champion()).await?;
-        Ok(Self { model, slot, alias })
+/// The moves of a promotion: upstream members first, the version it is about last.
+fn steps(promotion: &Promotion) -> Result<Vec<Step>> {
+    let corrupt = |error: lineal_kernel::FieldError| StoreError::corrupt(error.to_string());
+    let slot = Slot::parse(&promotion.slot).map_err(corrupt)?;
+    let members = promotion.members.iter().map(|member| (&member.model, member.from_number, member.to_number));
+    let head = (&promotion.model, promotion.from_number, promotion.to_number);
+    let steps = members.chain([head]).map(|(model, from, to)| {
+        let model = ModelName::new(model).map_err(corrupt)?;
+        Ok(Step { model, slot: slot.clone(), from, to: VersionNumber::new(to).ok() })
+    });
+    steps.collect()
+}
+
+impl Step {
+    async fn champion(&self, tx: &mut Connection, tenant: &TenantId) -> Result<Option<Alias>> {
+        aliases::get(tx, tenant, &self.model, &self.slot, &AliasName::champion()).await
     }
 
-    fn number(&self) -> u64 {
-        self.alias.as_ref().map_or(0, |alias| alias.number.get())
+    /// `Conflict` if someone else has moved the champion.
+    async fn compare(&self, tx: &mut Connection, tenant: &TenantId) -> Result<()> {
+        let found = self.champion(tx, tenant).await?.map_or(0, |alias| alias.number.get());
+        if found == self.from { Ok(()) } else { Err(StoreError::Conflict) }
     }
 
     /// Ends one reign and begins the next, in the history and in the alias.
-    async fn move_to(
+    async fn take(
         &self,
         tx: &mut Connection,
         tenant: &TenantId,
-        promotion: &Promotion,
+        kind: PromotionKind,
         generation: u64,
         now: Timestamp,
     ) -> Result<()> {
+        let current = self.champion(tx, tenant).await?;
         sqlx::query(END_REIGN)
             .bind(tenant.as_str())
             .bind(self.model.as_str())
             .bind(self.slot.to_string())
             .bind(rows::column(generation))
-            .bind(promotion.kind.word())
+            .bind(kind.word())
             .bind(now.micros())
             .execute(&mut *tx)
             .await?;
-        let Ok(number) = VersionNumber::new(promotion.to_number) else {
-            return self.remove(tx, tenant).await;
-        };
+        let Some(number) = self.to else { return self.remove(tx, tenant).await };
         sqlx::query(BEGIN_REIGN)
             .bind(tenant.as_str())
             .bind(self.model.as_str())
@@ -211,7 +237,7 @@ impl Pointer {
             .bind(now.micros())
             .execute(&mut *tx)
             .await?;
-        let base_revision = self.alias.as_ref().map_or(0, |alias| alias.revision);
+        let base_revision = current.map_or(0, |alias| alias.revision);
         let alias = Alias {
             model: self.model.clone(),
             slot: self.slot.clone(),

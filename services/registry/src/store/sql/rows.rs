@@ -8,7 +8,7 @@ use lineal_kernel::{PageRequest, Slot, Timestamp};
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::Row;
 
-use super::DbRow;
+use super::{DbRow, Sql};
 use crate::store::{Page, Result};
 
 /// Typed access to a row.
@@ -72,6 +72,15 @@ pub(super) fn page<T>(mut items: Vec<T>, request: &PageRequest, cursor: impl Fn(
 /// How many rows to ask for: one more than the page holds tells whether there is another page.
 pub(super) fn limit(request: &PageRequest) -> i64 {
     i64::from(request.size) + 1
+}
+
+/// `IN (...)` with at least one bound text.
+pub(super) fn among(sql: &mut Sql, texts: &[String]) {
+    let mut list = sql.push(" IN (").separated(", ");
+    for text in texts {
+        list.push_bind(text.as_str());
+    }
+    sql.push(")");
 }
 
 /// A numeric cursor, or the far end of a descending listing.

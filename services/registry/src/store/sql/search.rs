@@ -1,0 +1,152 @@
+//! Searches among runs, put together from fixed pieces of SQL and bound values.
+
+use lineal_kernel::{PageRequest, TenantId};
+use sqlx::{QueryBuilder, Row};
+
+use super::{
+    DbRow, Sql,
+    rows::{self, Read},
+};
+use crate::{
+    domain::{
+        filter::{Clause, Compare, Text},
+        search::{OrderBy, Search},
+    },
+    store::Result,
+};
+
+/// As many characters of a value as its index holds.
+const INDEXED: usize = 200;
+
+/// One page of a search, and one row more.
+pub(super) fn select(tenant: &TenantId, search: &Search, page: &PageRequest) -> Sql {
+    let sort = sort(&search.order.by);
+    let mut sql = QueryBuilder::new(format!(
+        "SELECT r.*, e.name AS experiment, {sort} AS sort FROM runs r \
+         JOIN experiments e ON e.tenant = r.tenant AND e.experiment_id = r.experiment_id"
+    ));
+    join(&mut sql, &search.order.by);
+    sql.push(" WHERE r.tenant = ").push_bind(tenant.as_str());
+    if !search.experiments.is_empty() {
+        sql.push(" AND r.experiment_id");
+        rows::among(&mut sql, &search.experiments);
+    }
+    if !search.statuses.is_empty() {
+        sql.push(" AND r.status");
+        rows::among(&mut sql, &search.statuses.iter().map(ToString::to_string).collect::<Vec<_>>());
+    }
+    if let Some(stage) = search.stage {
+        sql.push(" AND r.stage = ").push_bind(stage.to_string());
+    }
+    for clause in &search.filter.0 {
+        pass(&mut sql, tenant, clause);
+    }
+    if let Some(cursor) = &page.after {
+        seek(&mut sql, search, cursor);
+    }
+    let direction = if search.order.descending { "DESC" } else { "ASC" };
+    // A start is never absent, and an index serves its order only if nothing is said of NULLs.
+    let nulls = if search.order.by == OrderBy::StartTime { "" } else { " NULLS LAST" };
+    sql.push(format!(" ORDER BY {sort} {direction}{nulls}, r.run_id DESC LIMIT ")).push_bind(rows::limit(page));
+    sql
+}
+
+/// Where the page after this row begins: its id, and what it was ordered by if it has that.
+pub(super) fn cursor(row: &DbRow, by: &OrderBy) -> Result<String> {
+    let sort = match by {
+        OrderBy::StartTime | OrderBy::EndTime => row.try_get::<Option<i64>, _>("sort")?.map(|time| time.to_string()),
+        OrderBy::Metric(_) => row.try_get::<Option<f64>, _>("sort")?.map(|value| value.to_string()),
+        OrderBy::Parameter(_) => row.try_get::<Option<String>, _>("sort")?,
+    };
+    let run_id = row.text("run_id")?;
+    Ok(sort.map_or_else(|| run_id.clone(), |sort| format!("{run_id} {sort}")))
+}
+
+fn sort(by: &OrderBy) -> &'static str {
+    match by {
+        OrderBy::StartTime => "r.started_us",
+        OrderBy::EndTime => "r.ended_us",
+        // Absent for a metric that is not finite.
+        OrderBy::Metric(_) => "k.value",
+        OrderBy::Parameter(_) => "substr(k.value, 1, 200)",
+    }
+}
+
+fn join(sql: &mut Sql, by: &OrderBy) {
+    let (table, key) = match by {
+        OrderBy::StartTime | OrderBy::EndTime => return,
+        OrderBy::Metric(key) => ("run_latest_metrics", key),
+        OrderBy::Parameter(key) => ("run_params", key),
+    };
+    sql.push(format!(" LEFT JOIN {table} k ON k.tenant = r.tenant AND k.run_id = r.run_id AND k.key = "));
+    sql.push_bind(key.as_str());
+}
+
+/// Goes on after the row that `cursor` names.
+fn seek(sql: &mut Sql, search: &Search, cursor: &str) {
+    let sort = sort(&search.order.by);
+    let (run_id, value) = cursor.split_once(' ').map_or((cursor, None), |(run_id, value)| (run_id, Some(value)));
+    let Some(value) = value else {
+        sql.push(format!(" AND {sort} IS NULL AND r.run_id < ")).push_bind(run_id);
+        return;
+    };
+    let beyond = if search.order.descending { '<' } else { '>' };
+    for piece in [format!(" AND ({sort} {beyond} "), format!(" OR ({sort} = ")] {
+        sql.push(piece);
+        match &search.order.by {
+            OrderBy::StartTime | OrderBy::EndTime => sql.push_bind(value.parse::<i64>().ok()),
+            OrderBy::Metric(_) => sql.push_bind(value.parse::<f64>().ok()),
+            OrderBy::Parameter(_) => sql.push_bind(value),
+        };
+    }
+    sql.push(" AND r.run_id < ").push_bind(run_id).push(format!(") OR {sort} IS NULL)"));
+}
+
+fn pass(sql: &mut Sql, tenant: &TenantId, clause: &Clause) {
+    match clause {
+        Clause::Metric { key, compare, value } => {
+            carries(sql, tenant, "run_latest_metrics", key);
+            sql.push(operator(*compare)).push_bind(*value).push(")");
+        }
+        Clause::Text { of: Text::Parameter(key), equal, value } => {
+            carries_text(sql, tenant, "run_params", key, (*equal, value));
+        }
+        Clause::Text { of: Text::Tag(key), equal, value } => {
+            carries_text(sql, tenant, "run_tags", key, (*equal, value));
+        }
+        Clause::Text { of: Text::Name, equal, value } => own_text(sql, "r.name", *equal, value),
+        Clause::Text { of: Text::Status, equal, value } => own_text(sql, "r.status", *equal, value),
+        Clause::Text { of: Text::Parent, equal, value } => own_text(sql, "r.parent_run_id", *equal, value),
+    }
+}
+
+/// Up to the comparison with what a run carries under `key`.
+fn carries(sql: &mut Sql, tenant: &TenantId, table: &'static str, key: &str) {
+    sql.push(format!(" AND r.run_id IN (SELECT run_id FROM {table} WHERE tenant = ")).push_bind(tenant.as_str());
+    sql.push(" AND key = ").push_bind(key).push(" AND value");
+}
+
+fn carries_text(sql: &mut Sql, tenant: &TenantId, table: &'static str, key: &str, (equal, value): (bool, &str)) {
+    carries(sql, tenant, table, key);
+    sql.push(if equal { " = " } else { " <> " }).push_bind(value);
+    if equal {
+        let beginning: String = value.chars().take(INDEXED).collect();
+        sql.push(" AND substr(value, 1, 200) = ").push_bind(beginning);
+    }
+    sql.push(")");
+}
+
+fn own_text(sql: &mut Sql, column: &'static str, equal: bool, value: &str) {
+    sql.push(format!(" AND {column} {} ", if equal { "=" } else { "<>" })).push_bind(value);
+}
+
+fn operator(compare: Compare) -> &'static str {
+    match compare {
+        Compare::Equal => " = ",
+        Compare::NotEqual => " <> ",
+        Compare::Less => " < ",
+        Compare::LessOrEqual => " <= ",
+        Compare::Greater => " > ",
+        Compare::GreaterOrEqual => " >= ",
+    }
+}
