@@ -55,16 +55,11 @@ pub(super) struct Count {
 impl fmt::Display for Count {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let total: u64 = self.answered.values().sum();
-        write!(
-            f,
-            "{total} predictions answered, {} failed predictions, slowest {:.1} ms;",
-            self.failed,
-            self.slowest.as_secs_f64() * 1e3
-        )?;
-        for (version, answers) in &self.answered {
-            write!(f, " version {version}: {answers}")?;
-        }
-        Ok(())
+        let by_version = self.answered.iter().map(|(version, answers)| format!("{answers} by version {version}"));
+        let by_version = by_version.collect::<Vec<_>>().join(", ");
+        let slowest = self.slowest.as_secs_f64() * 1e3;
+        write!(f, "{total} predictions answered ({by_version}), {} failed predictions, ", self.failed)?;
+        write!(f, "{} older than an answer before; the slowest took {slowest:.1} ms", self.went_back)
     }
 }
 
