@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use lineal_db::StoreError;
 use lineal_kernel::{Caller, PageRequest};
 
-use super::requests::request;
+use super::requests::{again, request};
 use crate::{
     Registry,
     domain::{
@@ -18,8 +17,6 @@ use crate::{
 
 const CREATE: &str = "create_experiment";
 const UPDATE: &str = "update_experiment";
-/// Writers of one experiment that collide this often will not agree soon.
-const TRIES: usize = 5;
 
 impl Registry {
     /// Registers an experiment.
@@ -105,9 +102,10 @@ impl Registry {
         caller: &Caller,
         experiment_id: &str,
         action: &'static str,
-        change: impl Fn(&mut Experiment),
+        change: impl Fn(&mut Experiment) + Sync,
     ) -> Result<Experiment, RegistryError> {
-        for _ in 0..TRIES {
+        let change = &change;
+        again(|| async move {
             let base = self.experiment(caller, experiment_id).await?;
             let mut experiment = base.clone();
             change(&mut experiment);
@@ -116,12 +114,9 @@ impl Registry {
             }
             experiment.updated = self.clock.now();
             let entry = AuditEntry::new(caller, experiment.updated, action).detail(experiment.name.as_str());
-            match self.store.update_experiment(&caller.tenant, &experiment, &entry).await {
-                Ok(()) => return Ok(experiment),
-                Err(StoreError::Conflict) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(StoreError::Busy.into())
+            self.store.update_experiment(&caller.tenant, &experiment, &entry).await?;
+            Ok(experiment)
+        })
+        .await
     }
 }

@@ -41,6 +41,22 @@ impl Registry {
     }
 }
 
+/// Writers of one thing that collide this often will not agree soon.
+const TRIES: usize = 5;
+
+/// Loads, decides and commits again when someone else changed it in between.
+pub(crate) async fn again<T, F: Future<Output = Result<T, RegistryError>>>(
+    mut attempt: impl FnMut() -> F,
+) -> Result<T, RegistryError> {
+    for _ in 0..TRIES {
+        match attempt().await {
+            Err(RegistryError::Store(StoreError::Conflict)) => {}
+            settled => return settled,
+        }
+    }
+    Err(StoreError::Busy.into())
+}
+
 /// Identifies a request by its key and by what it asks for.
 pub(crate) fn request(id: &RequestId, wish: &impl std::fmt::Debug) -> Request {
     Request { id: id.clone(), fingerprint: Digest::of(format!("{wish:?}").as_bytes()) }

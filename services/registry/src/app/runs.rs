@@ -1,9 +1,8 @@
 //! Runs.
 
-use lineal_db::StoreError;
 use lineal_kernel::{Caller, PageRequest, Timestamp};
 
-use super::requests::request;
+use super::requests::{again, request};
 use crate::{
     Registry,
     domain::{
@@ -21,8 +20,6 @@ const CREATE: &str = "create_run";
 const LOG: &str = "log_batch";
 const FINISH: &str = "finish_run";
 const UPDATE: &str = "update_run";
-/// Writers of one run that collide this often are doing something else than logging.
-const TRIES: usize = 5;
 
 impl Registry {
     /// Opens a run.
@@ -55,20 +52,18 @@ impl Registry {
 
     /// Adds to an open run.
     pub(crate) async fn log_batch(&self, caller: &Caller, run_id: &str, batch: LogBatch) -> Result<Run, RegistryError> {
-        for _ in 0..TRIES {
+        let batch = &batch;
+        again(|| async move {
             let run = self.run(caller, run_id).await?;
             let news = run.news(batch.clone())?;
             if news.is_empty() {
                 return Ok(run);
             }
             let entry = AuditEntry::new(caller, self.clock.now(), LOG).detail(run.name.as_str());
-            match self.store.log_batch(&caller.tenant, &run, &news, &entry).await {
-                Ok(()) => return self.run(caller, run_id).await,
-                Err(StoreError::Conflict) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(StoreError::Busy.into())
+            self.store.log_batch(&caller.tenant, &run, &news, &entry).await?;
+            self.run(caller, run_id).await
+        })
+        .await
     }
 
     /// Closes a run.
@@ -112,9 +107,10 @@ impl Registry {
         caller: &Caller,
         run_id: &str,
         action: &'static str,
-        change: impl Fn(&mut Run) -> Result<(), RegistryError>,
+        change: impl Fn(&mut Run) -> Result<(), RegistryError> + Sync,
     ) -> Result<Run, RegistryError> {
-        for _ in 0..TRIES {
+        let change = &change;
+        again(|| async move {
             let base = self.run(caller, run_id).await?;
             let mut run = base.clone();
             change(&mut run)?;
@@ -122,13 +118,10 @@ impl Registry {
                 return Ok(run);
             }
             let entry = AuditEntry::new(caller, self.clock.now(), action).detail(run.name.as_str());
-            match self.store.update_run(&caller.tenant, &run, &entry).await {
-                Ok(()) => return Ok(run),
-                Err(StoreError::Conflict) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(StoreError::Busy.into())
+            self.store.update_run(&caller.tenant, &run, &entry).await?;
+            Ok(run)
+        })
+        .await
     }
 
     /// One run.

@@ -87,14 +87,15 @@ impl PromotionStore for Store {
         let mut tx = self.db.begin().await?;
         stop_here!("locked");
         let steps = steps(promotion)?;
+        let mut found = Vec::with_capacity(steps.len());
         for step in &steps {
-            step.compare(&mut tx, tenant).await?;
+            found.push(step.compare(&mut tx, tenant).await?);
         }
         stop_here!("compared");
         let generation: i64 = sqlx::query_scalar(NEXT_GENERATION).bind(tenant.as_str()).fetch_one(&mut *tx).await?;
         let generation = generation.unsigned_abs();
-        for step in &steps {
-            step.take(&mut tx, tenant, promotion.kind, generation, entry.created).await?;
+        for (step, champion) in steps.iter().zip(found) {
+            step.take(&mut tx, tenant, champion, promotion.kind, generation, entry.created).await?;
         }
         let slot = &entry.slot;
         let champions = aliases::served(&mut tx, tenant).await?;
@@ -111,8 +112,7 @@ impl PromotionStore for Store {
         };
         update(&mut tx, tenant, &committed, PromotionState::Preparing).await?;
         for step in &steps[..steps.len() - 1] {
-            let to_stage = if step.to.is_some() { "production" } else { "archived" };
-            let member = AuditEntry { request: None, to_stage, ..entry.clone() };
+            let member = AuditEntry { request: None, ..entry.clone() };
             let member = member.about(&step.model, slot, step.to);
             audit::append(&mut tx, &member, generation, &promotion.promotion_id).await?;
         }
@@ -198,14 +198,11 @@ fn steps(promotion: &Promotion) -> Result<Vec<Step>> {
 }
 
 impl Step {
-    async fn champion(&self, tx: &mut Connection, tenant: &TenantId) -> Result<Option<Alias>> {
-        aliases::get(tx, tenant, &self.model, &self.slot, &AliasName::champion()).await
-    }
-
-    /// `Conflict` if someone else has moved the champion.
-    async fn compare(&self, tx: &mut Connection, tenant: &TenantId) -> Result<()> {
-        let found = self.champion(tx, tenant).await?.map_or(0, |alias| alias.number.get());
-        if found == self.from { Ok(()) } else { Err(StoreError::Conflict) }
+    /// The champion as it stands; `Conflict` if someone else has moved it.
+    async fn compare(&self, tx: &mut Connection, tenant: &TenantId) -> Result<Option<Alias>> {
+        let found = aliases::get(tx, tenant, &self.model, &self.slot, &AliasName::champion()).await?;
+        let number = found.as_ref().map_or(0, |alias| alias.number.get());
+        if number == self.from { Ok(found) } else { Err(StoreError::Conflict) }
     }
 
     /// Ends one reign and begins the next, in the history and in the alias.
@@ -213,11 +210,11 @@ impl Step {
         &self,
         tx: &mut Connection,
         tenant: &TenantId,
+        champion: Option<Alias>,
         kind: PromotionKind,
         generation: u64,
         now: Timestamp,
     ) -> Result<()> {
-        let current = self.champion(tx, tenant).await?;
         sqlx::query(END_REIGN)
             .bind(tenant.as_str())
             .bind(self.model.as_str())
@@ -237,7 +234,7 @@ impl Step {
             .bind(now.micros())
             .execute(&mut *tx)
             .await?;
-        let base_revision = current.map_or(0, |alias| alias.revision);
+        let base_revision = champion.map_or(0, |alias| alias.revision);
         let alias = Alias {
             model: self.model.clone(),
             slot: self.slot.clone(),
