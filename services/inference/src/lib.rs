@@ -31,15 +31,19 @@ pub struct InferenceConfig {
     pub cache_dir: PathBuf,
     /// How long a prepared bundle waits to be served.
     pub prepared_ttl: Duration,
+    /// How often the bundles for a rollback are tried.
+    pub standby_every: Duration,
     /// Large batches that are scored at the same time; further ones wait their turn.
     pub large_batches: usize,
 }
 
 impl InferenceConfig {
-    /// A replica whose prepared bundles wait ten minutes and that scores one large batch on each core.
+    /// A replica whose prepared bundles wait ten minutes, that tries the way back every five, and that scores one large batch on
+    /// each core.
     pub fn new(replica: Name, advertise: String, cache_dir: PathBuf) -> Self {
         let large_batches = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { replica, advertise, cache_dir, prepared_ttl: Duration::from_mins(10), large_batches }
+        let (prepared_ttl, standby_every) = (Duration::from_mins(10), Duration::from_mins(5));
+        Self { replica, advertise, cache_dir, prepared_ttl, standby_every, large_batches }
     }
 }
 

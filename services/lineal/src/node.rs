@@ -138,7 +138,9 @@ impl Services {
         let tasks = TaskTracker::new();
         if let Some(registry) = self.registry.clone() {
             let shutdown = shutdown.clone();
+            let (keeper, keeping) = (registry.clone(), shutdown.clone());
             tasks.spawn(async move { registry.reconcile(shutdown).await });
+            tasks.spawn(async move { keeper.keep(keeping).await });
         }
         if let Some(trainer) = self.trainer.clone() {
             let shutdown = shutdown.clone();

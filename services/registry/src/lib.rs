@@ -42,6 +42,8 @@ pub struct RegistryConfig {
     pub prepare_timeout: Duration,
     /// How long a replica may take to switch after the commit; it catches up by itself later.
     pub reload_timeout: Duration,
+    /// How often the files of champions and rollback candidates are read again.
+    pub check_every: Duration,
 }
 
 /// Why a registry cannot start.
@@ -66,6 +68,7 @@ pub struct Registry {
     fleet: Arc<dyn Fleet>,
     clock: Arc<dyn Clock>,
     lease: Duration,
+    check_every: Duration,
     tasks: TaskTracker,
 }
 
@@ -81,6 +84,7 @@ impl Registry {
             }),
             clock,
             lease: config.lease,
+            check_every: config.check_every,
             tasks: TaskTracker::new(),
         };
         let recovered = registry.recover(&Caller::service("registry")).await;

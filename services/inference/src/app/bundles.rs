@@ -45,6 +45,11 @@ impl Bundles {
         waiting.get_or_try_init(load).await.map(|(bundle, _)| bundle.clone())
     }
 
+    /// Loads a bundle as for a prepare and frees it again; its files stay on the disk.
+    pub(crate) async fn rehearse(&self, digest: Digest) -> Result<(), InferenceError> {
+        self.fetch_and_load(digest).await.map(drop)
+    }
+
     /// Forgets a bundle that waits.
     pub(crate) fn release(&self, digest: Digest) {
         self.with(|all| all.remove(&digest));

@@ -6,7 +6,10 @@ use lineal_kernel::{Digest, Name};
 use tokio::time::{sleep, timeout};
 
 use super::Replica;
-use crate::{error::chain, registry::RegistryError};
+use crate::{
+    error::chain,
+    registry::{Beat, RegistryError},
+};
 
 /// The first wait after a failure; it doubles with every further one.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
@@ -72,7 +75,8 @@ impl Replica {
             sleep(lease.duration / 3).await;
             self.bundles.expire();
             let served = self.generation();
-            match self.registry.heartbeat(replica, served, self.problem_text()).await {
+            let beat = Beat { generation: served, problem: self.problem_text(), standbys: self.standbys.all() };
+            match self.registry.heartbeat(replica, beat).await {
                 Ok(wanted) => self.heard(served, wanted),
                 Err(error) => return error,
             }

@@ -5,6 +5,7 @@ mod follow;
 mod predict;
 mod prepare;
 mod reload;
+mod standbys;
 
 use std::sync::{Arc, atomic::AtomicU32};
 
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{InferenceConfig, cache::Cache, domain::ServingTable, registry::Registry};
 use bundles::Bundles;
+use standbys::Standbys;
 
 /// One inference process.
 pub(crate) struct Replica {
@@ -25,12 +27,15 @@ pub(crate) struct Replica {
     health: Health,
     cache: Cache,
     bundles: Bundles,
+    standbys: Standbys,
     /// What is served. Requests read it without a lock.
     table: ArcSwap<ServingTable>,
     /// Held by the one reload that runs.
     reloading: Mutex<()>,
     /// The generation to be served, once the registry has said it.
     wanted: watch::Sender<Option<u64>>,
+    /// Told after every reload.
+    served: watch::Sender<()>,
     /// What keeps the replica from the wanted generation.
     problem: ArcSwapOption<String>,
     /// One permit for each large batch that may be scored now.
@@ -58,6 +63,8 @@ impl Replica {
             table: ArcSwap::default(),
             reloading: Mutex::default(),
             wanted: watch::Sender::new(None),
+            served: watch::Sender::new(()),
+            standbys: Standbys::default(),
             problem: ArcSwapOption::empty(),
             sequence: AtomicU32::new(0),
         }
@@ -68,6 +75,7 @@ impl Replica {
         tokio::select! {
             () = self.keep_lease() => {}
             () = self.catch_up() => {}
+            () = self.keep_standbys() => {}
             () = shutdown.cancelled() => {}
         }
         self.give_back_lease().await;

@@ -56,6 +56,7 @@ impl Replica {
         for facts in &listing.champions {
             self.bundles.release(facts.digest);
         }
+        self.served.send_replace(());
         self.cache.keep_table(&listing).await;
         tracing::info!(generation = listing.generation, models = listing.champions.len(), "reloaded");
         Ok(listing.generation)

@@ -1,7 +1,9 @@
 //! What is served and what an answer says of itself. Pure: no I/O, no clock, no wire.
 
 mod pedigree;
+mod standby;
 mod table;
 
 pub(crate) use pedigree::{Pedigree, prediction_id};
+pub(crate) use standby::Standing;
 pub(crate) use table::{Entry, Facts, Listing, ServingTable, Target, Wanted};

@@ -10,7 +10,7 @@ use lineal_kernel::{Digest, FieldError, Name};
 
 pub(crate) use remote::RemoteRegistry;
 
-use crate::domain::Listing;
+use crate::domain::{Listing, Standing};
 
 /// The registry as a replica sees it.
 #[async_trait]
@@ -18,17 +18,31 @@ pub(crate) trait Registry: Send + Sync {
     /// Every champion, as one consistent snapshot.
     async fn serving_table(&self) -> Result<Listing, RegistryError>;
 
+    /// Digests of the bundles to keep ready for a rollback.
+    async fn standbys(&self) -> Result<Vec<Digest>, RegistryError>;
+
     /// The file with this digest, verified; [`RegistryError::Damaged`] also if it has more than `limit` bytes.
     async fn download(&self, digest: Digest, limit: usize) -> Result<Bytes, RegistryError>;
 
     /// Takes a lease for the replica that others reach at `address`.
     async fn register(&self, replica: &Name, address: &str) -> Result<Lease, RegistryError>;
 
-    /// Renews the lease, says what is served and what stands in the way of more, and returns the generation to be served.
-    async fn heartbeat(&self, replica: &Name, generation: u64, problem: String) -> Result<u64, RegistryError>;
+    /// Renews the lease and returns the generation to be served.
+    async fn heartbeat(&self, replica: &Name, beat: Beat) -> Result<u64, RegistryError>;
 
     /// Gives the lease back.
     async fn deregister(&self, replica: &Name) -> Result<(), RegistryError>;
+}
+
+/// What a replica says of itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Beat {
+    /// The generation it serves.
+    pub(crate) generation: u64,
+    /// What stands in the way of more; empty when all is well.
+    pub(crate) problem: String,
+    /// The standbys it looked after.
+    pub(crate) standbys: Vec<(Digest, Standing)>,
 }
 
 /// A replica's lease.

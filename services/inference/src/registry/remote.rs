@@ -1,21 +1,21 @@
 //! The registry over gRPC.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use lineal_kernel::{AliasName, Digest, FieldError, ModelName, Name, Slot, Timestamp, VersionNumber};
 use lineal_proto::lineal::registry::v1::{
     DeregisterReplicaRequest, GetServingTableRequest, GetServingTableResponse, HeartbeatRequest,
-    RegisterReplicaRequest, ServingEntry, alias_service_client::AliasServiceClient,
+    RegisterReplicaRequest, ServingEntry, StandbyReport, alias_service_client::AliasServiceClient,
     replica_service_client::ReplicaServiceClient,
 };
-use lineal_rpc::{Peer, artifacts};
+use lineal_rpc::{Peer, artifacts, timestamp};
 use tokio::time::timeout;
 use tonic::{Code, Request, Status};
 
-use super::{Lease, Registry, RegistryError};
-use crate::domain::{Facts, Listing};
+use super::{Beat, Lease, Registry, RegistryError};
+use crate::domain::{Facts, Listing, Standing};
 
 /// Longest time that a call may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -42,8 +42,18 @@ impl RemoteRegistry {
 impl Registry for RemoteRegistry {
     async fn serving_table(&self) -> Result<Listing, RegistryError> {
         let mut aliases = AliasServiceClient::new(self.peer.clone());
-        let answer = aliases.get_serving_table(timed(GetServingTableRequest {})).await.map_err(unavailable)?;
+        let request = GetServingTableRequest { include_standbys: false };
+        let answer = aliases.get_serving_table(timed(request)).await.map_err(unavailable)?;
         Ok(listing(answer.into_inner())?)
+    }
+
+    async fn standbys(&self) -> Result<Vec<Digest>, RegistryError> {
+        let mut aliases = AliasServiceClient::new(self.peer.clone());
+        let request = GetServingTableRequest { include_standbys: true };
+        let standbys = aliases.get_serving_table(timed(request)).await.map_err(unavailable)?.into_inner().standbys;
+        let bundles = standbys.into_iter().flat_map(|standby| standby.bundles);
+        let digests: BTreeSet<Digest> = bundles.map(|bundle| bundle.digest.parse()).collect::<Result<_, _>>()?;
+        Ok(digests.into_iter().collect())
     }
 
     async fn download(&self, digest: Digest, limit: usize) -> Result<Bytes, RegistryError> {
@@ -69,8 +79,10 @@ impl Registry for RemoteRegistry {
         Ok(Lease { duration, generation: answer.generation })
     }
 
-    async fn heartbeat(&self, replica: &Name, generation: u64, problem: String) -> Result<u64, RegistryError> {
-        let request = HeartbeatRequest { name: replica.to_string(), generation, problem };
+    async fn heartbeat(&self, replica: &Name, beat: Beat) -> Result<u64, RegistryError> {
+        let Beat { generation, problem, standbys } = beat;
+        let standbys = standbys.into_iter().map(report).collect();
+        let request = HeartbeatRequest { name: replica.to_string(), generation, problem, standbys };
         match self.replicas().heartbeat(timed(request)).await {
             Ok(answer) => Ok(answer.into_inner().generation),
             Err(status) if status.code() == Code::NotFound => Err(RegistryError::ReplicaUnknown),
@@ -123,4 +135,13 @@ fn facts(entry: ServingEntry) -> Result<Facts, FieldError> {
             Timestamp::from_micros(micros)
         }),
     })
+}
+
+fn report((digest, standing): (Digest, Standing)) -> StandbyReport {
+    StandbyReport {
+        digest: digest.to_string(),
+        ready_time: standing.ready.map(timestamp),
+        check_time: Some(timestamp(standing.checked)),
+        problem: standing.problem,
+    }
 }

@@ -6,3 +6,4 @@ mod fixture;
 mod lease;
 mod predict;
 mod reload;
+mod standbys;

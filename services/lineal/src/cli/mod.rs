@@ -20,6 +20,7 @@ mod predict;
 mod promote;
 mod request;
 mod rollback;
+mod rollbacks;
 mod rows;
 mod runs;
 mod serve;
@@ -28,6 +29,7 @@ mod train;
 mod validate;
 mod versions;
 mod watch;
+mod way_back;
 
 use std::process::ExitCode;
 
@@ -85,6 +87,8 @@ enum Command {
     Promote(promote::Args),
     /// Bring back an earlier champion
     Rollback(rollback::Args),
+    /// List rollbacks, newest first, with those that were refused
+    Rollbacks(rollbacks::Args),
     /// Take the champion away and leave the slot empty
     Demote(demote::Args),
     /// Score rows with the champion
@@ -136,6 +140,7 @@ impl Cli {
             Command::Validate(args) => validate::run(args, ctx).await,
             Command::Promote(args) => promote::run(args, ctx).await,
             Command::Rollback(args) => rollback::run(args, ctx).await,
+            Command::Rollbacks(args) => rollbacks::run(args, ctx).await,
             Command::Demote(args) => demote::run(args, ctx).await,
             Command::Predict(args) => predict::run(args, ctx).await,
             Command::Explain(args) => explain::run(args, ctx).await,

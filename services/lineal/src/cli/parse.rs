@@ -26,13 +26,16 @@ pub(super) fn setting(text: &str) -> Result<(String, Value), String> {
     Ok((key, value))
 }
 
+/// `metric=number`, the number finite.
+pub(super) fn measurement(text: &str) -> Result<(String, f64), String> {
+    let (metric, value) = pair(text)?;
+    let value = value.parse().ok().filter(|value: &f64| value.is_finite());
+    value.map(|value| (metric, value)).ok_or_else(|| format!("expected a number like auc=0.75, found `{text}`"))
+}
+
 /// `metric=limit`.
 pub(super) fn limit(text: &str) -> Result<MetricLimit, String> {
-    let (metric, value) = pair(text)?;
-    let limit = value.parse().ok().filter(|limit: &f64| limit.is_finite());
-    limit
-        .map(|limit| MetricLimit { metric, limit })
-        .ok_or_else(|| format!("expected a number like auc=0.75, found `{text}`"))
+    measurement(text).map(|(metric, limit)| MetricLimit { metric, limit })
 }
 
 /// `key=value,key=value`, the labels of a slot.

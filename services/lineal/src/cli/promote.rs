@@ -12,6 +12,7 @@ use super::{
     format,
     output::{Style, Table, bad, cell, printable, verdict},
     request::{ChangeArgs, Policy, SlotArgs, resolve},
+    way_back,
 };
 
 const BEHIND: &str =
@@ -137,6 +138,9 @@ fn render(promotion: &Promotion, style: Style) -> String {
     if !promotion.refusal.is_empty() {
         parts.push(format!("because: {}\n", printable(&promotion.refusal)));
     }
+    for skipped in &promotion.skipped {
+        parts.push(printable(&way_back::passed_over(skipped)) + "\n");
+    }
     if promotion.generation > 0 && !promotion.members.is_empty() {
         parts.push(format!("together with {}\n", chain(&promotion.members)));
     }
@@ -196,7 +200,7 @@ fn replicas(promotion: &Promotion, style: Style) -> String {
 #[cfg(test)]
 mod tests {
     use lineal_proto::{
-        lineal::registry::v1::{Defaults, ReplicaOutcome},
+        lineal::registry::v1::{Defaults, ReplicaOutcome, SkippedCandidate},
         pbjson_types::Duration,
     };
 
@@ -238,6 +242,19 @@ mod tests {
              REPLICA  PREPARED  TOOK     RELOADED  TOOK    PROBLEM\n\
              r1       yes       12.3 ms  yes       1.2 ms\n\
              r2       yes       12.3 ms  yes       1.2 ms\n"
+        );
+    }
+
+    #[test]
+    fn a_rollback_names_the_candidates_it_passed_over() {
+        // F113
+        let mut promotion = promotion(PromotionState::Converged, vec![]);
+        promotion.kind = PromotionKind::Rollback.into();
+        (promotion.from_number, promotion.to_number) = (4, 2);
+        promotion.skipped = vec![SkippedCandidate { number: 3, reason: "`model.bin` is damaged".to_owned() }];
+        assert_eq!(
+            render(&promotion, Style::default()),
+            "churn 2 is champion: generation 7 (was 4)\npassed over version 3: `model.bin` is damaged\n"
         );
     }
 

@@ -1,11 +1,13 @@
 //! `lineal rollback`
 
-use lineal_proto::lineal::registry::v1::{RollbackRequest, promotion_service_client::PromotionServiceClient};
+use lineal_proto::lineal::registry::v1::{
+    RollbackRequest, RollbackTrigger, promotion_service_client::PromotionServiceClient,
+};
 
 use super::{
     context::Context,
     error::{CliError, Exit},
-    promote,
+    parse, promote,
     request::{ChangeArgs, Policy, SlotArgs, resolve},
 };
 
@@ -15,11 +17,18 @@ use super::{
 pub(super) struct Args {
     /// The model
     model: String,
-    /// The earlier champion to bring back: a number, a label or @alias [default: the one before the present]
+    /// The earlier champion to bring back: a number, a label or @alias [default: the latest that left healthy
+    /// and has all its files]
     version: Option<String>,
     /// Why; it goes into the audit
     #[arg(long, value_name = "TEXT")]
     reason: String,
+    /// What sets it off
+    #[arg(long, value_enum, default_value = "manual")]
+    trigger: Trigger,
+    /// A measurement that asks for it, e.g. psi=0.31; may be given several times
+    #[arg(long, value_name = "NAME=NUMBER", value_parser = parse::measurement)]
+    evidence: Vec<(String, f64)>,
     /// The champion you expect to leave
     #[arg(long, value_name = "VERSION")]
     expected: Option<u64>,
@@ -30,6 +39,28 @@ pub(super) struct Args {
     slot: SlotArgs,
     #[command(flatten)]
     change: ChangeArgs,
+}
+
+/// What sets a rollback off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Trigger {
+    Manual,
+    Drift,
+    Performance,
+    Errors,
+    Bake,
+}
+
+impl Trigger {
+    fn wire(self) -> RollbackTrigger {
+        match self {
+            Self::Manual => RollbackTrigger::Manual,
+            Self::Drift => RollbackTrigger::Drift,
+            Self::Performance => RollbackTrigger::Performance,
+            Self::Errors => RollbackTrigger::Errors,
+            Self::Bake => RollbackTrigger::Bake,
+        }
+    }
 }
 
 /// Brings back an earlier champion.
@@ -49,6 +80,8 @@ pub(super) async fn run(args: Args, ctx: &Context) -> Result<Exit, CliError> {
         policy,
         quorum,
         reason: args.reason,
+        trigger: args.trigger.wire().into(),
+        evidence: args.evidence.into_iter().collect(),
         request_id: request_id.clone(),
     };
     let answer = ctx.registry.call(PromotionServiceClient::new(ctx.registry.peer()).rollback(request)).await;

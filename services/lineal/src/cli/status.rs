@@ -3,8 +3,8 @@
 use lineal_proto::{
     lineal::{
         registry::v1::{
-            Alias, GetServingTableRequest, ListAliasesRequest, ListPromotionsRequest, ListReplicasRequest, Promotion,
-            Replica, ServingEntry, alias_service_client::AliasServiceClient,
+            Alias, GetServingTableRequest, GetServingTableResponse, ListAliasesRequest, ListPromotionsRequest,
+            ListReplicasRequest, Promotion, Replica, ServingEntry, alias_service_client::AliasServiceClient,
             promotion_service_client::PromotionServiceClient, replica_service_client::ReplicaServiceClient,
         },
         trainer::v1::{Job, JobState, ListJobsRequest, ListJobsResponse, job_service_client::JobServiceClient},
@@ -18,6 +18,7 @@ use super::{
     error::{CliError, Exit},
     explain, format, health, jobs,
     output::{Style, Table, bad, cell, good, verdict},
+    way_back::{self, WayBack},
 };
 
 const LATEST_PROMOTIONS: i32 = 5;
@@ -35,6 +36,7 @@ struct Status {
     generation: u64,
     replicas: Vec<Replica>,
     champions: Vec<Champion>,
+    way_back: Vec<WayBack>,
     /// Absent when the trainer cannot be asked.
     running_jobs: Option<Vec<Job>>,
     promotions: Vec<Promotion>,
@@ -63,17 +65,19 @@ pub(super) async fn run(_: Args, ctx: &Context) -> Result<Exit, CliError> {
         .await
         .map_err(|status| registry.failed(status))?
         .into_inner();
-    let (services, champions, running_jobs, promotions) = futures::join!(
+    let (services, table, running_jobs, promotions) = futures::join!(
         futures::future::join_all([&ctx.registry, &ctx.trainer, &ctx.validator, &ctx.inference].map(reach)),
-        champions(registry),
+        serving_table(registry),
         running_jobs(&ctx.trainer),
         promotions(registry),
     );
+    let GetServingTableResponse { entries, standbys, .. } = table?;
     let status = Status {
         services,
         generation: replicas.generation,
+        champions: champions(registry, entries).await?,
+        way_back: way_back::join(standbys, &replicas.replicas),
         replicas: replicas.replicas,
-        champions: champions?,
         running_jobs,
         promotions: promotions?,
     };
@@ -90,9 +94,13 @@ async fn reach(service: &Service) -> Reach {
     Reach { service: service.name(), address: service.address().to_owned(), serving, problem }
 }
 
-async fn champions(registry: &Service) -> Result<Vec<Champion>, CliError> {
+async fn serving_table(registry: &Service) -> Result<GetServingTableResponse, CliError> {
+    let request = GetServingTableRequest { include_standbys: true };
+    registry.call(AliasServiceClient::new(registry.peer()).get_serving_table(request)).await
+}
+
+async fn champions(registry: &Service, entries: Vec<ServingEntry>) -> Result<Vec<Champion>, CliError> {
     let mut client = AliasServiceClient::new(registry.peer());
-    let entries = registry.call(client.get_serving_table(GetServingTableRequest {})).await?.entries;
     let mut champions = vec![];
     let mut aliases: Vec<Alias> = vec![];
     for entry in entries {
@@ -127,6 +135,7 @@ fn render(status: &Status, style: Style) -> String {
             (!status.replicas.is_empty()).then(|| replicas(status, style)),
         ),
         section(style, "champions", (!status.champions.is_empty()).then(|| champion_table(&status.champions, style))),
+        section(style, "way back", (!status.way_back.is_empty()).then(|| way_back::table(&status.way_back, style))),
     ];
     parts.push(match &status.running_jobs {
         None => section(style, "running jobs", Some("unknown: the trainer cannot be asked\n".to_owned())),
@@ -212,6 +221,7 @@ mod tests {
                 entry: ServingEntry { model: "churn".to_owned(), number: 3, ..ServingEntry::default() },
                 since: Some(Timestamp { seconds: 1_736_951_422, nanos: 0 }),
             }],
+            way_back: vec![],
             running_jobs: None,
             promotions: vec![],
         };
@@ -230,6 +240,9 @@ mod tests {
              champions\n\
              MODEL  SLOT     VERSION  LABEL  SINCE\n\
              churn  default  3               2025-01-15T14:30:22Z\n\
+             \n\
+             way back\n\
+             none\n\
              \n\
              running jobs\n\
              unknown: the trainer cannot be asked\n\

@@ -170,12 +170,14 @@ fn registry(raw: &RawConfig, data: &Path, problems: &mut Problems) -> Option<Reg
     let lease = problems.seconds("registry.lease_seconds", raw.registry.lease_seconds);
     let prepare = problems.seconds("registry.prepare_timeout_seconds", raw.registry.prepare_timeout_seconds);
     let reload = problems.seconds("registry.reload_timeout_seconds", raw.registry.reload_timeout_seconds);
+    let check_every = problems.seconds("registry.check_every_seconds", raw.registry.check_every_seconds);
     Some(RegistryConfig {
         database: database?,
         artifacts: folder(&raw.registry.artifacts, data, "artifacts"),
         lease: lease?,
         prepare_timeout: prepare?,
         reload_timeout: reload?,
+        check_every: check_every?,
     })
 }
 

@@ -88,6 +88,8 @@ pub struct RawRegistry {
     pub prepare_timeout_seconds: u64,
     /// How long a replica may take to switch.
     pub reload_timeout_seconds: u64,
+    /// How often the files of champions and rollback candidates are read again.
+    pub check_every_seconds: u64,
 }
 
 impl Default for RawRegistry {
@@ -98,6 +100,7 @@ impl Default for RawRegistry {
             lease_seconds: 15,
             prepare_timeout_seconds: 60,
             reload_timeout_seconds: 10,
+            check_every_seconds: 300,
         }
     }
 }

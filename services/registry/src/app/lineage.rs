@@ -10,7 +10,7 @@ use crate::{
         error::RegistryError,
         lineage::{Edge, Relation},
         prediction::PredictionId,
-        promotion::Promotion,
+        promotion::{Promotion, PromotionFilter},
         run::Run,
         version::{Version, VersionView},
     },
@@ -77,9 +77,10 @@ impl Registry {
         let version = self.version(caller, model, number).await?;
         let run = self.store.run(&caller.tenant, &version.version.lineage.run_id).await?;
         let mut promotions = Vec::new();
+        let filter = PromotionFilter { model: Some(model.clone()), ..PromotionFilter::default() };
         let mut page = PageRequest { size: 500, after: None };
         loop {
-            let found = self.store.promotions(&caller.tenant, Some(model), &page).await?;
+            let found = self.store.promotions(&caller.tenant, &filter, &page).await?;
             let about = |promotion: &Promotion| [promotion.from_number, promotion.to_number].contains(&number.get());
             promotions.extend(found.items.into_iter().filter(about));
             match found.next {

@@ -10,6 +10,7 @@ use lineal_db::StoreError;
 use lineal_kernel::{Caller, Slot, Timestamp, VersionNumber};
 use tokio::task::JoinError;
 
+use super::checks::Pace;
 use crate::{
     Registry,
     domain::{
@@ -18,7 +19,7 @@ use crate::{
         error::RegistryError,
         moves::Move,
         promotion::{Promotion, PromotionKind, PromotionState, ReloadPolicy, ReplicaOutcome},
-        replica::Replica,
+        replica::{Beat, Replica},
     },
     failpoints::stop_here,
     fleet::Bundle,
@@ -66,6 +67,28 @@ impl Registry {
         Err(error.audited())
     }
 
+    /// Writes down a move that was refused before it began. The history of rollbacks is complete, so theirs stay as promotions.
+    pub(crate) async fn turn_away(
+        &self,
+        caller: &Caller,
+        decided: &Move,
+        attempt: AuditEntry,
+        error: RegistryError,
+    ) -> Result<Promotion, RegistryError> {
+        if let Some(promotion) = self.made_meanwhile(caller, &attempt).await? {
+            return Ok(promotion);
+        }
+        let entry = attempt.refused(error.to_string());
+        if decided.kind == PromotionKind::Rollback {
+            let intended = self.intend(caller, decided, Vec::new());
+            let promotion = Promotion { state: PromotionState::Refused, refusal: error.to_string(), ..intended };
+            self.store.refuse_promotion(&caller.tenant, &promotion, &entry).await?;
+        } else {
+            self.store.record(&entry).await?;
+        }
+        Err(error.audited())
+    }
+
     /// What the same request, sent twice, has made since it was looked for.
     async fn made_meanwhile(&self, caller: &Caller, attempt: &AuditEntry) -> Result<Option<Promotion>, RegistryError> {
         let Some(request) = &attempt.request else { return Ok(None) };
@@ -79,10 +102,7 @@ impl Registry {
         stop_here!("decided");
         let Means { bundles, members, replicas, stage } = match self.muster(caller, &decided).await {
             Ok(means) => means,
-            Err(error) => {
-                self.store.record(&attempt.refused(error.to_string())).await?;
-                return Err(error.audited());
-            }
+            Err(error) => return self.turn_away(caller, &decided, attempt, error).await,
         };
         let mut promotion = self.intend(caller, &decided, members);
         self.store.begin_promotion(&caller.tenant, &promotion).await?;
@@ -124,7 +144,10 @@ impl Registry {
         let chain = self.chain_move(caller, &decided.model, &decided.slot, head.as_ref()).await?;
         let mut bundles = Vec::new();
         for version in chain.upstreams.iter().chain(&head).map(|view| &view.version) {
-            self.verify_bundle(version.digest).await?;
+            // A rollback has checked its whole chain in choosing it.
+            if decided.kind == PromotionKind::Promote {
+                self.check(caller, version, Pace::Fast).await?;
+            }
             let (model, number) = (version.model.to_string(), version.number.get());
             bundles.push(Bundle { model, number, digest: version.digest });
         }
@@ -153,6 +176,9 @@ impl Registry {
             committed_us: None,
             converged_us: None,
             process: self.store.process().to_owned(),
+            trigger: decided.trigger,
+            evidence: decided.evidence.clone(),
+            skipped: decided.skipped.clone(),
         }
     }
 
@@ -260,7 +286,8 @@ impl Registry {
     /// An answer is as good as a heartbeat.
     async fn heard(&self, caller: &Caller, replica: &Replica, served: u64) {
         let now = self.clock.now();
-        let beat = self.store.renew_lease(&caller.tenant, &replica.name, served, "", now, now.plus(self.lease)).await;
+        let beat = Beat { generation: served, ..Beat::default() };
+        let beat = self.store.renew_lease(&caller.tenant, &replica.name, &beat, now, now.plus(self.lease)).await;
         if let Err(error) = beat {
             tracing::warn!(replica = %replica.name, %error, "could not note what a replica serves");
         }
@@ -340,5 +367,5 @@ fn commit_entry(attempt: &AuditEntry, promotion: &Promotion, stage: &'static str
         PromotionKind::Promote | PromotionKind::Rollback => (promotion.to_number, "production"),
         PromotionKind::Demote => (promotion.from_number, "archived"),
     };
-    AuditEntry { created: now, number, detail: promotion.reason.clone(), ..attempt.clone() }.moved(stage, to)
+    AuditEntry { created: now, number, detail: promotion.told(), ..attempt.clone() }.moved(stage, to)
 }

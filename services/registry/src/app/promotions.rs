@@ -2,7 +2,7 @@
 
 use lineal_kernel::{AliasName, Caller, ModelName, PageRequest, Slot, VersionNumber};
 
-use super::requests::request;
+use super::{checks::Pace, requests::request};
 use crate::{
     Registry,
     domain::{
@@ -11,7 +11,8 @@ use crate::{
         error::RegistryError,
         lineage::Recipe,
         moves::{Demote, Promote, Rollback},
-        promotion::{Promotion, PromotionKind},
+        promotion::{Promotion, PromotionFilter, PromotionKind, Skipped},
+        reign::{self, Reign},
     },
     store::Page,
 };
@@ -36,7 +37,9 @@ impl Registry {
         let replicas = self.live_replicas(caller).await?;
         let mut blockers = Vec::new();
         blockers.extend(wish.decide(&candidate, from).err().map(|error| error.to_string()));
-        blockers.extend(self.verify_bundle(candidate.version.digest).await.err().map(|error| error.to_string()));
+        blockers.extend(
+            self.verify_bundle(candidate.version.digest, Pace::Fast).await.err().map(|error| error.to_string()),
+        );
         let chain = self.chain_move(caller, &wish.model, &wish.slot, Some(&candidate)).await;
         let members = chain.map_or_else(
             |error| {
@@ -78,10 +81,41 @@ impl Registry {
         }
         self.model(caller, &wish.model).await?;
         let reigns = self.store.reigns(&caller.tenant, &wish.model, &wish.slot).await?;
-        let decided = wish.decide(&reigns);
+        let from = reign::champion(&reigns);
+        let chosen = self.choose(caller, &wish, &reigns).await;
         let attempt = AuditEntry::new(caller, self.clock.now(), PromotionKind::Rollback.word());
         let attempt = attempt.about(&wish.model, &wish.slot, wish.number).request(request);
-        self.carry_out(caller, decided, attempt).await
+        match chosen {
+            Ok((to, skipped)) => self.carry_out(caller, Ok(wish.to(from, Some(to), skipped)), attempt).await,
+            Err(error) => {
+                let skipped = match &error {
+                    RegistryError::NoRollbackCandidate { tried, .. } => tried.clone(),
+                    _ => Vec::new(),
+                };
+                self.turn_away(caller, &wish.to(from, None, skipped), attempt, error).await
+            }
+        }
+    }
+
+    /// The version to go back to: the first candidate whose files, and those of the versions it uses, are whole now; and the
+    /// candidates before it. A version that was named is taken or refused.
+    async fn choose(
+        &self,
+        caller: &Caller,
+        wish: &Rollback,
+        reigns: &[Reign],
+    ) -> Result<(VersionNumber, Vec<Skipped>), RegistryError> {
+        let mut tried = Vec::new();
+        for number in wish.candidates(reigns)? {
+            match self.check_chain(caller, &wish.model, number).await {
+                Ok(()) => return Ok((number, tried)),
+                Err((reason, error)) if error.is_damage() && wish.number.is_none() => {
+                    tried.push(Skipped { number: number.get(), reason });
+                }
+                Err((_, error)) => return Err(error),
+            }
+        }
+        Err(RegistryError::NoRollbackCandidate { model: wish.model.clone(), tried })
     }
 
     /// Empties a slot.
@@ -104,14 +138,14 @@ impl Registry {
         found.ok_or_else(|| RegistryError::PromotionNotFound { promotion_id: promotion_id.to_owned() })
     }
 
-    /// Promotions, newest first, of one model or of all.
+    /// Promotions that pass a filter, newest first.
     pub(crate) async fn promotions(
         &self,
         caller: &Caller,
-        model: Option<&ModelName>,
+        filter: &PromotionFilter,
         page: &PageRequest,
     ) -> Result<Page<Promotion>, RegistryError> {
-        Ok(self.store.promotions(&caller.tenant, model, page).await?)
+        Ok(self.store.promotions(&caller.tenant, filter, page).await?)
     }
 
     /// The recipe that came with the champion of a slot. It is read off the champion itself, so a rollback restores it too.

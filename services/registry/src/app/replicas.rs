@@ -6,7 +6,10 @@ use lineal_kernel::{Caller, Name, PageRequest, Timestamp};
 
 use crate::{
     Registry,
-    domain::{error::RegistryError, replica::Replica},
+    domain::{
+        error::RegistryError,
+        replica::{Beat, Replica},
+    },
     store::Page,
 };
 
@@ -25,21 +28,23 @@ impl Registry {
     ) -> Result<u64, RegistryError> {
         let now = self.clock.now();
         let lease_end = now.plus(self.lease);
-        let replica = Replica { name, address, generation: 0, problem: String::new(), lease_end, created: now };
+        let replica = Replica {
+            name,
+            address,
+            generation: 0,
+            problem: String::new(),
+            lease_end,
+            created: now,
+            standbys: Vec::new(),
+        };
         self.store.register_replica(&caller.tenant, &replica).await?;
         Ok(self.store.generation(&caller.tenant).await?)
     }
 
     /// Renews a lease; returns the generation to be served.
-    pub(crate) async fn heartbeat(
-        &self,
-        caller: &Caller,
-        name: &Name,
-        generation: u64,
-        problem: &str,
-    ) -> Result<u64, RegistryError> {
+    pub(crate) async fn heartbeat(&self, caller: &Caller, name: &Name, beat: &Beat) -> Result<u64, RegistryError> {
         let now = self.clock.now();
-        if !self.store.renew_lease(&caller.tenant, name, generation, problem, now, now.plus(self.lease)).await? {
+        if !self.store.renew_lease(&caller.tenant, name, beat, now, now.plus(self.lease)).await? {
             return Err(RegistryError::ReplicaNotFound { replica: name.to_string() });
         }
         self.converge(caller).await?;

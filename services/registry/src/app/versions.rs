@@ -1,16 +1,13 @@
 //! Versions and the verdicts on them.
 
-use bytes::BytesMut;
-use futures::TryStreamExt;
 use lineal_db::StoreError;
-use lineal_kernel::{AliasName, Caller, Digest, ModelName, PageRequest, Slot, VersionNumber};
+use lineal_kernel::{AliasName, Caller, ModelName, PageRequest, Slot, VersionNumber};
 
-use super::requests::request;
+use super::{checks::Pace, requests::request};
 use crate::{
     Registry,
     domain::{
         audit::AuditEntry,
-        bundle::ManifestFiles,
         error::RegistryError,
         reference::{Reference, Selector},
         validation::RecordValidation,
@@ -21,8 +18,6 @@ use crate::{
 
 const CREATE: &str = "create_version";
 const VALIDATE: &str = "record_validation";
-/// A manifest lists files; more than this is none.
-const MAX_MANIFEST: u64 = 1 << 20;
 
 impl Registry {
     /// Gives the next number to an uploaded bundle.
@@ -38,7 +33,7 @@ impl Registry {
         for (model, number) in wish.origins() {
             self.version(caller, &model, number).await?;
         }
-        let size_bytes = self.verify_bundle(wish.digest).await?;
+        let size_bytes = self.verify_bundle(wish.digest, Pace::Fast).await?;
         wish.lineage.lineage_id = uuid::Uuid::now_v7().to_string();
         let entry = AuditEntry::new(caller, self.clock.now(), CREATE)
             .about(&wish.model, &Slot::default(), None)
@@ -154,32 +149,6 @@ impl Registry {
             Err(error) => return Err(error.into()),
         }
         self.version(caller, model, number).await
-    }
-
-    /// Checks that a manifest and every file it lists are in the artifact store; returns the sum of their lengths.
-    pub(crate) async fn verify_bundle(&self, digest: Digest) -> Result<u64, RegistryError> {
-        let missing = |file: &str, digest| RegistryError::ArtifactMissing { file: file.to_owned(), digest };
-        let unusable = |problem: String| RegistryError::ManifestUnusable { digest, problem };
-        let size = self.artifacts.size(digest).await?.ok_or_else(|| missing("manifest.json", digest))?;
-        if size > MAX_MANIFEST {
-            return Err(unusable(format!("{size} bytes is too large")));
-        }
-        let pieces = self.artifacts.open(digest).await?.ok_or_else(|| missing("manifest.json", digest))?;
-        let manifest = pieces.try_fold(BytesMut::new(), |mut all, piece| async move {
-            all.extend_from_slice(&piece);
-            Ok(all)
-        });
-        let manifest: ManifestFiles =
-            serde_json::from_slice(&manifest.await?).map_err(|error| unusable(error.to_string()))?;
-        let mut total = size;
-        for (name, file) in &manifest.files {
-            let found = self.artifacts.size(file.digest).await?.ok_or_else(|| missing(name, file.digest))?;
-            if found != file.size {
-                return Err(unusable(format!("`{name}` has {found} bytes, not {}", file.size)));
-            }
-            total += found;
-        }
-        Ok(total)
     }
 
     /// The champion of a slot.

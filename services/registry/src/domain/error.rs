@@ -3,7 +3,7 @@
 use lineal_db::StoreError;
 use lineal_kernel::{AliasName, Digest, FieldError, FieldErrors, ModelName, Slot, VersionNumber};
 
-use super::run::RunStatus;
+use super::{promotion::Skipped, run::RunStatus};
 
 /// A refusal or failure. Unless it says otherwise, nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -60,12 +60,17 @@ pub enum RegistryError {
         "nothing was promoted: {prepared} of {needed} replicas prepared it; wait for replicas or ask for a smaller quorum"
     )]
     QuorumMissed { needed: u32, prepared: usize },
-    #[error("`{model}` has no earlier champion that left healthy; name a version to go back to")]
-    NoRollbackCandidate { model: ModelName },
+    #[error(
+        "`{model}` has no earlier champion that left healthy and is whole{}; name a version to go back to",
+        passed_over(tried)
+    )]
+    NoRollbackCandidate { model: ModelName, tried: Vec<Skipped> },
     #[error("`{model}` version {number} was never champion of this slot; promote it instead")]
     NeverChampion { model: ModelName, number: VersionNumber },
-    #[error("`{file}` ({digest}) is not in the artifact store; upload it first")]
+    #[error("`{file}` ({digest}) is not in the artifact store; upload it, or restore it from a copy")]
     ArtifactMissing { file: String, digest: Digest },
+    #[error("`{file}` ({digest}) is damaged in the artifact store; restore it from a copy")]
+    FileDamaged { file: String, digest: Digest },
     #[error("the bundle's manifest {digest} is unusable: {problem}")]
     ManifestUnusable { digest: Digest, problem: String },
 
@@ -102,6 +107,11 @@ impl RegistryError {
     pub fn audited(self) -> Self {
         Self::Audited(Box::new(self))
     }
+
+    /// Whether it says that a bundle cannot be used as it is stored; other failures say nothing of the bundle.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::ArtifactMissing { .. } | Self::FileDamaged { .. } | Self::ManifestUnusable { .. })
+    }
 }
 
 impl From<FieldError> for RegistryError {
@@ -112,4 +122,12 @@ impl From<FieldError> for RegistryError {
 
 fn champion(number: u64) -> String {
     if number == 0 { "none".to_owned() } else { format!("version {number}") }
+}
+
+fn passed_over(tried: &[Skipped]) -> String {
+    if tried.is_empty() {
+        return String::new();
+    }
+    let tried: Vec<String> = tried.iter().map(|skipped| format!("version {skipped}")).collect();
+    format!(" ({})", tried.join("; "))
 }

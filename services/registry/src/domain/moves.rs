@@ -1,11 +1,13 @@
 //! Moves: what is asked of a champion, and the rules by which it moves.
 
+use std::collections::BTreeMap;
+
 use lineal_kernel::{AliasName, ModelName, RequestId, Slot, VersionNumber};
 
 use super::{
     error::RegistryError,
-    promotion::{PromotionKind, ReloadPolicy},
-    reign::{EndedBy, Reign},
+    promotion::{PromotionKind, ReloadPolicy, Skipped, Trigger},
+    reign::{self, Reign},
     version::{VersionState, VersionView},
 };
 
@@ -37,7 +39,7 @@ pub struct Rollback {
     pub model: ModelName,
     /// The slot.
     pub slot: Slot,
-    /// The version; `None` for the latest that left healthy.
+    /// The version; `None` for the latest that left healthy and is whole.
     pub number: Option<VersionNumber>,
     /// The champion the caller expects to leave.
     pub expected: Option<u64>,
@@ -45,6 +47,10 @@ pub struct Rollback {
     pub policy: ReloadPolicy,
     /// Why.
     pub reason: String,
+    /// What sets it off.
+    pub trigger: Trigger,
+    /// The measurements that ask for it, finite.
+    pub evidence: BTreeMap<String, f64>,
     /// Key of this intended change.
     pub request_id: RequestId,
 }
@@ -83,6 +89,12 @@ pub struct Move {
     pub policy: ReloadPolicy,
     /// Why.
     pub reason: String,
+    /// What set a rollback off.
+    pub trigger: Option<Trigger>,
+    /// The measurements a rollback was asked for with.
+    pub evidence: BTreeMap<String, f64>,
+    /// Candidates that a rollback passed over.
+    pub skipped: Vec<Skipped>,
 }
 
 impl Promote {
@@ -115,32 +127,44 @@ impl Promote {
             report_id: validation.report_id.clone(),
             policy: self.policy,
             reason: self.reason.clone(),
+            trigger: None,
+            evidence: BTreeMap::new(),
+            skipped: Vec::new(),
         })
     }
 }
 
 impl Rollback {
-    /// Decides on the slot's history, latest reign first.
-    pub fn decide(&self, reigns: &[Reign]) -> Result<Move, RegistryError> {
-        let champion = reigns.iter().find(|reign| reign.ended_by.is_none()).map(|reign| reign.number);
+    /// The versions that it may go to, in the order to try them: the one named, or all that left healthy. `reigns` is the slot's
+    /// history, latest first.
+    pub fn candidates(&self, reigns: &[Reign]) -> Result<Vec<VersionNumber>, RegistryError> {
+        let champion = reign::champion(reigns);
         unmoved(self.expected, champion)?;
         let model = self.model.clone();
-        let to = match self.number {
-            Some(number) if champion == Some(number) => return Err(RegistryError::AlreadyChampion { model, number }),
-            Some(number) if reigns.iter().any(|reign| reign.number == number) => number,
-            Some(number) => return Err(RegistryError::NeverChampion { model, number }),
-            None => candidate(reigns, champion).ok_or(RegistryError::NoRollbackCandidate { model })?,
-        };
-        Ok(Move {
+        match self.number {
+            Some(number) if champion == Some(number) => Err(RegistryError::AlreadyChampion { model, number }),
+            Some(number) if reigns.iter().any(|reign| reign.number == number) => Ok(vec![number]),
+            Some(number) => Err(RegistryError::NeverChampion { model, number }),
+            None => Ok(reign::left_healthy(reigns)),
+        }
+    }
+
+    /// The move from the present champion to `to`, past candidates that are not whole. Without `to` it is what was asked for, to
+    /// be kept in the history.
+    pub fn to(&self, from: Option<VersionNumber>, to: Option<VersionNumber>, skipped: Vec<Skipped>) -> Move {
+        Move {
             kind: PromotionKind::Rollback,
             model: self.model.clone(),
             slot: self.slot.clone(),
-            from: champion,
-            to: Some(to),
+            from,
+            to: to.or(self.number),
             report_id: String::new(),
             policy: self.policy,
             reason: self.reason.clone(),
-        })
+            trigger: Some(self.trigger),
+            evidence: self.evidence.clone(),
+            skipped,
+        }
     }
 }
 
@@ -161,20 +185,11 @@ impl Demote {
             report_id: String::new(),
             policy: ReloadPolicy::None,
             reason: self.reason.clone(),
+            trigger: None,
+            evidence: BTreeMap::new(),
+            skipped: Vec::new(),
         })
     }
-}
-
-/// The latest champion that left healthy, once each: a version whose last reign here ended by a better one.
-fn candidate(reigns: &[Reign], champion: Option<VersionNumber>) -> Option<VersionNumber> {
-    let mut seen = Vec::new();
-    let mut ended: Vec<&Reign> = reigns.iter().filter(|reign| reign.to_generation.is_some()).collect();
-    ended.sort_by_key(|reign| std::cmp::Reverse(reign.to_generation));
-    ended.into_iter().find_map(|reign| {
-        let first = !seen.contains(&reign.number);
-        seen.push(reign.number);
-        (first && Some(reign.number) != champion && reign.ended_by == Some(EndedBy::Promote)).then_some(reign.number)
-    })
 }
 
 fn unmoved(expected: Option<u64>, champion: Option<VersionNumber>) -> Result<(), RegistryError> {
@@ -190,6 +205,7 @@ mod tests {
     use lineal_kernel::Timestamp;
 
     use super::*;
+    use crate::domain::reign::EndedBy;
 
     fn reign(number: u64, from: u64, to: Option<(u64, EndedBy)>) -> Reign {
         Reign {
@@ -212,12 +228,15 @@ mod tests {
             expected: None,
             policy: ReloadPolicy::All,
             reason: "worse at weekends".into(),
+            trigger: Trigger::Manual,
+            evidence: BTreeMap::new(),
             request_id: RequestId::random(),
         }
     }
 
-    fn target(number: Option<u64>, reigns: &[Reign]) -> Option<u64> {
-        rollback(number).decide(reigns).ok().and_then(|decided| decided.to).map(VersionNumber::get)
+    fn targets(number: Option<u64>, reigns: &[Reign]) -> Vec<u64> {
+        let candidates = rollback(number).candidates(reigns).unwrap_or_default();
+        candidates.into_iter().map(VersionNumber::get).collect()
     }
 
     #[test]
@@ -225,9 +244,9 @@ mod tests {
         // F7, F37
         let history =
             [reign(5, 5, None), reign(4, 3, Some((5, EndedBy::Promote))), reign(3, 1, Some((3, EndedBy::Promote)))];
-        assert_eq!(target(None, &history), Some(4));
-        assert_eq!(target(Some(3), &history), Some(3));
-        assert_eq!(target(Some(9), &history), None, "9 was never champion");
+        assert_eq!(targets(None, &history), [4, 3]);
+        assert_eq!(targets(Some(3), &history), [3]);
+        assert!(targets(Some(9), &history).is_empty(), "9 was never champion");
     }
 
     #[test]
@@ -238,12 +257,12 @@ mod tests {
             reign(4, 3, Some((5, EndedBy::Promote))),
             reign(3, 1, Some((3, EndedBy::Promote))),
         ];
-        assert_eq!(target(None, &history), Some(3));
-        assert_eq!(target(Some(5), &history), Some(5), "by name it is allowed");
+        assert_eq!(targets(None, &history), [3]);
+        assert_eq!(targets(Some(5), &history), [5], "by name it is allowed");
     }
 
     #[test]
     fn a_slot_without_history_has_no_way_back() {
-        assert!(matches!(rollback(None).decide(&[]), Err(RegistryError::NoRollbackCandidate { .. })));
+        assert!(rollback(None).candidates(&[]).unwrap().is_empty());
     }
 }

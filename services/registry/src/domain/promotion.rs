@@ -1,5 +1,8 @@
 //! Promotions: moves of champions as they are written down.
 
+use std::{collections::BTreeMap, fmt};
+
+use lineal_kernel::ModelName;
 use serde::{Deserialize, Serialize};
 
 use super::{chains::Member, reign::EndedBy};
@@ -57,6 +60,49 @@ impl PromotionKind {
     }
 }
 
+/// What sets a rollback off.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trigger {
+    /// Somebody decided so.
+    #[default]
+    Manual,
+    /// The data moved away from what the champion was trained on.
+    Drift,
+    /// The champion's answers became worse.
+    Performance,
+    /// The champion's answers failed.
+    Errors,
+    /// It did not hold through its bake time.
+    Bake,
+}
+
+/// A rollback candidate that was passed over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// The version.
+    pub number: u64,
+    /// Why, naming the file.
+    pub reason: String,
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.number, self.reason)
+    }
+}
+
+/// Which promotions to list.
+#[derive(Debug, Clone, Default)]
+pub struct PromotionFilter {
+    /// Only of this model.
+    pub model: Option<ModelName>,
+    /// Only of this kind.
+    pub kind: Option<PromotionKind>,
+    /// Only in this state.
+    pub state: Option<PromotionState>,
+}
+
 /// How far it has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -87,7 +133,7 @@ impl PromotionState {
 }
 
 /// One move of a champion, or the attempt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Promotion {
     /// Identity: a UUID, ordered by time.
     pub promotion_id: String,
@@ -129,6 +175,23 @@ pub struct Promotion {
     /// The registry process that carries it out; empty in what the first schema wrote.
     #[serde(default)]
     pub process: String,
+    /// What set a rollback off; `None` for other kinds.
+    #[serde(default)]
+    pub trigger: Option<Trigger>,
+    /// The measurements a rollback was asked for with.
+    #[serde(default)]
+    pub evidence: BTreeMap<String, f64>,
+    /// Candidates that a rollback passed over, the latest first.
+    #[serde(default)]
+    pub skipped: Vec<Skipped>,
+}
+
+impl Promotion {
+    /// The reason for the audit, with the candidates that were passed over.
+    pub fn told(&self) -> String {
+        let skipped = self.skipped.iter().map(|skipped| format!("; passed over version {skipped}"));
+        std::iter::once(self.reason.clone()).chain(skipped).collect()
+    }
 }
 
 /// What one replica did.

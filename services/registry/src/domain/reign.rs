@@ -1,6 +1,6 @@
 //! Reigns: who was champion of a slot from when to when.
 
-use std::str::FromStr;
+use std::{collections::BTreeMap, str::FromStr};
 
 use lineal_kernel::{ModelName, Slot, Timestamp, VersionNumber};
 
@@ -23,6 +23,34 @@ pub struct Reign {
     pub started: Timestamp,
     /// When it ended.
     pub ended: Option<Timestamp>,
+}
+
+/// Reigns by the model and slot they were in, in the order given.
+pub fn by_slot(reigns: Vec<Reign>) -> BTreeMap<(ModelName, Slot), Vec<Reign>> {
+    let mut slots: BTreeMap<_, Vec<Reign>> = BTreeMap::new();
+    for reign in reigns {
+        slots.entry((reign.model.clone(), reign.slot.clone())).or_default().push(reign);
+    }
+    slots
+}
+
+/// The slot's present champion.
+pub fn champion(reigns: &[Reign]) -> Option<VersionNumber> {
+    reigns.iter().find(|reign| reign.ended_by.is_none()).map(|reign| reign.number)
+}
+
+/// The champions that left a slot healthy, the latest to leave first, once each: versions whose last reign there ended by a
+/// better one. `reigns` are those of one slot, latest first.
+pub fn left_healthy(reigns: &[Reign]) -> Vec<VersionNumber> {
+    let mut last: Vec<&Reign> = Vec::new();
+    for reign in reigns {
+        if last.iter().all(|known| known.number != reign.number) {
+            last.push(reign);
+        }
+    }
+    last.retain(|reign| reign.ended_by == Some(EndedBy::Promote));
+    last.sort_by_key(|reign| std::cmp::Reverse(reign.to_generation));
+    last.into_iter().map(|reign| reign.number).collect()
 }
 
 /// What ended a reign.

@@ -1,6 +1,7 @@
 //! Replicas: inference processes, known by their leases.
 
-use lineal_kernel::{Name, Timestamp};
+use lineal_kernel::{Digest, Name, Timestamp};
+use serde::{Deserialize, Serialize};
 
 /// One inference process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,32 @@ pub struct Replica {
     pub lease_end: Timestamp,
     /// When it was first seen.
     pub created: Timestamp,
+    /// The standby bundles it looked after.
+    pub standbys: Vec<StandbyReport>,
+}
+
+/// What a replica says of itself in a heartbeat.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Beat {
+    /// The generation it serves.
+    pub generation: u64,
+    /// What keeps it from the wanted generation; empty when all is well.
+    pub problem: String,
+    /// The standby bundles it looked after; `None` if it did not speak of them.
+    pub standbys: Option<Vec<StandbyReport>>,
+}
+
+/// What a replica knows of one bundle that it keeps ready for a rollback.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandbyReport {
+    /// The bundle's digest.
+    pub digest: Digest,
+    /// Since when it could be loaded each time it was tried, in microseconds; `None` if it is not ready.
+    pub ready_us: Option<i64>,
+    /// When it was tried last, in microseconds.
+    pub checked_us: Option<i64>,
+    /// Why it is not ready; empty when all is well.
+    pub problem: String,
 }
 
 impl Replica {

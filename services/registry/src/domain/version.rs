@@ -6,6 +6,7 @@ use lineal_kernel::{Digest, ModelName, RequestId, Timestamp, VersionNumber};
 
 use super::{
     alias::Alias,
+    check::Check,
     lineage::Lineage,
     reign::{EndedBy, Reign},
     validation::Validation,
@@ -91,6 +92,8 @@ pub struct VersionView {
     pub reigns: Vec<Reign>,
     /// The latest verdict of each slot, latest first.
     pub validations: Vec<Validation>,
+    /// What reading its files again has shown; `None` if nobody has yet.
+    pub check: Option<Check>,
 }
 
 impl VersionView {
@@ -102,10 +105,15 @@ impl VersionView {
         match (self.version.state, self.reigns.first().and_then(|reign| reign.ended_by)) {
             (VersionState::Failed, _) => DisplayState::Failed,
             // A champion that gave way to a better one left healthy; one that was rolled back or demoted did not.
-            (_, Some(EndedBy::Promote)) => DisplayState::RollbackCandidate,
-            (_, Some(EndedBy::Rollback | EndedBy::Demote)) => DisplayState::Archived,
+            (_, Some(EndedBy::Promote)) if self.damage().is_none() => DisplayState::RollbackCandidate,
+            (_, Some(_)) => DisplayState::Archived,
             (_, None) => DisplayState::Staging,
         }
+    }
+
+    /// What was wrong with its files at the last check.
+    pub fn damage(&self) -> Option<&str> {
+        self.check.as_ref().filter(|check| !check.passed()).map(|check| check.problem.as_str())
     }
 }
 
@@ -114,7 +122,7 @@ impl VersionView {
 pub enum DisplayState {
     /// Champion of a slot.
     Production,
-    /// Was champion, left healthy.
+    /// Was champion, left healthy, and its artifact is whole.
     RollbackCandidate,
     /// Was champion.
     Archived,

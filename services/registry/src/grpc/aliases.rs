@@ -10,7 +10,12 @@ use super::{
     fields::{self, checked},
     status::{bad_request, from_error},
 };
-use crate::domain::alias::{ResolvedAlias, ServingEntry, SetAlias};
+use crate::domain::{
+    alias::{ResolvedAlias, ServingEntry, SetAlias},
+    promotion::Skipped,
+    standby::Standby,
+    version::VersionView,
+};
 
 #[tonic::async_trait]
 impl pb::alias_service_server::AliasService for Grpc {
@@ -68,9 +73,18 @@ impl pb::alias_service_server::AliasService for Grpc {
         &self,
         request: Request<pb::GetServingTableRequest>,
     ) -> Result<Response<pb::GetServingTableResponse>, Status> {
-        let table = self.0.serving_table(&caller_of(&request)).await.map_err(from_error)?;
-        let entries = table.entries.into_iter().map(entry).collect();
-        Ok(Response::new(pb::GetServingTableResponse { generation: table.generation, entries }))
+        let caller = caller_of(&request);
+        let table = self.0.serving_table(&caller).await.map_err(from_error)?;
+        let standbys = if request.into_inner().include_standbys {
+            self.0.standbys(&caller).await.map_err(from_error)?
+        } else {
+            Vec::new()
+        };
+        Ok(Response::new(pb::GetServingTableResponse {
+            generation: table.generation,
+            entries: table.entries.into_iter().map(entry).collect(),
+            standbys: standbys.into_iter().map(standby).collect(),
+        }))
     }
 }
 
@@ -108,4 +122,27 @@ fn entry(entry: ServingEntry) -> pb::ServingEntry {
         feature_digest: version.lineage.feature_digest.to_string(),
         trained_time: Some(timestamp(version.created)),
     }
+}
+
+fn standby(standby: Standby) -> pb::Standby {
+    pb::Standby {
+        model: standby.model.to_string(),
+        slot: standby.slot.labels().clone(),
+        number: standby.chain.last().map_or(0, |head| head.version.number.get()),
+        bundles: standby.chain.into_iter().map(standby_bundle).collect(),
+        skipped: standby.skipped.into_iter().map(skipped).collect(),
+    }
+}
+
+fn standby_bundle(view: VersionView) -> pb::StandbyBundle {
+    pb::StandbyBundle {
+        model: view.version.model.to_string(),
+        number: view.version.number.get(),
+        digest: view.version.digest.to_string(),
+        check_time: view.check.map(|check| timestamp(check.time)),
+    }
+}
+
+pub(super) fn skipped(skipped: Skipped) -> pb::SkippedCandidate {
+    pb::SkippedCandidate { number: skipped.number, reason: skipped.reason }
 }

@@ -8,7 +8,7 @@ use lineal_rpc::{caller_of, duration, timestamp};
 use tonic::{Request, Response, Status};
 
 use super::{
-    Grpc,
+    Grpc, aliases,
     fields::{self, checked},
     status::{bad_request, from_error},
 };
@@ -16,7 +16,7 @@ use crate::domain::{
     chains::Member,
     lineage::Recipe,
     moves::{Demote, Promote, Rollback},
-    promotion::{Promotion, PromotionKind, PromotionState, ReloadPolicy, ReplicaOutcome},
+    promotion::{Promotion, PromotionFilter, PromotionKind, PromotionState, ReloadPolicy, ReplicaOutcome, Trigger},
 };
 
 #[tonic::async_trait]
@@ -74,8 +74,12 @@ impl pb::promotion_service_server::PromotionService for Grpc {
             number: optional_number(message.number),
             policy: policy(message.policy, message.quorum),
             reason: fields::reason(message.reason),
+            trigger: trigger(message.trigger),
+            evidence: fields::metrics(message.evidence, "evidence"),
             request_id: fields::request_id(&message.request_id),
-        } => Rollback { model, slot, number, expected: message.expected_champion, policy, reason, request_id });
+        } => Rollback {
+            model, slot, number, expected: message.expected_champion, policy, reason, trigger, evidence, request_id,
+        });
         let promotion = self.0.rollback(&caller, wish.map_err(bad_request)?).await.map_err(from_error)?;
         Ok(Response::new(pb::RollbackResponse { promotion: Some(convert(promotion)) }))
     }
@@ -108,13 +112,15 @@ impl pb::promotion_service_server::PromotionService for Grpc {
     ) -> Result<Response<pb::ListPromotionsResponse>, Status> {
         let caller = caller_of(&request);
         let message = request.into_inner();
-        let query = format!("promotions of {}", message.model);
-        let (model, page) = checked!({
+        let query = format!("promotions of {} {} {}", message.model, message.kind, message.state);
+        let (filter, page) = checked!({
             model: fields::optional_model(&message.model),
+            kind: kind(message.kind),
+            state: state(message.state),
             page: PageRequest::new(message.page_size, &message.page_token, &query),
-        } => (model, page))
+        } => (PromotionFilter { model, kind, state }, page))
         .map_err(bad_request)?;
-        let found = self.0.promotions(&caller, model.as_ref(), &page).await.map_err(from_error)?;
+        let found = self.0.promotions(&caller, &filter, &page).await.map_err(from_error)?;
         Ok(Response::new(pb::ListPromotionsResponse {
             next_page_token: fields::next(found.next, &query),
             promotions: found.items.into_iter().map(convert).collect(),
@@ -147,6 +153,52 @@ fn policy(policy: i32, quorum: u32) -> Result<ReloadPolicy, FieldError> {
         (Ok(pb::ReloadPolicy::Unspecified | pb::ReloadPolicy::All), 0) => Ok(ReloadPolicy::All),
         (Ok(pb::ReloadPolicy::None), 0) => Ok(ReloadPolicy::None),
         (Err(_), _) => Err(FieldError::new("policy", format!("{policy} is no reload policy; use ALL, QUORUM or NONE"))),
+    }
+}
+
+fn trigger(number: i32) -> Result<Trigger, FieldError> {
+    match pb::RollbackTrigger::try_from(number) {
+        Ok(pb::RollbackTrigger::Unspecified | pb::RollbackTrigger::Manual) => Ok(Trigger::Manual),
+        Ok(pb::RollbackTrigger::Drift) => Ok(Trigger::Drift),
+        Ok(pb::RollbackTrigger::Performance) => Ok(Trigger::Performance),
+        Ok(pb::RollbackTrigger::Errors) => Ok(Trigger::Errors),
+        Ok(pb::RollbackTrigger::Bake) => Ok(Trigger::Bake),
+        Err(_) => Err(FieldError::new("trigger", format!("{number} is no trigger of a rollback"))),
+    }
+}
+
+fn trigger_out(trigger: Option<Trigger>) -> pb::RollbackTrigger {
+    match trigger {
+        None => pb::RollbackTrigger::Unspecified,
+        Some(Trigger::Manual) => pb::RollbackTrigger::Manual,
+        Some(Trigger::Drift) => pb::RollbackTrigger::Drift,
+        Some(Trigger::Performance) => pb::RollbackTrigger::Performance,
+        Some(Trigger::Errors) => pb::RollbackTrigger::Errors,
+        Some(Trigger::Bake) => pb::RollbackTrigger::Bake,
+    }
+}
+
+/// A kind to narrow a listing to; unspecified for all.
+fn kind(number: i32) -> Result<Option<PromotionKind>, FieldError> {
+    match pb::PromotionKind::try_from(number) {
+        Ok(pb::PromotionKind::Unspecified) => Ok(None),
+        Ok(pb::PromotionKind::Promote) => Ok(Some(PromotionKind::Promote)),
+        Ok(pb::PromotionKind::Rollback) => Ok(Some(PromotionKind::Rollback)),
+        Ok(pb::PromotionKind::Demote) => Ok(Some(PromotionKind::Demote)),
+        Err(_) => Err(FieldError::new("kind", format!("{number} is no kind of promotion"))),
+    }
+}
+
+/// A state to narrow a listing to; unspecified for all.
+fn state(number: i32) -> Result<Option<PromotionState>, FieldError> {
+    match pb::PromotionState::try_from(number) {
+        Ok(pb::PromotionState::Unspecified) => Ok(None),
+        Ok(pb::PromotionState::Preparing) => Ok(Some(PromotionState::Preparing)),
+        Ok(pb::PromotionState::Committed) => Ok(Some(PromotionState::Committed)),
+        Ok(pb::PromotionState::Converged) => Ok(Some(PromotionState::Converged)),
+        Ok(pb::PromotionState::Refused) => Ok(Some(PromotionState::Refused)),
+        Ok(pb::PromotionState::Cancelled) => Ok(Some(PromotionState::Cancelled)),
+        Err(_) => Err(FieldError::new("state", format!("{number} is no state of a promotion"))),
     }
 }
 
@@ -197,6 +249,9 @@ pub(super) fn convert(promotion: Promotion) -> pb::Promotion {
         converge_time: promotion.converged_us.map(moment),
         members: promotion.members.into_iter().map(chain_move).collect(),
         quorum,
+        trigger: trigger_out(promotion.trigger).into(),
+        evidence: promotion.evidence,
+        skipped: promotion.skipped.into_iter().map(aliases::skipped).collect(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Replicas and their leases.
 
-use lineal_kernel::{FieldError, Name, PageRequest, Timestamp};
-use lineal_proto::lineal::registry::v1 as pb;
+use lineal_kernel::{FieldError, FieldErrors, Name, PageRequest, Timestamp};
+use lineal_proto::{lineal::registry::v1 as pb, pbjson_types};
 use lineal_rpc::{caller_of, duration, timestamp};
 use tonic::{Request, Response, Status};
 
@@ -10,7 +10,10 @@ use super::{
     fields::{self, checked},
     status::{bad_request, from_error},
 };
-use crate::domain::replica::Replica;
+use crate::domain::replica::{Beat, Replica, StandbyReport};
+
+/// Standby bundles of one replica that are remembered.
+const MOST_STANDBYS: usize = 1000;
 
 #[tonic::async_trait]
 impl pb::replica_service_server::ReplicaService for Grpc {
@@ -34,10 +37,14 @@ impl pb::replica_service_server::ReplicaService for Grpc {
     ) -> Result<Response<pb::HeartbeatResponse>, Status> {
         let caller = caller_of(&request);
         let message = request.into_inner();
-        let (name, problem) =
-            checked!({ name: name(&message.name), problem: fields::text(message.problem, "problem") } => (name, problem))
-                .map_err(bad_request)?;
-        let beat = self.0.heartbeat(&caller, &name, message.generation, &problem).await;
+        let generation = message.generation;
+        let (name, beat) = checked!({
+            name: name(&message.name),
+            problem: fields::text(message.problem, "problem"),
+            standbys: standbys(message.standbys),
+        } => (name, Beat { generation, problem, standbys: Some(standbys) }))
+        .map_err(bad_request)?;
+        let beat = self.0.heartbeat(&caller, &name, &beat).await;
         Ok(Response::new(pb::HeartbeatResponse { generation: beat.map_err(from_error)? }))
     }
 
@@ -89,5 +96,34 @@ fn convert(replica: Replica, now: Timestamp) -> pb::Replica {
         problem: replica.problem,
         lease_end_time: Some(timestamp(replica.lease_end)),
         create_time: Some(timestamp(replica.created)),
+        standbys: replica.standbys.into_iter().map(report).collect(),
+    }
+}
+
+/// The first reports, up to a number that keeps a lease small.
+fn standbys(reports: Vec<pb::StandbyReport>) -> Result<Vec<StandbyReport>, FieldErrors> {
+    let mut errors = FieldErrors::default();
+    let checked = reports.into_iter().take(MOST_STANDBYS).enumerate().filter_map(|(i, report)| {
+        let path = format!("standbys[{i}]");
+        let digest = errors.check(fields::digest(&report.digest, &format!("{path}.digest")));
+        let problem = errors.check(fields::text(report.problem, &format!("{path}.problem")));
+        let (ready_us, checked_us) = (report.ready_time.map(micros), report.check_time.map(micros));
+        Some(StandbyReport { digest: digest?, ready_us, checked_us, problem: problem? })
+    });
+    let checked = checked.collect();
+    errors.into_result(|| Some(checked))
+}
+
+fn micros(moment: pbjson_types::Timestamp) -> i64 {
+    moment.seconds.saturating_mul(1_000_000).saturating_add(i64::from(moment.nanos / 1000))
+}
+
+fn report(report: StandbyReport) -> pb::StandbyReport {
+    let moment = |micros: i64| timestamp(Timestamp::from_micros(micros));
+    pb::StandbyReport {
+        digest: report.digest.to_string(),
+        ready_time: report.ready_us.map(moment),
+        check_time: report.checked_us.map(moment),
+        problem: report.problem,
     }
 }

@@ -8,7 +8,7 @@ use lineal_rpc::Problem;
 use tonic::{Code, Status};
 
 use super::refusals::AlreadyAudited;
-use crate::domain::error::RegistryError as E;
+use crate::domain::{error::RegistryError as E, promotion::Skipped};
 
 const DOMAIN: &str = "registry.lineal";
 
@@ -105,14 +105,21 @@ fn problem(error: E) -> Problem {
         E::QuorumMissed { needed, prepared } => Problem::new(Code::FailedPrecondition, "QUORUM_MISSED", text)
             .with("needed", needed)
             .with("prepared", prepared),
-        E::NoRollbackCandidate { model } => {
-            Problem::new(Code::FailedPrecondition, "NO_ROLLBACK_CANDIDATE", text).with("model", model)
+        E::NoRollbackCandidate { model, tried } => {
+            let problem = Problem::new(Code::FailedPrecondition, "NO_ROLLBACK_CANDIDATE", text).with("model", &model);
+            let unmet = |problem: Problem, skipped: Skipped| {
+                problem.precondition(&format!("{model}/{}", skipped.number), &skipped.reason)
+            };
+            tried.into_iter().fold(problem, unmet)
         }
         E::NeverChampion { model, number } => {
             Problem::new(Code::FailedPrecondition, "NEVER_CHAMPION", text).with("model", model).with("version", number)
         }
         E::ArtifactMissing { file, digest } => {
             Problem::new(Code::FailedPrecondition, "ARTIFACT_MISSING", text).with("file", file).with("digest", digest)
+        }
+        E::FileDamaged { file, digest } => {
+            Problem::new(Code::DataLoss, "ARTIFACT_DAMAGED", text).with("file", file).with("digest", digest)
         }
         E::ManifestUnusable { digest, .. } => {
             Problem::new(Code::FailedPrecondition, "MANIFEST_UNUSABLE", text).with("digest", digest)

@@ -262,6 +262,9 @@ pub(super) fn convert(view: VersionView) -> pb::Version {
         tags: version.tags,
         create_time: Some(timestamp(version.created)),
         upstreams: upstreams.map(|(model, number)| reference(model, *number)).collect(),
+        check: view
+            .check
+            .map(|check| pb::ArtifactCheck { check_time: Some(timestamp(check.time)), problem: check.problem }),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The store port. A method is one atomic change or one read; every change takes its audit entry along.
 
+mod checks;
 mod postgres;
 mod sqlite;
 
@@ -9,16 +10,16 @@ use async_trait::async_trait;
 use lineal_db::{DatabaseUrl, OpenError, StoreError};
 use lineal_kernel::{AliasName, Digest, ModelName, Name, PageRequest, Slot, TenantId, Timestamp, VersionNumber};
 
-pub use self::{postgres::PostgresStore, sqlite::SqliteStore};
+pub use self::{checks::CheckStore, postgres::PostgresStore, sqlite::SqliteStore};
 use crate::domain::{
     alias::{Alias, AliasChange, ServingTable},
     audit::{AuditEntry, AuditRecord, Recorded},
     experiment::{Experiment, Stage},
     metric::MetricPoint,
     model::Model,
-    promotion::{Promotion, PromotionState},
+    promotion::{Promotion, PromotionFilter, PromotionState},
     reign::Reign,
-    replica::Replica,
+    replica::{Beat, Replica},
     run::{LogBatch, Run},
     seal::Head,
     search::Search,
@@ -49,6 +50,7 @@ pub trait RegistryStore:
     + RunStore
     + SnapshotStore
     + ReplicaStore
+    + CheckStore
     + std::fmt::Debug
 {
     /// Finishes what is under way and closes the database.
@@ -158,15 +160,17 @@ pub trait AliasStore: Send + Sync {
 pub trait PromotionStore: Send + Sync {
     /// One promotion.
     async fn promotion(&self, tenant: &TenantId, promotion_id: &str) -> Result<Option<Promotion>>;
-    /// Promotions, newest first, of one model or of all.
+    /// Promotions that pass a filter, newest first.
     async fn promotions(
         &self,
         tenant: &TenantId,
-        model: Option<&ModelName>,
+        filter: &PromotionFilter,
         page: &PageRequest,
     ) -> Result<Page<Promotion>>;
     /// Writes down the intent before any replica is asked.
     async fn begin_promotion(&self, tenant: &TenantId, promotion: &Promotion) -> Result<()>;
+    /// Keeps a move that was refused before it began.
+    async fn refuse_promotion(&self, tenant: &TenantId, promotion: &Promotion, entry: &AuditEntry) -> Result<()>;
     /// The commit: alias, reign, generation, promotion and audit in one transaction. Returns the generation.
     /// `Conflict` if the champion is no longer `promotion.from_number`.
     async fn commit_promotion(&self, tenant: &TenantId, promotion: &Promotion, entry: &AuditEntry) -> Result<u64>;
@@ -256,8 +260,7 @@ pub trait ReplicaStore: Send + Sync {
         &self,
         tenant: &TenantId,
         name: &Name,
-        generation: u64,
-        problem: &str,
+        beat: &Beat,
         now: Timestamp,
         lease_end: Timestamp,
     ) -> Result<bool>;

@@ -155,6 +155,9 @@ pub(crate) fn intent(kind: PromotionKind, (model_name, slot): (&str, &str), from
         converged_us: None,
         members: Vec::new(),
         process: String::new(),
+        trigger: None,
+        evidence: BTreeMap::new(),
+        skipped: Vec::new(),
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod aliases;
 mod audit;
+mod checks;
 mod experiments;
 mod fixture;
 mod metrics;
@@ -88,6 +89,11 @@ macro_rules! suite {
             snapshots {
                 a_snapshot_is_recorded_once
                 snapshots_of_one_moment_are_all_listed
+            }
+            checks {
+                the_latest_check_of_a_bundle_is_kept
+                a_round_of_checks_is_taken_once
+                the_last_reign_of_each_version_in_each_slot_is_found
             }
             replicas {
                 a_lease_is_taken_renewed_and_given_back

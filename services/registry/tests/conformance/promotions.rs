@@ -3,7 +3,7 @@ use lineal_kernel::AliasName;
 use lineal_registry::domain::{
     alias::Alias,
     audit::AuditRecord,
-    promotion::{Promotion, PromotionKind, PromotionState, ReplicaOutcome},
+    promotion::{Promotion, PromotionFilter, PromotionKind, PromotionState, ReplicaOutcome},
     reign::{EndedBy, Reign},
 };
 
@@ -30,7 +30,7 @@ async fn picture(store: &Store) -> Picture {
         alias: store.alias(&tenant, &model, &slot, &AliasName::champion()).await.unwrap(),
         reigns: store.reigns(&tenant, &model, &slot).await.unwrap(),
         generation: store.generation(&tenant).await.unwrap(),
-        promotions: store.promotions(&tenant, None, &first_page()).await.unwrap().items,
+        promotions: store.promotions(&tenant, &PromotionFilter::default(), &first_page()).await.unwrap().items,
         audit: store.audit(&tenant, None, &first_page()).await.unwrap().items,
     }
 }
@@ -196,16 +196,29 @@ pub(crate) async fn promotions_are_listed_newest_first(store: &Store) {
     store.end_promotion(&tenant(), &refused, &entry("promote").refused("no")).await.unwrap();
     made[6] = refused;
     for size in [1, 3, 7] {
-        let found = every(size, |page| async move { store.promotions(&tenant(), None, &page).await }).await;
+        let found =
+            every(size, |page| async move { store.promotions(&tenant(), &PromotionFilter::default(), &page).await })
+                .await;
         assert_eq!(found, made, "in pages of {size}");
     }
     let churn = model("churn");
     let about = every(2, |page| {
-        let churn = churn.clone();
-        async move { store.promotions(&tenant(), Some(&churn), &page).await }
+        let filter = PromotionFilter { model: Some(churn.clone()), ..PromotionFilter::default() };
+        async move { store.promotions(&tenant(), &filter, &page).await }
     });
     let churn_only: Vec<Promotion> = made.iter().filter(|promotion| promotion.model == "churn").cloned().collect();
     assert_eq!(about.await, churn_only);
+    let narrowed = |filter: PromotionFilter| async move {
+        store.promotions(&tenant(), &filter, &first_page()).await.unwrap().items
+    };
+    let state = Some(PromotionState::Refused);
+    assert_eq!(narrowed(PromotionFilter { state, ..PromotionFilter::default() }).await, made[6..]);
+    let kind = Some(PromotionKind::Rollback);
+    assert!(narrowed(PromotionFilter { kind, ..PromotionFilter::default() }).await.is_empty());
+    let back = Promotion { state: PromotionState::Refused, ..intent(PromotionKind::Rollback, CHURN, 2, 1) };
+    store.refuse_promotion(&tenant(), &back, &entry("rollback").refused("no")).await.unwrap();
+    assert_eq!(narrowed(PromotionFilter { kind, state, ..PromotionFilter::default() }).await, [back]);
+    assert!(!store.audit(&tenant(), None, &first_page()).await.unwrap().items[0].done);
     let under_way = store.promotions_in(&tenant(), PromotionState::Preparing.word()).await.unwrap();
     assert_eq!(under_way, made[..6].iter().rev().cloned().collect::<Vec<_>>(), "oldest first");
 }

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use lineal_kernel::Timestamp;
-use lineal_registry::domain::replica::Replica;
+use lineal_kernel::{Digest, Timestamp};
+use lineal_registry::domain::replica::{Beat, Replica, StandbyReport};
 
 use crate::fixture::{NOW, Store, every, first_page, name, tenant};
 
@@ -13,6 +13,7 @@ fn replica(replica_name: &str) -> Replica {
         problem: String::new(),
         lease_end: after(30),
         created: NOW,
+        standbys: Vec::new(),
     }
 }
 
@@ -26,26 +27,41 @@ async fn live(store: &Store, now: Timestamp) -> Vec<Replica> {
 
 pub(crate) async fn a_lease_is_taken_renewed_and_given_back(store: &Store) {
     let r1 = name("r1");
-    let renew = |now: Timestamp, end: Timestamp| {
-        let r1 = r1.clone();
-        async move { store.renew_lease(&tenant(), &r1, 7, "slow disk", now, end).await.unwrap() }
+    let report = StandbyReport {
+        digest: Digest::of(b"standby"),
+        ready_us: Some(1),
+        checked_us: Some(2),
+        problem: String::new(),
     };
-    assert!(!renew(NOW, after(30)).await, "there is no lease yet");
+    let renew = |standbys, now: Timestamp, end: Timestamp| {
+        let (r1, beat) = (r1.clone(), Beat { generation: 7, problem: "slow disk".into(), standbys });
+        async move { store.renew_lease(&tenant(), &r1, &beat, now, end).await.unwrap() }
+    };
+    assert!(!renew(None, NOW, after(30)).await, "there is no lease yet");
     store.register_replica(&tenant(), &replica("r1")).await.unwrap();
     assert_eq!(live(store, after(29)).await, [replica("r1")]);
     assert!(live(store, after(30)).await.is_empty(), "a lease ends at its end");
 
-    assert!(renew(after(10), after(40)).await);
-    let renewed = Replica { generation: 7, problem: "slow disk".into(), lease_end: after(40), ..replica("r1") };
-    assert_eq!(live(store, after(39)).await, [renewed]);
-    assert!(!renew(after(40), after(70)).await, "an ended lease is not renewed");
+    assert!(renew(Some(vec![report.clone()]), after(10), after(40)).await);
+    let renewed = Replica {
+        generation: 7,
+        problem: "slow disk".into(),
+        lease_end: after(40),
+        standbys: vec![report],
+        ..replica("r1")
+    };
+    assert_eq!(live(store, after(39)).await, std::slice::from_ref(&renewed));
+    assert!(renew(None, after(10), after(40)).await);
+    assert_eq!(live(store, after(39)).await, [renewed], "a beat that does not speak of standbys leaves them");
+    assert!(!renew(None, after(40), after(70)).await, "an ended lease is not renewed");
 
     store.register_replica(&tenant(), &Replica { address: "http://new:1".into(), ..replica("r1") }).await.unwrap();
     store.release_lease(&tenant(), &r1, after(5)).await.unwrap();
     assert!(live(store, after(5)).await.is_empty());
-    assert!(!renew(after(5), after(35)).await, "nor is one that was given back");
+    assert!(!renew(None, after(5), after(35)).await, "nor is one that was given back");
     let left = live(store, NOW).await;
     assert_eq!((left[0].address.as_str(), left.len()), ("http://new:1", 1), "it is still remembered");
+    assert!(left[0].standbys.is_empty(), "a replica that starts knows nothing of them");
     store.release_lease(&tenant(), &name("unknown"), NOW).await.unwrap();
 }
 

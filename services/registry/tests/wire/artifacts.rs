@@ -108,8 +108,13 @@ async fn a_version_needs_every_file_of_its_bundle() {
     let create = || async { bench.version_service().create_version(create_version("churn", digest)).await };
     std::fs::write(bench.file_of(&file), b"mode").unwrap();
     let shorter = Refusal::of(create().await);
-    assert_eq!(shorter.reason, "MANIFEST_UNUSABLE");
-    assert!(shorter.message.contains("`model.bin` has 4 bytes, not 5"), "{}", shorter.message);
+    assert_eq!((shorter.reason.as_str(), shorter.value("file")), ("ARTIFACT_DAMAGED", "model.bin"));
+    bench.upload("model").await;
+    let miscounted = format!(r#"{{"files":{{"model.bin":{{"digest":"{file}","size":4}}}}}}"#);
+    let miscounted = create_version("churn", bench.upload(miscounted).await);
+    let miscounted = Refusal::of(bench.version_service().create_version(miscounted).await);
+    assert_eq!(miscounted.reason, "MANIFEST_UNUSABLE");
+    assert!(miscounted.message.contains("`model.bin` has 5 bytes, not 4"), "{}", miscounted.message);
     std::fs::remove_file(bench.file_of(&file)).unwrap();
     let missing = Refusal::of(create().await);
     assert_eq!((missing.reason.as_str(), missing.value("file")), ("ARTIFACT_MISSING", "model.bin"));

@@ -30,14 +30,15 @@ pub(crate) async fn full_run(bench: &Bench) -> u64 {
     member(bench, "calibration", Some(("blending", blending))).await
 }
 
-async fn promote_chain(bench: &Bench, number: u64) -> pb::Promotion {
+pub(crate) async fn promote_chain(bench: &Bench, number: u64) -> pb::Promotion {
     bench.validate("calibration", number).await;
     bench.promote("calibration", number).await.unwrap()
 }
 
 /// Champions by model, read at one moment, and whether each uses champions only.
 async fn champions(bench: &Bench) -> (Vec<(String, u64)>, u64) {
-    let table = bench.alias_service().get_serving_table(pb::GetServingTableRequest {}).await.unwrap().into_inner();
+    let table =
+        bench.alias_service().get_serving_table(pb::GetServingTableRequest::default()).await.unwrap().into_inner();
     (table.entries.into_iter().map(|entry| (entry.model, entry.number)).collect(), table.generation)
 }
 

@@ -131,8 +131,12 @@ async fn bad_fields_of_moves_aliases_and_replicas_are_named() {
     expect(Refusal::of(moves.promote(promote).await), &paths);
     let plan = pb::PlanPromotionRequest { slot: slot(), ..Default::default() };
     expect(Refusal::of(moves.plan_promotion(plan).await), &["model", "slot.regime", "number"]);
-    let rollback = pb::RollbackRequest { number: u64::MAX, reason: " ".into(), ..Default::default() };
-    expect(Refusal::of(moves.rollback(rollback).await), &["model", "number", "reason"]);
+    let evidence = [("psi".to_owned(), f64::NAN)].into();
+    let rollback =
+        pb::RollbackRequest { number: u64::MAX, reason: " ".into(), trigger: 99, evidence, ..Default::default() };
+    expect(Refusal::of(moves.rollback(rollback).await), &["model", "number", "reason", "trigger", "evidence.psi"]);
+    let list = pb::ListPromotionsRequest { kind: 99, state: 99, ..Default::default() };
+    expect(Refusal::of(moves.list_promotions(list).await), &["kind", "state"]);
     expect(Refusal::of(moves.demote(pb::DemoteRequest::default()).await), &["model", "reason"]);
     let defaults = pb::GetDefaultsRequest { slot: slot(), ..Default::default() };
     expect(Refusal::of(moves.get_defaults(defaults).await), &["model", "slot.regime"]);

@@ -19,3 +19,4 @@ mod recovery;
 mod replays;
 mod tracking;
 mod versions;
+mod way_back;

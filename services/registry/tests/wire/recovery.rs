@@ -1,5 +1,7 @@
 //! What a process leaves behind when it dies.
 
+use std::collections::BTreeMap;
+
 use lineal_db::DatabaseUrl;
 use lineal_kernel::TenantId;
 use lineal_proto::lineal::registry::v1 as pb;
@@ -31,6 +33,9 @@ fn under_way() -> Promotion {
         committed_us: None,
         converged_us: None,
         process: "a process that is gone".into(),
+        trigger: None,
+        evidence: BTreeMap::new(),
+        skipped: Vec::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod aliases;
 mod audit;
+mod checks;
 mod experiments;
 mod metrics;
 mod models;

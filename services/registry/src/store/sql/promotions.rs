@@ -14,7 +14,7 @@ use crate::{
         alias::Alias,
         audit::AuditEntry,
         chains::{self, Link},
-        promotion::{Promotion, PromotionKind, PromotionState},
+        promotion::{Promotion, PromotionFilter, PromotionKind, PromotionState},
         reign::Reign,
     },
     failpoints::stop_here,
@@ -23,7 +23,8 @@ use crate::{
 
 const GET: &str = "SELECT body FROM promotions WHERE tenant = $1 AND promotion_id = $2";
 const LIST: &str = "SELECT body FROM promotions WHERE tenant = $1 AND ($2 IS NULL OR model = $2) \
-     AND ($3 = '' OR promotion_id < $3) ORDER BY promotion_id DESC LIMIT $4";
+     AND ($3 IS NULL OR kind = $3) AND ($4 IS NULL OR state = $4) AND ($5 = '' OR promotion_id < $5) \
+     ORDER BY promotion_id DESC LIMIT $6";
 const IN_STATE: &str = "SELECT body FROM promotions WHERE tenant = $1 AND state = $2 ORDER BY promotion_id";
 const INSERT: &str = "INSERT INTO promotions (tenant, promotion_id, model, slot, state, generation, body) \
      VALUES ($1, $2, $3, $4, $5, $6, $7)";
@@ -54,12 +55,14 @@ impl PromotionStore for Store {
     async fn promotions(
         &self,
         tenant: &TenantId,
-        model: Option<&ModelName>,
+        filter: &PromotionFilter,
         page: &PageRequest,
     ) -> Result<Page<Promotion>> {
         let found = sqlx::query(LIST)
             .bind(tenant.as_str())
-            .bind(model.map(ModelName::as_str))
+            .bind(filter.model.as_ref().map(ModelName::as_str))
+            .bind(filter.kind.map(PromotionKind::word))
+            .bind(filter.state.map(PromotionState::word))
             .bind(rows::after(page))
             .bind(rows::limit(page))
             .fetch_all(self.db.reader())
@@ -70,16 +73,14 @@ impl PromotionStore for Store {
 
     async fn begin_promotion(&self, tenant: &TenantId, promotion: &Promotion) -> Result<()> {
         let mut tx = self.db.begin().await?;
-        sqlx::query(INSERT)
-            .bind(tenant.as_str())
-            .bind(&promotion.promotion_id)
-            .bind(&promotion.model)
-            .bind(&promotion.slot)
-            .bind(promotion.state.word())
-            .bind(rows::column(promotion.generation))
-            .bind(rows::json(promotion)?)
-            .execute(&mut *tx)
-            .await?;
+        insert(&mut tx, tenant, promotion).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn refuse_promotion(&self, tenant: &TenantId, promotion: &Promotion, entry: &AuditEntry) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        insert(&mut tx, tenant, promotion).await?;
+        audit::append(&mut tx, entry, 0, &promotion.promotion_id).await?;
         Ok(tx.commit().await?)
     }
 
@@ -258,6 +259,20 @@ impl Step {
     }
 }
 
+async fn insert(tx: &mut Connection, tenant: &TenantId, promotion: &Promotion) -> Result<()> {
+    sqlx::query(INSERT)
+        .bind(tenant.as_str())
+        .bind(&promotion.promotion_id)
+        .bind(&promotion.model)
+        .bind(&promotion.slot)
+        .bind(promotion.state.word())
+        .bind(rows::column(promotion.generation))
+        .bind(rows::json(promotion)?)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
 /// Writes a promotion that is still in state `base`; `Conflict` otherwise.
 async fn update(tx: &mut Connection, tenant: &TenantId, promotion: &Promotion, base: PromotionState) -> Result<()> {
     let written = sqlx::query(UPDATE)
@@ -291,7 +306,7 @@ pub(super) async fn reigns_of(
     found.iter().map(reign).collect()
 }
 
-fn reign(row: &DbRow) -> Result<Reign> {
+pub(super) fn reign(row: &DbRow) -> Result<Reign> {
     let to_generation: Option<i64> = row.try_get("to_generation")?;
     let ended_by: Option<String> = row.try_get("ended_by")?;
     let ended: Option<i64> = row.try_get("ended_us")?;

@@ -7,15 +7,16 @@ use super::{
     DbRow, Store,
     rows::{self, Read},
 };
-use crate::domain::replica::Replica;
+use crate::domain::replica::{Beat, Replica};
 use crate::store::{Page, ReplicaStore, Result};
 
 const LIST: &str =
     "SELECT * FROM replicas WHERE tenant = $1 AND lease_end_us > $2 AND name > $3 ORDER BY name LIMIT $4";
-const REGISTER: &str = "INSERT INTO replicas (tenant, name, address, generation, problem, lease_end_us, created_us) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant, name) DO UPDATE SET address = excluded.address, \
-     generation = excluded.generation, problem = excluded.problem, lease_end_us = excluded.lease_end_us";
-const RENEW: &str = "UPDATE replicas SET generation = $3, problem = $4, lease_end_us = $5 \
+const REGISTER: &str = "INSERT INTO replicas (tenant, name, address, generation, problem, lease_end_us, created_us, standbys) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (tenant, name) DO UPDATE SET address = excluded.address, \
+     generation = excluded.generation, problem = excluded.problem, lease_end_us = excluded.lease_end_us, \
+     standbys = excluded.standbys";
+const RENEW: &str = "UPDATE replicas SET generation = $3, problem = $4, lease_end_us = $5, standbys = COALESCE($7, standbys) \
      WHERE tenant = $1 AND name = $2 AND lease_end_us > $6";
 const RELEASE: &str = "UPDATE replicas SET lease_end_us = $3 WHERE tenant = $1 AND name = $2";
 
@@ -43,6 +44,7 @@ impl ReplicaStore for Store {
             .bind(&replica.problem)
             .bind(replica.lease_end.micros())
             .bind(replica.created.micros())
+            .bind(rows::json(&replica.standbys)?)
             .execute(&mut *tx)
             .await?;
         Ok(tx.commit().await?)
@@ -52,8 +54,7 @@ impl ReplicaStore for Store {
         &self,
         tenant: &TenantId,
         name: &Name,
-        generation: u64,
-        problem: &str,
+        beat: &Beat,
         now: Timestamp,
         lease_end: Timestamp,
     ) -> Result<bool> {
@@ -61,10 +62,11 @@ impl ReplicaStore for Store {
         let written = sqlx::query(RENEW)
             .bind(tenant.as_str())
             .bind(name.as_str())
-            .bind(rows::column(generation))
-            .bind(problem)
+            .bind(rows::column(beat.generation))
+            .bind(&beat.problem)
             .bind(lease_end.micros())
             .bind(now.micros())
+            .bind(beat.standbys.as_ref().map(rows::json).transpose()?)
             .execute(&mut *tx)
             .await?;
         tx.commit().await?;
@@ -86,5 +88,6 @@ fn replica(row: &DbRow) -> Result<Replica> {
         problem: row.text("problem")?,
         lease_end: row.moment("lease_end_us")?,
         created: row.moment("created_us")?,
+        standbys: row.json("standbys")?,
     })
 }

@@ -5,7 +5,7 @@ use lineal_db::StoreError;
 use lineal_kernel::{Digest, ModelName, PageRequest, TenantId, VersionNumber};
 
 use super::{
-    Connection, DbRow, Store, aliases, audit, models, promotions,
+    Connection, DbRow, Store, aliases, audit, checks, models, promotions,
     rows::{self, Read},
 };
 use crate::domain::{
@@ -215,7 +215,8 @@ async fn view(tx: &mut Connection, tenant: &TenantId, version: Version) -> Resul
     let aliases = aliases::pointing_at(tx, tenant, &version.model, version.number).await?;
     let reigns = promotions::reigns_of(tx, tenant, &version.model, version.number).await?;
     let validations = validations(tx, tenant, &version).await?;
-    Ok(VersionView { version, aliases, reigns, validations })
+    let check = checks::get(tx, tenant, version.digest).await?;
+    Ok(VersionView { version, aliases, reigns, validations, check })
 }
 
 /// The latest verdict of each slot, latest first.
