@@ -14,5 +14,6 @@ mod promotions;
 mod restart;
 mod split;
 mod upgrade;
+mod way_back;
 
 use common::{process, scenario};
