@@ -125,8 +125,8 @@ async fn a_damaged_bundle_is_neither_judged_nor_served() {
     flip(folder.path(), manifest["files"]["model.json"]["digest"].as_str().unwrap());
 
     let status = scenario::promote(&peer, second).await.unwrap_err();
-    assert_eq!(reason_of(&status).as_deref(), Some("REPLICA_REFUSED"), "{status:?}");
-    assert!(status.message().contains("local"), "names the replica: {}", status.message());
+    assert_eq!(reason_of(&status).as_deref(), Some("ARTIFACT_DAMAGED"), "{status:?}");
+    assert!(status.message().contains("model.json"), "names the file: {}", status.message());
     let status = scenario::validate(&peer, second, true).await.unwrap_err();
     assert_eq!(reason_of(&status).as_deref(), Some("BUNDLE_DAMAGED"), "{status:?}");
     assert_eq!(scenario::alias(&peer).await.unwrap().number, first);
