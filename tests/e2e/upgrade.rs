@@ -32,7 +32,8 @@ async fn a_registry_of_the_first_schema_still_serves_and_moves_on() {
     let told = lineal.cli(&["rollback", "churn", "--reason", "drill"]).await;
     assert_eq!(told.code, 0, "{}", told.stderr);
     assert_eq!(scenario::predict(&peer).await.unwrap().pedigree.unwrap().version, 1);
-    let moves: Vec<_> = scenario::audit(&peer).await.into_iter().filter(|entry| entry.generation > 0).collect();
+    let mut moves = scenario::audit(&peer).await;
+    moves.retain(|entry| entry.generation > 0 && entry.action != "archive");
     assert_eq!(moves.iter().map(|entry| entry.generation).collect::<Vec<_>>(), [5, 4, 3, 2, 1]);
     let sealed = lineal.cli(&["audit", "verify"]).await;
     assert!(sealed.code == 0 && sealed.stdout.starts_with("the audit is intact"), "{}{}", sealed.stdout, sealed.stderr);

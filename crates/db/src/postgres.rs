@@ -17,14 +17,17 @@ const TURN: &str = "SELECT pg_advisory_xact_lock(hashtextextended('lineal:' || c
 /// A process holds this lock for as long as it lives; whoever can take it knows that the process is gone.
 const LIVE: &str = "SELECT pg_advisory_lock(hashtextextended('lineal:process:' || $1, 0))";
 const IS_GONE: &str = "SELECT pg_try_advisory_xact_lock(hashtextextended('lineal:process:' || $1, 0))";
+/// One process of a schema at a time finishes what others have left.
+const RECONCILE: &str =
+    "SELECT pg_try_advisory_xact_lock(hashtextextended('lineal:reconcile:' || current_schema(), 0))";
 
 /// A schema of a PostgreSQL database.
 #[derive(Debug, Clone)]
 pub struct Postgres {
     pool: PgPool,
     process: Arc<str>,
-    /// Its connection holds the lock of this process.
-    _life: Arc<PgPool>,
+    /// Its one connection holds the lock of this process.
+    life: PgPool,
 }
 
 impl Postgres {
@@ -53,11 +56,22 @@ impl Postgres {
         }
         let migrated = migrations.run(&pool).await;
         migrated.map_err(|source| OpenError::Migrate { database: url.to_string(), source })?;
-        let process = uuid::Uuid::now_v7().to_string();
-        let life = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+        let process: Arc<str> = uuid::Uuid::now_v7().to_string().into();
+        let alive = Arc::clone(&process);
+        let life = PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(Duration::from_secs(10))
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .after_connect(move |connection, _| {
+                let alive = Arc::clone(&alive);
+                Box::pin(async move {
+                    sqlx::query(LIVE).bind(&*alive).execute(connection).await?;
+                    Ok(())
+                })
+            });
         let life = life.connect_with(options).await.map_err(connect)?;
-        sqlx::query(LIVE).bind(&process).execute(&life).await.map_err(connect)?;
-        Ok(Self { pool, process: process.into(), _life: Arc::new(life) })
+        Ok(Self { pool, process, life })
     }
 
     /// This process among those that share the database.
@@ -72,6 +86,14 @@ impl Postgres {
         }
         // The lock ends with the statement's own transaction.
         Ok(sqlx::query_scalar(IS_GONE).bind(process).fetch_one(&self.pool).await?)
+    }
+
+    /// The right to finish what other processes have left; it ends with the transaction. `None` while another process has it.
+    /// It is asked for on the connection that shows that this process lives, which is made anew here if it was lost.
+    pub async fn sole_reconciler(&self) -> Result<Option<Transaction<'static, sqlx::Postgres>>, StoreError> {
+        let mut tx = self.life.begin().await?;
+        let ours: bool = sqlx::query_scalar(RECONCILE).fetch_one(&mut *tx).await?;
+        Ok(ours.then_some(tx))
     }
 
     /// For everything that only reads.
@@ -94,5 +116,6 @@ impl Postgres {
     /// Finishes what is under way and disconnects.
     pub async fn close(&self) {
         self.pool.close().await;
+        self.life.close().await;
     }
 }

@@ -54,6 +54,12 @@ impl Sqlite {
         Ok(process != &*self.process)
     }
 
+    /// The right to finish what other processes have left: there are no others.
+    #[allow(clippy::unused_async, reason = "other databases have to ask")]
+    pub async fn sole_reconciler(&self) -> Result<Option<()>, StoreError> {
+        Ok(Some(()))
+    }
+
     /// For everything that only reads.
     pub fn reader(&self) -> &SqlitePool {
         &self.read

@@ -15,19 +15,19 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use lineal_db::{DatabaseUrl, OpenError};
 use lineal_kernel::{Caller, Clock};
-use tokio::time::MissedTickBehavior;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::service::Routes;
 
 use crate::{
+    app::{carried::Carried, stories::Stories},
     artifacts::{ArtifactError, ArtifactStore, Objects},
     domain::error::RegistryError,
     fleet::{Fleet, GrpcFleet},
     store::RegistryStore,
 };
 
-/// How often promotions are looked after that nobody carries on.
-const RECONCILE: Duration = Duration::from_secs(2);
+/// How long a store may stay away after a commit before the outcome is called unknown.
+const OUTCOME: Duration = Duration::from_secs(10);
 
 /// What the registry needs to know.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ pub struct RegistryConfig {
     pub artifacts: PathBuf,
     /// How long a replica counts as live after its last heartbeat.
     pub lease: Duration,
-    /// How long a replica may take to load a version before the commit.
+    /// How long a replica may take to load a version before the commit, if a request does not say.
     pub prepare_timeout: Duration,
     /// How long a replica may take to switch after the commit; it catches up by itself later.
     pub reload_timeout: Duration,
@@ -60,6 +60,19 @@ pub enum StartError {
     Recovery(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// A replica counts as live for this long after its last heartbeat.
+    pub lease: Duration,
+    /// Replicas prepare a version, if a request does not say.
+    pub prepare: Duration,
+    /// A commit whose answer was lost is looked for.
+    pub outcome: Duration,
+    /// Files of champions and rollback candidates rest until they are read again.
+    pub check_every: Duration,
+}
+
 /// The service. Clones share everything.
 #[derive(Debug, Clone)]
 pub struct Registry {
@@ -67,45 +80,42 @@ pub struct Registry {
     artifacts: Arc<dyn ArtifactStore>,
     fleet: Arc<dyn Fleet>,
     clock: Arc<dyn Clock>,
-    lease: Duration,
-    check_every: Duration,
+    limits: Limits,
+    carried: Carried,
+    stories: Stories,
     tasks: TaskTracker,
+    stopping: CancellationToken,
 }
 
 impl Registry {
+    /// A registry of these parts.
+    pub fn new(
+        store: Arc<dyn RegistryStore>,
+        artifacts: Arc<dyn ArtifactStore>,
+        fleet: Arc<dyn Fleet>,
+        clock: Arc<dyn Clock>,
+        limits: Limits,
+    ) -> Self {
+        let (carried, stories) = (Carried::default(), Stories::default());
+        let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
+        Self { store, artifacts, fleet, clock, limits, carried, stories, tasks, stopping }
+    }
+
     /// Opens tables and artifacts, and cancels promotions that an earlier process could not finish.
     pub async fn open(config: &RegistryConfig, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
-        let registry = Self {
-            store: store::open(&config.database).await?,
-            artifacts: Arc::new(Objects::folder(&config.artifacts)?),
-            fleet: Arc::new(GrpcFleet {
-                prepare_timeout: config.prepare_timeout,
-                reload_timeout: config.reload_timeout,
-            }),
-            clock,
+        let store = store::open(&config.database).await?;
+        let artifacts = Arc::new(Objects::folder(&config.artifacts)?);
+        let fleet = Arc::new(GrpcFleet { reload_timeout: config.reload_timeout });
+        let limits = Limits {
             lease: config.lease,
+            prepare: config.prepare_timeout,
+            outcome: OUTCOME,
             check_every: config.check_every,
-            tasks: TaskTracker::new(),
         };
+        let registry = Self::new(store, artifacts, fleet, clock, limits);
         let recovered = registry.recover(&Caller::service("registry")).await;
         recovered.map_err(|error: RegistryError| StartError::Recovery(Box::new(error)))?;
         Ok(registry)
-    }
-
-    /// Finishes what processes that are gone left behind, again and again until `shutdown`.
-    pub async fn reconcile(&self, shutdown: CancellationToken) {
-        let caller = Caller::service("registry");
-        let mut ticks = tokio::time::interval(RECONCILE);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-            let reconciled = async {
-                self.recover(&caller).await?;
-                self.converge(&caller).await
-            };
-            if let Err(error) = reconciled.await {
-                tracing::warn!(%error, "could not look after promotions; trying again");
-            }
-        }
     }
 
     /// Adds the registry's services to a listener.

@@ -37,10 +37,14 @@ impl Registry {
                 continue;
             };
             path.push((view, next + 1));
-            let known = found.iter().any(|known| known.version.model == model && known.version.number == number);
-            if !known && found.len() + path.len() <= chains::LONGEST {
-                path.push((self.version(caller, &model, number).await?, 0));
+            if found.iter().any(|known| known.version.model == model && known.version.number == number) {
+                continue;
             }
+            if found.len() + path.len() == chains::LONGEST {
+                let (model, number) = (head.version.model.clone(), head.version.number);
+                return Err(RegistryError::ChainTooLong { model, number, longest: chains::LONGEST });
+            }
+            path.push((self.version(caller, &model, number).await?, 0));
         }
         Ok(found)
     }

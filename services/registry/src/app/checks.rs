@@ -56,7 +56,7 @@ impl Registry {
     /// does it; returns whether it did. A stop midway leaves what was checked so far, and the rest to the next round.
     pub async fn check_artifacts(&self) -> Result<bool, RegistryError> {
         let caller = Caller::service("registry");
-        let next = || self.clock.now().plus(self.check_every);
+        let next = || self.clock.now().plus(self.limits.check_every);
         if !self.store.claim_round(&caller.tenant, self.clock.now(), next()).await? {
             return Ok(false);
         }

@@ -4,17 +4,23 @@
 
 pub(crate) mod aliases;
 pub(crate) mod artifacts;
+mod asking;
 pub(crate) mod audit;
+pub(crate) mod carried;
+mod carrying;
 pub(crate) mod chains;
 pub(crate) mod checks;
+mod endings;
 pub(crate) mod experiments;
 pub(crate) mod lineage;
 pub(crate) mod models;
 pub(crate) mod moves;
 pub(crate) mod promotions;
+mod reconcile;
 pub(crate) mod replicas;
 pub(crate) mod requests;
 pub(crate) mod runs;
 pub(crate) mod snapshots;
 pub(crate) mod standbys;
+pub(crate) mod stories;
 pub(crate) mod versions;

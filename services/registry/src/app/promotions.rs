@@ -1,5 +1,6 @@
 //! Promotions, rollbacks and demotions: what is asked and decided. `moves` carries the decisions out.
 
+use lineal_db::StoreError;
 use lineal_kernel::{AliasName, Caller, ModelName, PageRequest, Slot, VersionNumber};
 
 use super::{checks::Pace, requests::request};
@@ -11,11 +12,14 @@ use crate::{
         error::RegistryError,
         lineage::Recipe,
         moves::{Demote, Promote, Rollback},
-        promotion::{Promotion, PromotionFilter, PromotionKind, Skipped},
+        promotion::{CancelPromotion, Promotion, PromotionFilter, PromotionKind, Skipped},
         reign::{self, Reign},
     },
     store::Page,
 };
+
+/// The audit's word for the end of a promotion before its commit.
+const CANCEL: &str = "cancel_promotion";
 
 /// What a promotion would do.
 #[derive(Debug)]
@@ -130,6 +134,38 @@ impl Registry {
         let attempt = AuditEntry::new(caller, self.clock.now(), PromotionKind::Demote.word());
         let attempt = attempt.about(&wish.model, &wish.slot, champion).request(request);
         self.carry_out(caller, decided, attempt).await
+    }
+
+    /// Ends a promotion before its commit. Whichever process carries it notices: at the next look, or when it commits.
+    pub(crate) async fn cancel_promotion(
+        &self,
+        caller: &Caller,
+        wish: CancelPromotion,
+    ) -> Result<Promotion, RegistryError> {
+        let request = request(&wish.request_id, &wish);
+        if let Some(id) = self.replayed(caller, CANCEL, &request).await? {
+            return self.promotion(caller, &id).await;
+        }
+        let cancelled = self.promotion(caller, &wish.promotion_id).await?.cancelled(&caller.actor, &wish.reason)?;
+        let entry = AuditEntry::new(caller, self.clock.now(), CANCEL)
+            .about(
+                &cancelled.model.parse()?,
+                &Slot::parse(&cancelled.slot)?,
+                VersionNumber::new(cancelled.to_number).ok(),
+            )
+            .detail(wish.reason.as_str())
+            .request(request.clone());
+        match self.store.end_promotion(&caller.tenant, &cancelled, &entry, &[]).await {
+            Ok(()) => return Ok(cancelled),
+            Err(StoreError::Conflict) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if let Some(id) = self.replayed(caller, CANCEL, &request).await? {
+            return self.promotion(caller, &id).await;
+        }
+        // It ended in between, and says how.
+        let found = self.promotion(caller, &wish.promotion_id).await?;
+        Err(found.cancelled(&caller.actor, "").err().unwrap_or(StoreError::Conflict.into()))
     }
 
     /// One promotion.

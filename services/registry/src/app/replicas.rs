@@ -27,7 +27,7 @@ impl Registry {
         address: String,
     ) -> Result<u64, RegistryError> {
         let now = self.clock.now();
-        let lease_end = now.plus(self.lease);
+        let lease_end = now.plus(self.limits.lease);
         let replica = Replica {
             name,
             address,
@@ -44,10 +44,9 @@ impl Registry {
     /// Renews a lease; returns the generation to be served.
     pub(crate) async fn heartbeat(&self, caller: &Caller, name: &Name, beat: &Beat) -> Result<u64, RegistryError> {
         let now = self.clock.now();
-        if !self.store.renew_lease(&caller.tenant, name, beat, now, now.plus(self.lease)).await? {
+        if !self.store.renew_lease(&caller.tenant, name, beat, now, now.plus(self.limits.lease)).await? {
             return Err(RegistryError::ReplicaNotFound { replica: name.to_string() });
         }
-        self.converge(caller).await?;
         Ok(self.store.generation(&caller.tenant).await?)
     }
 

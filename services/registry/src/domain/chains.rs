@@ -9,7 +9,7 @@ use super::{
     version::{VersionState, VersionView},
 };
 
-/// Longer chains are a mistake.
+/// Versions in the longest chain, its last member included; longer ones are a mistake.
 pub const LONGEST: usize = 16;
 
 /// What a move does to one upstream member of a chain.

@@ -3,7 +3,10 @@
 use lineal_db::StoreError;
 use lineal_kernel::{AliasName, Digest, FieldError, FieldErrors, ModelName, Slot, VersionNumber};
 
-use super::{promotion::Skipped, run::RunStatus};
+use super::{
+    promotion::{PromotionState, Skipped},
+    run::RunStatus,
+};
 
 /// A refusal or failure. Unless it says otherwise, nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +57,22 @@ pub enum RegistryError {
         "`{model}` version {number} would be champion and uses `{upstream}` version {upstream_number}, which would not; promote the whole chain by its last member"
     )]
     ChainBroken { model: ModelName, number: VersionNumber, upstream: ModelName, upstream_number: VersionNumber },
+    #[error(
+        "the chain of `{model}` version {number} has more than {longest} versions; join some of its members into one"
+    )]
+    ChainTooLong { model: ModelName, number: VersionNumber, longest: usize },
+    #[error(
+        "another report on `{model}` version {number} came in while it was prepared; look at it with `lineal explain {model}/{number}` and promote again"
+    )]
+    VerdictChanged { model: ModelName, number: VersionNumber, expected: String, found: String },
+    #[error("nothing was promoted: {why}")]
+    PromotionCancelled { promotion_id: String, why: String },
+    #[error("promotion {promotion_id} {}", ended(*state, model))]
+    PromotionEnded { promotion_id: String, model: String, state: PromotionState },
+    #[error(
+        "the database stopped answering at the commit, and whether the champion moved is unknown; send the same request again with request id `{request_id}` to learn it, or look at promotion {promotion_id}"
+    )]
+    OutcomeUnknown { promotion_id: String, request_id: String },
     #[error("nothing was promoted: {}", refusals.iter().map(|(replica, why)| format!("replica `{replica}` refused: {why}")).collect::<Vec<_>>().join("; "))]
     ReplicaRefused { refusals: Vec<(String, String)> },
     #[error(
@@ -117,6 +136,15 @@ impl RegistryError {
 impl From<FieldError> for RegistryError {
     fn from(error: FieldError) -> Self {
         Self::Invalid(error.into())
+    }
+}
+
+fn ended(state: PromotionState, model: &str) -> String {
+    match state {
+        PromotionState::Committed | PromotionState::Converged => {
+            format!("has committed already; bring the earlier champion back with `lineal rollback {model}`")
+        }
+        state => format!("is {} already; there is nothing left to cancel", state.word()),
     }
 }
 

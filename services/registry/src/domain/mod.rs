@@ -23,5 +23,6 @@ pub mod seal;
 pub mod search;
 pub mod snapshot;
 pub mod standby;
+pub mod story;
 pub mod validation;
 pub mod version;

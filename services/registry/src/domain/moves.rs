@@ -1,6 +1,6 @@
 //! Moves: what is asked of a champion, and the rules by which it moves.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use lineal_kernel::{AliasName, ModelName, RequestId, Slot, VersionNumber};
 
@@ -26,6 +26,8 @@ pub struct Promote {
     pub report_id: Option<String>,
     /// Which replicas must have it first.
     pub policy: ReloadPolicy,
+    /// How long they may take; `None` as configured.
+    pub prepare_timeout: Option<Duration>,
     /// Why.
     pub reason: String,
     /// Key of this intended change.
@@ -45,6 +47,8 @@ pub struct Rollback {
     pub expected: Option<u64>,
     /// Which replicas must have it first.
     pub policy: ReloadPolicy,
+    /// How long they may take; `None` as configured.
+    pub prepare_timeout: Option<Duration>,
     /// Why.
     pub reason: String,
     /// What sets it off.
@@ -87,6 +91,8 @@ pub struct Move {
     pub report_id: String,
     /// Which replicas must have it first.
     pub policy: ReloadPolicy,
+    /// How long they may take; `None` as configured.
+    pub prepare_timeout: Option<Duration>,
     /// Why.
     pub reason: String,
     /// What set a rollback off.
@@ -126,6 +132,7 @@ impl Promote {
             to: Some(number),
             report_id: validation.report_id.clone(),
             policy: self.policy,
+            prepare_timeout: self.prepare_timeout,
             reason: self.reason.clone(),
             trigger: None,
             evidence: BTreeMap::new(),
@@ -160,6 +167,7 @@ impl Rollback {
             to: to.or(self.number),
             report_id: String::new(),
             policy: self.policy,
+            prepare_timeout: self.prepare_timeout,
             reason: self.reason.clone(),
             trigger: Some(self.trigger),
             evidence: self.evidence.clone(),
@@ -184,6 +192,7 @@ impl Demote {
             to: None,
             report_id: String::new(),
             policy: ReloadPolicy::None,
+            prepare_timeout: None,
             reason: self.reason.clone(),
             trigger: None,
             evidence: BTreeMap::new(),
@@ -227,6 +236,7 @@ mod tests {
             number: number.map(|number| VersionNumber::new(number).unwrap()),
             expected: None,
             policy: ReloadPolicy::All,
+            prepare_timeout: None,
             reason: "worse at weekends".into(),
             trigger: Trigger::Manual,
             evidence: BTreeMap::new(),

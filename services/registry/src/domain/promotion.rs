@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use lineal_kernel::ModelName;
+use lineal_kernel::{ModelName, RequestId};
 use serde::{Deserialize, Serialize};
 
-use super::{chains::Member, reign::EndedBy};
+use super::{chains::Member, error::RegistryError, reign::EndedBy, version::DisplayState};
 
 /// Which replicas must have the new champion before it counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +48,14 @@ impl PromotionKind {
     /// The word for the audit.
     pub fn word(self) -> &'static str {
         self.ended_by().word()
+    }
+
+    /// Where the champion that leaves stands afterwards: one that gave way to a better one is the way back.
+    pub fn leaves_as(self) -> DisplayState {
+        match self {
+            Self::Promote => DisplayState::RollbackCandidate,
+            Self::Rollback | Self::Demote => DisplayState::Archived,
+        }
     }
 
     /// What it does to the reign it ends.
@@ -115,7 +123,7 @@ pub enum PromotionState {
     Converged,
     /// Refused; nothing moved.
     Refused,
-    /// The registry stopped before the commit; nothing moved.
+    /// Someone cancelled it, or the registry stopped before the commit; nothing moved.
     Cancelled,
 }
 
@@ -130,6 +138,17 @@ impl PromotionState {
             Self::Cancelled => "cancelled",
         }
     }
+}
+
+/// The wish to end a promotion before its commit.
+#[derive(Debug, Clone)]
+pub struct CancelPromotion {
+    /// Which one.
+    pub promotion_id: String,
+    /// Why.
+    pub reason: String,
+    /// Key of this intended change.
+    pub request_id: RequestId,
 }
 
 /// One move of a champion, or the attempt.
@@ -175,6 +194,15 @@ pub struct Promotion {
     /// The registry process that carries it out; empty in what the first schema wrote.
     #[serde(default)]
     pub process: String,
+    /// How long replicas had to prepare it, in microseconds; 0 in what earlier schemas wrote.
+    #[serde(default)]
+    pub prepare_timeout_us: u64,
+    /// Its call is still at work, and its story goes on.
+    #[serde(default)]
+    pub under_way: bool,
+    /// The key of the call.
+    #[serde(default)]
+    pub request_id: String,
     /// What set a rollback off; `None` for other kinds.
     #[serde(default)]
     pub trigger: Option<Trigger>,
@@ -191,6 +219,16 @@ impl Promotion {
     pub fn told(&self) -> String {
         let skipped = self.skipped.iter().map(|skipped| format!("; passed over version {skipped}"));
         std::iter::once(self.reason.clone()).chain(skipped).collect()
+    }
+
+    /// Cancelled by `actor`, unless it has ended already.
+    pub fn cancelled(self, actor: &str, reason: &str) -> Result<Self, RegistryError> {
+        if self.state != PromotionState::Preparing {
+            let Self { promotion_id, model, state, .. } = self;
+            return Err(RegistryError::PromotionEnded { promotion_id, model, state });
+        }
+        let refusal = format!("cancelled by {actor}: {reason}");
+        Ok(Self { state: PromotionState::Cancelled, refusal, under_way: false, ..self })
     }
 }
 

@@ -16,19 +16,16 @@ use crate::domain::replica::Replica;
 /// Replicas, reached at the addresses of their leases.
 #[derive(Debug, Clone)]
 pub struct GrpcFleet {
-    /// A model of several hundred megabytes may have to travel first.
-    pub prepare_timeout: Duration,
     /// What was prepared is there already.
     pub reload_timeout: Duration,
 }
 
 #[async_trait]
 impl Fleet for GrpcFleet {
-    async fn prepare(&self, replica: &Replica, bundle: &Bundle) -> Result<(), String> {
+    async fn prepare(&self, replica: &Replica, bundle: &Bundle, deadline: Duration) -> Result<(), String> {
         let mut control = control(replica)?;
         let message =
             PrepareRequest { model: bundle.model.clone(), version: bundle.number, digest: bundle.digest.to_string() };
-        let deadline = self.prepare_timeout;
         within(deadline, control.prepare(timed(deadline, message))).await?;
         Ok(())
     }

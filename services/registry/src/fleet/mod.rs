@@ -2,6 +2,8 @@
 
 mod grpc;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use lineal_kernel::Digest;
 
@@ -22,8 +24,8 @@ pub struct Bundle {
 /// Talks to replicas, each call with a deadline. An error is one sentence for people.
 #[async_trait]
 pub trait Fleet: std::fmt::Debug + Send + Sync {
-    /// Fetch, verify, load and try the bundle without serving it.
-    async fn prepare(&self, replica: &Replica, bundle: &Bundle) -> Result<(), String>;
+    /// Fetch, verify, load and try the bundle within `deadline`, without serving it.
+    async fn prepare(&self, replica: &Replica, bundle: &Bundle, deadline: Duration) -> Result<(), String>;
     /// Switch to this generation or a later one; returns the generation served.
     async fn reload(&self, replica: &Replica, generation: u64) -> Result<u64, String>;
     /// Drop a prepared bundle.

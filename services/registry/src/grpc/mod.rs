@@ -13,6 +13,7 @@ mod refusals;
 mod replicas;
 mod runs;
 mod status;
+mod story;
 mod tracking;
 mod versions;
 

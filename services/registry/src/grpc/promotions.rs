@@ -1,9 +1,10 @@
 //! Moves of champions.
 
-use std::time::Duration;
+use std::{pin::Pin, time::Duration};
 
+use futures::{Stream, StreamExt as _};
 use lineal_kernel::{FieldError, PageRequest, Slot, Timestamp, VersionNumber};
-use lineal_proto::lineal::registry::v1 as pb;
+use lineal_proto::{lineal::registry::v1 as pb, pbjson_types};
 use lineal_rpc::{caller_of, duration, timestamp};
 use tonic::{Request, Response, Status};
 
@@ -11,13 +12,24 @@ use super::{
     Grpc, aliases,
     fields::{self, checked},
     status::{bad_request, from_error},
+    story,
 };
-use crate::domain::{
-    chains::Member,
-    lineage::Recipe,
-    moves::{Demote, Promote, Rollback},
-    promotion::{Promotion, PromotionFilter, PromotionKind, PromotionState, ReloadPolicy, ReplicaOutcome, Trigger},
+use crate::{
+    app::stories::Wanted,
+    domain::{
+        chains::Member,
+        lineage::Recipe,
+        moves::{Demote, Promote, Rollback},
+        promotion::{
+            CancelPromotion, Promotion, PromotionFilter, PromotionKind, PromotionState, ReloadPolicy, ReplicaOutcome,
+            Trigger,
+        },
+    },
 };
+
+/// Bounds of `prepare_timeout`. The call has to be answered before the listener gives it up.
+const SHORTEST_PREPARE: Duration = Duration::from_millis(1);
+const LONGEST_PREPARE: Duration = Duration::from_mins(4);
 
 #[tonic::async_trait]
 impl pb::promotion_service_server::PromotionService for Grpc {
@@ -34,7 +46,7 @@ impl pb::promotion_service_server::PromotionService for Grpc {
             request_id: fields::request_id(""),
         } => Promote {
             model, slot, number, request_id,
-            expected: None, report_id: None, policy: ReloadPolicy::All, reason: String::new(),
+            expected: None, report_id: None, policy: ReloadPolicy::All, prepare_timeout: None, reason: String::new(),
         })
         .map_err(bad_request)?;
         let plan = self.0.plan_promotion(&caller, &wish).await.map_err(from_error)?;
@@ -58,9 +70,13 @@ impl pb::promotion_service_server::PromotionService for Grpc {
             slot: fields::slot(message.slot),
             number: fields::number(message.number, "number"),
             policy: policy(message.policy, message.quorum),
+            prepare_timeout: prepare_timeout(message.prepare_timeout),
             reason: fields::text(message.reason, "reason"),
             request_id: fields::request_id(&message.request_id),
-        } => Promote { model, slot, number, expected: message.expected_champion, report_id, policy, reason, request_id });
+        } => Promote {
+            model, slot, number, report_id, policy, prepare_timeout, reason, request_id,
+            expected: message.expected_champion,
+        });
         let promotion = self.0.promote(&caller, wish.map_err(bad_request)?).await.map_err(from_error)?;
         Ok(Response::new(pb::PromoteResponse { promotion: Some(convert(promotion)) }))
     }
@@ -73,12 +89,14 @@ impl pb::promotion_service_server::PromotionService for Grpc {
             slot: fields::slot(message.slot),
             number: optional_number(message.number),
             policy: policy(message.policy, message.quorum),
+            prepare_timeout: prepare_timeout(message.prepare_timeout),
             reason: fields::reason(message.reason),
             trigger: trigger(message.trigger),
             evidence: fields::metrics(message.evidence, "evidence"),
             request_id: fields::request_id(&message.request_id),
         } => Rollback {
-            model, slot, number, expected: message.expected_champion, policy, reason, trigger, evidence, request_id,
+            model, slot, number, policy, prepare_timeout, reason, trigger, evidence, request_id,
+            expected: message.expected_champion,
         });
         let promotion = self.0.rollback(&caller, wish.map_err(bad_request)?).await.map_err(from_error)?;
         Ok(Response::new(pb::RollbackResponse { promotion: Some(convert(promotion)) }))
@@ -104,6 +122,38 @@ impl pb::promotion_service_server::PromotionService for Grpc {
         let caller = caller_of(&request);
         let promotion = self.0.promotion(&caller, &request.into_inner().promotion_id).await.map_err(from_error)?;
         Ok(Response::new(pb::GetPromotionResponse { promotion: Some(convert(promotion)) }))
+    }
+
+    type WatchPromotionStream = Pin<Box<dyn Stream<Item = Result<pb::WatchPromotionResponse, Status>> + Send>>;
+
+    async fn watch_promotion(
+        &self,
+        request: Request<pb::WatchPromotionRequest>,
+    ) -> Result<Response<Self::WatchPromotionStream>, Status> {
+        let caller = caller_of(&request);
+        let pb::WatchPromotionRequest { promotion_id, request_id, after_sequence } = request.into_inner();
+        let wanted = checked!({ wanted: wanted(promotion_id, request_id) } => wanted).map_err(bad_request)?;
+        let news = self.0.watch_promotion(&caller, wanted, after_sequence).await.map_err(from_error)?;
+        let answers = news.map(|news| match news {
+            Ok(news) => Ok(pb::WatchPromotionResponse { news: Some(story::news(news)) }),
+            Err(error) => Err(from_error(error)),
+        });
+        Ok(Response::new(Box::pin(answers)))
+    }
+
+    async fn cancel_promotion(
+        &self,
+        request: Request<pb::CancelPromotionRequest>,
+    ) -> Result<Response<pb::CancelPromotionResponse>, Status> {
+        let caller = caller_of(&request);
+        let message = request.into_inner();
+        let promotion_id = message.promotion_id;
+        let wish = checked!({
+            reason: fields::reason(message.reason),
+            request_id: fields::request_id(&message.request_id),
+        } => CancelPromotion { promotion_id, reason, request_id });
+        let promotion = self.0.cancel_promotion(&caller, wish.map_err(bad_request)?).await.map_err(from_error)?;
+        Ok(Response::new(pb::CancelPromotionResponse { promotion: Some(convert(promotion)) }))
     }
 
     async fn list_promotions(
@@ -143,6 +193,25 @@ impl pb::promotion_service_server::PromotionService for Grpc {
 
 fn optional_number(number: u64) -> Result<Option<VersionNumber>, FieldError> {
     if number == 0 { Ok(None) } else { fields::number(number, "number").map(Some) }
+}
+
+fn wanted(promotion_id: String, request_id: String) -> Result<Wanted, FieldError> {
+    match (promotion_id.is_empty(), request_id.is_empty()) {
+        (false, true) => Ok(Wanted::Promotion(promotion_id)),
+        (true, false) => Ok(Wanted::Request(request_id)),
+        _ => Err(FieldError::new("promotion_id", "give either the promotion's id or the request_id of its call")),
+    }
+}
+
+/// Absent as configured.
+fn prepare_timeout(given: Option<pbjson_types::Duration>) -> Result<Option<Duration>, FieldError> {
+    let Some(given) = given else { return Ok(None) };
+    let seconds = u64::try_from(given.seconds).ok();
+    let length = seconds.zip(u32::try_from(given.nanos).ok()).map(|(seconds, nanos)| Duration::new(seconds, nanos));
+    match length {
+        Some(length) if length >= SHORTEST_PREPARE && length <= LONGEST_PREPARE => Ok(Some(length)),
+        _ => Err(FieldError::new("prepare_timeout", "give a time from 1 millisecond to 4 minutes")),
+    }
 }
 
 fn policy(policy: i32, quorum: u32) -> Result<ReloadPolicy, FieldError> {
@@ -249,6 +318,10 @@ pub(super) fn convert(promotion: Promotion) -> pb::Promotion {
         converge_time: promotion.converged_us.map(moment),
         members: promotion.members.into_iter().map(chain_move).collect(),
         quorum,
+        prepare_timeout: (promotion.prepare_timeout_us > 0)
+            .then(|| duration(Duration::from_micros(promotion.prepare_timeout_us))),
+        under_way: promotion.under_way,
+        request_id: promotion.request_id,
         trigger: trigger_out(promotion.trigger).into(),
         evidence: promotion.evidence,
         skipped: promotion.skipped.into_iter().map(aliases::skipped).collect(),

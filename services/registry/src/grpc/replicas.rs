@@ -27,7 +27,7 @@ impl pb::replica_service_server::ReplicaService for Grpc {
             checked!({ name: name(&message.name), address: address(message.address) } => (name, address))
                 .map_err(bad_request)?;
         let generation = self.0.register_replica(&caller, name, address).await.map_err(from_error)?;
-        let lease_duration = Some(duration(self.0.lease));
+        let lease_duration = Some(duration(self.0.limits.lease));
         Ok(Response::new(pb::RegisterReplicaResponse { lease_duration, generation }))
     }
 

@@ -98,6 +98,28 @@ fn problem(error: E) -> Problem {
                 .with("upstream", upstream)
                 .with("upstream_version", upstream_number)
         }
+        E::ChainTooLong { model, number, longest } => Problem::new(Code::FailedPrecondition, "CHAIN_TOO_LONG", text)
+            .with("model", model)
+            .with("version", number)
+            .with("longest", longest),
+        E::VerdictChanged { model, number, expected, found } => Problem::new(Code::Aborted, "VERDICT_CHANGED", text)
+            .with("model", model)
+            .with("version", number)
+            .with("expected", expected)
+            .with("found", found),
+        E::PromotionCancelled { promotion_id, .. } => {
+            Problem::new(Code::Aborted, "PROMOTION_CANCELLED", text).with("promotion", promotion_id)
+        }
+        E::PromotionEnded { promotion_id, model, state } => {
+            Problem::new(Code::FailedPrecondition, "PROMOTION_ENDED", text)
+                .with("promotion", promotion_id)
+                .with("model", model)
+                .with("state", state.word())
+        }
+        E::OutcomeUnknown { promotion_id, request_id } => Problem::new(Code::Unavailable, "OUTCOME_UNKNOWN", text)
+            .with("promotion", promotion_id)
+            .with("request_id", request_id)
+            .retry_after(Duration::from_secs(1)),
         E::ReplicaRefused { refusals } => {
             let problem = Problem::new(Code::FailedPrecondition, "REPLICA_REFUSED", text);
             refusals.iter().fold(problem, |problem, (replica, why)| problem.precondition(replica, why))

@@ -1,8 +1,10 @@
 //! The store port. A method is one atomic change or one read; every change takes its audit entry along.
 
 mod checks;
+mod commit;
 mod postgres;
 mod sqlite;
+mod stories;
 
 use std::sync::Arc;
 
@@ -10,7 +12,9 @@ use async_trait::async_trait;
 use lineal_db::{DatabaseUrl, OpenError, StoreError};
 use lineal_kernel::{AliasName, Digest, ModelName, Name, PageRequest, Slot, TenantId, Timestamp, VersionNumber};
 
-pub use self::{checks::CheckStore, postgres::PostgresStore, sqlite::SqliteStore};
+pub use self::{
+    checks::CheckStore, commit::CommitError, postgres::PostgresStore, sqlite::SqliteStore, stories::StoryStore,
+};
 use crate::domain::{
     alias::{Alias, AliasChange, ServingTable},
     audit::{AuditEntry, AuditRecord, Recorded},
@@ -24,11 +28,15 @@ use crate::domain::{
     seal::Head,
     search::Search,
     snapshot::Snapshot,
+    story::PromotionEvent,
     validation::Validation,
     version::{CreateVersion, Version, VersionView},
 };
 
 type Result<T> = std::result::Result<T, StoreError>;
+
+/// Something that one process at a time may do, until this is dropped.
+pub type Turn = Box<dyn Send>;
 
 /// Opens the database that `url` names, with its schema brought up to date.
 pub async fn open(url: &DatabaseUrl) -> std::result::Result<Arc<dyn RegistryStore>, OpenError> {
@@ -46,6 +54,7 @@ pub trait RegistryStore:
     + VersionStore
     + AliasStore
     + PromotionStore
+    + StoryStore
     + ExperimentStore
     + RunStore
     + SnapshotStore
@@ -167,21 +176,44 @@ pub trait PromotionStore: Send + Sync {
         filter: &PromotionFilter,
         page: &PageRequest,
     ) -> Result<Page<Promotion>>;
+    /// The latest promotion that a call with this key began.
+    async fn promotion_of_request(&self, tenant: &TenantId, request_id: &str) -> Result<Option<Promotion>>;
     /// Writes down the intent before any replica is asked.
-    async fn begin_promotion(&self, tenant: &TenantId, promotion: &Promotion) -> Result<()>;
+    async fn begin_promotion(&self, tenant: &TenantId, promotion: &Promotion, news: &[PromotionEvent]) -> Result<()>;
     /// Keeps a move that was refused before it began.
     async fn refuse_promotion(&self, tenant: &TenantId, promotion: &Promotion, entry: &AuditEntry) -> Result<()>;
-    /// The commit: alias, reign, generation, promotion and audit in one transaction. Returns the generation.
-    /// `Conflict` if the champion is no longer `promotion.from_number`.
-    async fn commit_promotion(&self, tenant: &TenantId, promotion: &Promotion, entry: &AuditEntry) -> Result<u64>;
-    /// Ends a promotion that moved nothing.
-    async fn end_promotion(&self, tenant: &TenantId, promotion: &Promotion, entry: &AuditEntry) -> Result<()>;
+    /// The commit: alias, reign, generation, promotion, events and audit in one transaction. Everything that the move was
+    /// decided on is compared in it. `entries` are the audit's lines, that of the caller's request last. Returns the generation.
+    async fn commit_promotion(
+        &self,
+        tenant: &TenantId,
+        promotion: &Promotion,
+        entries: &[AuditEntry],
+        news: &[PromotionEvent],
+    ) -> std::result::Result<u64, CommitError>;
+    /// Ends a promotion that moved nothing. `Conflict` if it is no longer preparing.
+    async fn end_promotion(
+        &self,
+        tenant: &TenantId,
+        promotion: &Promotion,
+        entry: &AuditEntry,
+        news: &[PromotionEvent],
+    ) -> Result<()>;
     /// Writes what replicas said after the commit. `Conflict` if the promotion is no longer in state `base`.
-    async fn record_outcomes(&self, tenant: &TenantId, promotion: &Promotion, base: PromotionState) -> Result<()>;
+    async fn record_outcomes(
+        &self,
+        tenant: &TenantId,
+        promotion: &Promotion,
+        base: PromotionState,
+        news: &[PromotionEvent],
+    ) -> Result<()>;
     /// The name of this process, for what it has under way.
     fn process(&self) -> &str;
     /// Whether the process of that name is gone and will finish nothing.
     async fn is_gone(&self, process: &str) -> Result<bool>;
+    /// The right to finish what processes that are gone have left, for as long as the answer is kept; `None` while another
+    /// process has it.
+    async fn reconciler(&self) -> Result<Option<Turn>>;
     /// Promotions in this state, oldest first.
     async fn promotions_in(&self, tenant: &TenantId, state: &str) -> Result<Vec<Promotion>>;
     /// A slot's champions, latest reign first.
@@ -264,6 +296,14 @@ pub trait ReplicaStore: Send + Sync {
         now: Timestamp,
         lease_end: Timestamp,
     ) -> Result<bool>;
+    /// Renews the leases of replicas that have said which generation they serve, in one transaction; others are left alone.
+    async fn renew_leases(
+        &self,
+        tenant: &TenantId,
+        served: &[(Name, u64)],
+        now: Timestamp,
+        lease_end: Timestamp,
+    ) -> Result<()>;
     /// Gives a lease back.
     async fn release_lease(&self, tenant: &TenantId, name: &Name, now: Timestamp) -> Result<()>;
 }

@@ -14,7 +14,7 @@ use lineal_registry::{
         validation::Validation,
         version::{CreateVersion, Version},
     },
-    store::{Page, PostgresStore, RegistryStore, SqliteStore},
+    store::{CommitError, Page, PostgresStore, RegistryStore, SqliteStore},
 };
 use tempfile::TempDir;
 
@@ -158,14 +158,18 @@ pub(crate) fn intent(kind: PromotionKind, (model_name, slot): (&str, &str), from
         trigger: None,
         evidence: BTreeMap::new(),
         skipped: Vec::new(),
+        prepare_timeout_us: 60_000_000,
+        under_way: true,
+        request_id: String::new(),
     }
 }
 
-/// Begins and commits a move; returns its generation.
+/// Begins and commits a move; returns its generation. `Conflict` if it was decided on what is no longer so.
 pub(crate) async fn carry_out(store: &Store, promotion: &Promotion) -> Result<u64, StoreError> {
-    store.begin_promotion(&tenant(), promotion).await?;
+    store.begin_promotion(&tenant(), promotion, &[]).await?;
     let about = entry(promotion.kind.word()).about(&model(&promotion.model), &slot(&promotion.slot), None);
-    store.commit_promotion(&tenant(), promotion, &about).await
+    let committed = store.commit_promotion(&tenant(), promotion, &[about], &[]).await;
+    committed.map_err(|error| if let CommitError::Store(error) = error { error } else { StoreError::Conflict })
 }
 
 pub(crate) async fn promote(store: &Store, place: (&str, &str), from: u64, to: u64) -> u64 {

@@ -17,6 +17,7 @@ mod schema;
 mod seal;
 mod search;
 mod snapshots;
+mod stories;
 mod upgrade;
 mod versions;
 
@@ -55,6 +56,12 @@ macro_rules! suite {
                 history_tells_who_was_champion_when
                 a_promotion_moves_from_the_state_it_was_left_in
                 promotions_are_listed_newest_first
+                a_promotion_is_found_by_the_key_of_its_call
+            }
+            stories {
+                events_are_kept_once_and_in_order
+                a_story_ends_with_its_promotion
+                what_a_commit_did_not_do_is_not_told
             }
             races {
                 readers_never_see_zero_or_two_champions
@@ -97,6 +104,7 @@ macro_rules! suite {
             }
             replicas {
                 a_lease_is_taken_renewed_and_given_back
+                answers_renew_leases_and_take_no_generation_back
                 replicas_are_listed_by_name
             }
             audit {

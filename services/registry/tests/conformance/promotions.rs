@@ -6,6 +6,7 @@ use lineal_registry::domain::{
     promotion::{Promotion, PromotionFilter, PromotionKind, PromotionState, ReplicaOutcome},
     reign::{EndedBy, Reign},
 };
+use lineal_registry::store::CommitError;
 
 use crate::fixture::{
     NOW, Store, carry_out, champion, entry, entry_of, every, first_page, intent, model, number, promote, register_many,
@@ -43,18 +44,17 @@ pub(crate) async fn a_commit_moves_everything_at_once(store: &Store) {
     // F6
     register_many(store, "churn", 2).await;
     promote(store, CHURN, 0, 1).await;
-    let wanted = promotion(1, 2);
-    store.begin_promotion(&tenant(), &wanted).await.unwrap();
+    let wanted = Promotion { committed_us: Some(NOW.micros()), ..promotion(1, 2) };
+    store.begin_promotion(&tenant(), &wanted, &[]).await.unwrap();
     let before = picture(store).await;
     let line = entry("promote").about(&model("churn"), &slot(""), Some(number(2))).moved("staging", "production");
-    assert_eq!(store.commit_promotion(&tenant(), &wanted, &line).await.unwrap(), 2);
+    assert_eq!(store.commit_promotion(&tenant(), &wanted, &[line], &[]).await.unwrap(), 2);
 
     let after = picture(store).await;
     let alias = after.alias.unwrap();
     assert_eq!((alias.number, alias.generation, alias.revision), (number(2), 2, 2));
     assert_eq!(after.generation, before.generation + 1);
-    let committed =
-        Promotion { state: PromotionState::Committed, generation: 2, committed_us: Some(NOW.micros()), ..wanted };
+    let committed = Promotion { state: PromotionState::Committed, generation: 2, ..wanted };
     assert_eq!(after.promotions[0], committed);
     let [now, earlier] = after.reigns.as_slice() else { panic!("{:?}", after.reigns) };
     assert_eq!((now.number, now.from_generation, now.to_generation), (number(2), 2, None));
@@ -72,10 +72,10 @@ pub(crate) async fn a_commit_against_another_champion_changes_nothing(store: &St
     promote(store, CHURN, 0, 1).await;
     for from in [0, 2, 3] {
         let late = promotion(from, 2);
-        store.begin_promotion(&tenant(), &late).await.unwrap();
+        store.begin_promotion(&tenant(), &late, &[]).await.unwrap();
         let before = picture(store).await;
-        let refused = store.commit_promotion(&tenant(), &late, &entry("promote")).await;
-        assert!(matches!(refused, Err(StoreError::Conflict)), "from {from}: {refused:?}");
+        let refused = store.commit_promotion(&tenant(), &late, &[entry("promote")], &[]).await;
+        assert!(matches!(refused, Err(CommitError::ChampionMoved { found: 1, .. })), "from {from}: {refused:?}");
         assert_eq!(picture(store).await, before);
     }
 }
@@ -87,10 +87,10 @@ pub(crate) async fn a_commit_that_fails_at_its_last_step_changes_nothing(store: 
     store.record(&entry_of("promote", "r1")).await.unwrap();
     for to in [2, 0] {
         let doomed = promotion(1, to);
-        store.begin_promotion(&tenant(), &doomed).await.unwrap();
+        store.begin_promotion(&tenant(), &doomed, &[]).await.unwrap();
         let before = picture(store).await;
-        let refused = store.commit_promotion(&tenant(), &doomed, &entry_of("promote", "r1")).await;
-        assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
+        let refused = store.commit_promotion(&tenant(), &doomed, &[entry_of("promote", "r1")], &[]).await;
+        assert!(matches!(refused, Err(CommitError::Store(StoreError::Conflict))), "{refused:?}");
         assert_eq!(picture(store).await, before);
     }
 }
@@ -102,9 +102,9 @@ pub(crate) async fn a_promotion_commits_once(store: &Store) {
     let emptied = intent(PromotionKind::Demote, CHURN, 1, 0);
     carry_out(store, &emptied).await.unwrap();
     let before = picture(store).await;
-    let again = store.commit_promotion(&tenant(), &wanted, &entry("promote")).await;
-    assert!(matches!(again, Err(StoreError::Conflict)), "{again:?}");
-    assert!(store.begin_promotion(&tenant(), &wanted).await.is_err(), "an id is used once");
+    let again = store.commit_promotion(&tenant(), &wanted, &[entry("promote")], &[]).await;
+    assert!(matches!(again, Err(CommitError::Ended)), "{again:?}");
+    assert!(store.begin_promotion(&tenant(), &wanted, &[]).await.is_err(), "an id is used once");
     assert_eq!(picture(store).await, before);
 }
 
@@ -166,19 +166,19 @@ pub(crate) async fn history_tells_who_was_champion_when(store: &Store) {
 pub(crate) async fn a_promotion_moves_from_the_state_it_was_left_in(store: &Store) {
     register_many(store, "churn", 1).await;
     let mut promotion = promotion(0, 1);
-    store.begin_promotion(&tenant(), &promotion).await.unwrap();
+    store.begin_promotion(&tenant(), &promotion, &[]).await.unwrap();
     promotion.replicas = vec![ReplicaOutcome { replica: "r1".into(), prepared: true, ..ReplicaOutcome::default() }];
     promotion.state = PromotionState::Converged;
     for base in [PromotionState::Committed, PromotionState::Converged] {
-        let early = store.record_outcomes(&tenant(), &promotion, base).await;
+        let early = store.record_outcomes(&tenant(), &promotion, base, &[]).await;
         assert!(matches!(early, Err(StoreError::Conflict)), "it has not committed: {early:?}");
     }
-    promotion.generation = store.commit_promotion(&tenant(), &promotion, &entry("promote")).await.unwrap();
-    store.record_outcomes(&tenant(), &promotion, PromotionState::Committed).await.unwrap();
-    let again = store.record_outcomes(&tenant(), &promotion, PromotionState::Committed).await;
+    promotion.generation = store.commit_promotion(&tenant(), &promotion, &[entry("promote")], &[]).await.unwrap();
+    store.record_outcomes(&tenant(), &promotion, PromotionState::Committed, &[]).await.unwrap();
+    let again = store.record_outcomes(&tenant(), &promotion, PromotionState::Committed, &[]).await;
     assert!(matches!(again, Err(StoreError::Conflict)), "{again:?}");
     let late = Promotion { state: PromotionState::Refused, ..promotion.clone() };
-    let refused = store.end_promotion(&tenant(), &late, &entry("promote").refused("too late")).await;
+    let refused = store.end_promotion(&tenant(), &late, &entry("promote").refused("too late"), &[]).await;
     assert!(matches!(refused, Err(StoreError::Conflict)), "what committed cannot be refused: {refused:?}");
     assert_eq!(store.promotion(&tenant(), &promotion.promotion_id).await.unwrap(), Some(promotion));
     assert_eq!(store.promotion(&tenant(), "unknown").await.unwrap(), None);
@@ -189,11 +189,11 @@ pub(crate) async fn promotions_are_listed_newest_first(store: &Store) {
     for i in 0..7 {
         let place = if i % 3 == 0 { ("fraud", "") } else { CHURN };
         let promotion = intent(PromotionKind::Promote, place, 0, 1);
-        store.begin_promotion(&tenant(), &promotion).await.unwrap();
+        store.begin_promotion(&tenant(), &promotion, &[]).await.unwrap();
         made.insert(0, promotion);
     }
     let refused = Promotion { state: PromotionState::Refused, ..made[6].clone() };
-    store.end_promotion(&tenant(), &refused, &entry("promote").refused("no")).await.unwrap();
+    store.end_promotion(&tenant(), &refused, &entry("promote").refused("no"), &[]).await.unwrap();
     made[6] = refused;
     for size in [1, 3, 7] {
         let found =
@@ -221,4 +221,17 @@ pub(crate) async fn promotions_are_listed_newest_first(store: &Store) {
     assert!(!store.audit(&tenant(), None, &first_page()).await.unwrap().items[0].done);
     let under_way = store.promotions_in(&tenant(), PromotionState::Preparing.word()).await.unwrap();
     assert_eq!(under_way, made[..6].iter().rev().cloned().collect::<Vec<_>>(), "oldest first");
+}
+
+pub(crate) async fn a_promotion_is_found_by_the_key_of_its_call(store: &Store) {
+    let mut made = Vec::new();
+    for key in ["a", "b", "a"] {
+        let promotion = Promotion { request_id: key.into(), ..promotion(0, 1) };
+        store.begin_promotion(&tenant(), &promotion, &[]).await.unwrap();
+        made.push(promotion);
+    }
+    let found = store.promotion_of_request(&tenant(), "a").await.unwrap();
+    assert_eq!(found.as_ref(), Some(&made[2]), "the latest attempt counts");
+    assert_eq!(store.promotion_of_request(&tenant(), "b").await.unwrap().as_ref(), Some(&made[1]));
+    assert_eq!(store.promotion_of_request(&tenant(), "c").await.unwrap(), None);
 }

@@ -54,7 +54,7 @@ async fn insist(store: &Store, place: (&str, &str), to: u64) {
             Ok(_) => return,
             Err(StoreError::Conflict) => {
                 let refused = entry("promote").refused("the champion moved");
-                store.end_promotion(&tenant(), &promotion, &refused).await.unwrap();
+                store.end_promotion(&tenant(), &promotion, &refused, &[]).await.unwrap();
             }
             Err(error) => panic!("{error}"),
         }

@@ -75,3 +75,15 @@ pub(crate) async fn replicas_are_listed_by_name(store: &Store) {
         assert_eq!(found, ["r0", "r1", "r2", "r3", "r4"], "in pages of {size}");
     }
 }
+
+pub(crate) async fn answers_renew_leases_and_take_no_generation_back(store: &Store) {
+    for replica_name in ["r1", "r2", "r3"] {
+        store.register_replica(&tenant(), &Replica { generation: 5, ..replica(replica_name) }).await.unwrap();
+    }
+    store.release_lease(&tenant(), &name("r3"), NOW).await.unwrap();
+    let served = [(name("r1"), 7), (name("r2"), 4), (name("r3"), 7), (name("unknown"), 7)];
+    store.renew_leases(&tenant(), &served, after(10), after(40)).await.unwrap();
+    let found = live(store, after(39)).await;
+    let found: Vec<_> = found.iter().map(|replica| (replica.name.as_str(), replica.generation)).collect();
+    assert_eq!(found, [("r1", 7), ("r2", 5)]);
+}

@@ -91,7 +91,7 @@ async fn every_refused_change_leaves_one_entry() {
 }
 
 #[tokio::test]
-async fn every_change_leaves_one_entry() {
+async fn every_change_leaves_its_entries() {
     // F31, F164
     let bench = Bench::start().await;
     let model = pb::CreateModelRequest { name: "churn".into(), ..Default::default() };
@@ -122,8 +122,10 @@ async fn every_change_leaves_one_entry() {
         "record_validation",
         "promote",
         "record_validation",
+        "archive",
         "promote",
         "set_alias",
+        "archive",
         "rollback",
         "demote",
         "create_snapshot",

@@ -78,11 +78,23 @@ async fn a_chain_moves_whole_in_one_generation_and_back_again() {
     }
     done.store(true, Ordering::Relaxed);
     assert!(watching.await.unwrap() > 0);
-    // One line of the audit for every champion that moved.
+    // F31: in the audit each champion that follows and each that leaves has its own line and stages.
     let lines = bench.audit().await;
-    for generation in 1..=3 {
-        let moved: Vec<_> = lines.iter().filter(|line| line.generation == generation).map(|line| &line.model).collect();
+    for (generation, left, followed) in [(1, "", "staging"), (2, "rollback_candidate", "staging")]
+        .into_iter()
+        .chain([(3, "archived", "rollback_candidate")])
+    {
+        let lines: Vec<_> = lines.iter().filter(|line| line.generation == generation).collect();
+        let (leaves, follows): (Vec<_>, Vec<_>) = lines.into_iter().partition(|line| line.action == "archive");
+        let moved: Vec<_> = follows.iter().map(|line| line.model.as_str()).collect();
         assert_eq!(moved, ["calibration", "blending", "poisson"]);
+        for line in follows {
+            assert_eq!((line.from_stage.as_str(), line.to_stage.as_str()), (followed, "production"), "{line:?}");
+        }
+        assert_eq!(leaves.len(), if generation == 1 { 0 } else { 3 });
+        for line in leaves {
+            assert_eq!((line.from_stage.as_str(), line.to_stage.as_str()), ("production", left), "{line:?}");
+        }
     }
 }
 
@@ -129,6 +141,29 @@ pub(crate) async fn forked(bench: &Bench) -> u64 {
     let number = bench.version_service().create_version(request).await.unwrap().into_inner().version.unwrap().number;
     bench.validate("calibration", number).await;
     number
+}
+
+/// The head of a validated chain of this many versions, each of a model of its own.
+pub(crate) async fn line(bench: &Bench, length: usize) -> u64 {
+    let mut number = 0;
+    for i in 0..length {
+        let before = format!("m{}", i.wrapping_sub(1));
+        let upstream = (i > 0).then_some((before.as_str(), number));
+        number = member(bench, &format!("m{i}"), upstream).await;
+    }
+    bench.validate(&format!("m{}", length - 1), number).await;
+    number
+}
+
+#[tokio::test]
+async fn a_chain_of_sixteen_moves_and_a_longer_one_is_too_long() {
+    // F16
+    let bench = Bench::start().await;
+    let head = line(&bench, 17).await;
+    let (code, why) = reason(bench.promote("m16", head).await);
+    assert_eq!((code, why.as_str()), (Code::FailedPrecondition, "CHAIN_TOO_LONG"));
+    bench.validate("m15", 1).await;
+    assert_eq!(bench.promote("m15", 1).await.unwrap().members.len(), 15);
 }
 
 #[tokio::test]

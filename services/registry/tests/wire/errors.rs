@@ -7,14 +7,14 @@ use lineal_proto::lineal::registry::v1::{self as pb, upload_artifact_request::Pa
 use sqlx::{Connection, SqliteConnection};
 use tonic::Code;
 
-use crate::chains::{forked, full_run};
+use crate::chains::{forked, full_run, line};
 use crate::fixture::{
-    Answer, Bench, FakeReplica, Refusal, create_run, create_version, demote, labels, promote, record_validation,
+    Answer, Bench, FakeReplica, Gate, Refusal, create_run, create_version, demote, labels, promote, record_validation,
     rollback, set_alias,
 };
 
-/// Not to be provoked from outside: lost races inside one call, a database that hangs, and the end of the process.
-const UNPROVOKED: [&str; 3] = ["CONFLICT", "DATABASE_BUSY", "SHUTTING_DOWN"];
+/// Not to be provoked here: lost races inside one call, a database that hangs (`outcomes` cuts one off), and the end of the process.
+const UNPROVOKED: [&str; 4] = ["CONFLICT", "DATABASE_BUSY", "OUTCOME_UNKNOWN", "SHUTTING_DOWN"];
 
 async fn absent(bench: &Bench) -> Vec<Refusal> {
     let nobody = || "nobody".to_owned();
@@ -139,7 +139,36 @@ async fn torn(bench: &Bench) -> Vec<Refusal> {
         Refusal::of(service.promote(promote("poisson", alone)).await),
         Refusal::of(service.promote(promote("calibration", fork)).await),
         Refusal::of(service.promote(promote("calibration", spoiled)).await),
+        Refusal::of(service.promote(promote("m16", line(bench, 17).await)).await),
     ]
+}
+
+/// Promotions that are stopped on their way.
+async fn stopped(bench: &Bench) -> Vec<Refusal> {
+    let model = "stopped";
+    let number = bench.candidate(model).await;
+    let replica = FakeReplica::join(bench, "r2").await;
+    let mut answers = Vec::new();
+    for gate in [Gate::closed(), Gate::closed()] {
+        replica.on_prepare(Answer::Late(gate.clone()));
+        let asked = replica.calls().len();
+        let mut service = bench.promotion_service();
+        let moving = tokio::spawn(async move { Refusal::of(service.promote(promote(model, number)).await) });
+        replica.until(|calls| calls.len() > asked).await;
+        if asked == 0 {
+            let promotion_id = bench.promotions().await[0].promotion_id.clone();
+            let reason = "not today".to_owned();
+            let cancel = pb::CancelPromotionRequest { promotion_id, reason, request_id: String::new() };
+            bench.promotion_service().cancel_promotion(cancel.clone()).await.unwrap();
+            answers.push(Refusal::of(bench.promotion_service().cancel_promotion(cancel).await));
+        } else {
+            bench.validate(model, number).await;
+            gate.open();
+        }
+        answers.push(moving.await.unwrap());
+    }
+    replica.on_prepare(Answer::Refuse("disk full"));
+    answers
 }
 
 /// The cause stays in the log.
@@ -156,7 +185,7 @@ fn code_of(reason: &str) -> Code {
     match reason {
         "INVALID_FIELD" | "DIGEST_MISMATCH" => Code::InvalidArgument,
         "EXPERIMENT_EXISTS" | "MODEL_EXISTS" | "PARAMETER_EXISTS" | "REQUEST_ID_REUSED" => Code::AlreadyExists,
-        "STALE_ETAG" | "CHAMPION_MOVED" => Code::Aborted,
+        "STALE_ETAG" | "CHAMPION_MOVED" | "PROMOTION_CANCELLED" | "VERDICT_CHANGED" => Code::Aborted,
         "ARTIFACT_DAMAGED" => Code::DataLoss,
         "INTERNAL" => Code::Internal,
         "PREDICTION_NOT_SERVED" => Code::NotFound,
@@ -181,13 +210,14 @@ async fn every_reason_has_its_code_and_details() {
     refusals.extend(taken(&bench).await);
     refusals.extend(shelved(&bench).await);
     refusals.extend(torn(&bench).await);
+    refusals.extend(stopped(&bench).await);
     refusals.extend(forbidden(&bench).await);
     refusals.extend(unusable(&bench).await);
     refusals.push(broken(&bench).await);
     for refusal in &refusals {
         assert_eq!(refusal.domain, "registry.lineal", "{refusal:?}");
         assert_eq!(refusal.code, code_of(&refusal.reason), "{refusal:?}");
-        if refusal.code == Code::Aborted {
+        if refusal.code == Code::Aborted && refusal.reason != "PROMOTION_CANCELLED" {
             assert!(refusal.value("expected") != refusal.value("found"), "{refusal:?}");
         }
         assert_eq!(refusal.reason == "INVALID_FIELD", !refusal.fields.is_empty(), "{refusal:?}");

@@ -175,3 +175,37 @@ async fn an_emptied_slot_is_reloaded_too() {
     assert_eq!(done.state(), pb::PromotionState::Converged);
     assert_eq!(replica.calls(), [Call::Reload(2)]);
 }
+
+#[tokio::test]
+async fn a_mute_replica_refuses_at_the_deadline_of_the_request_and_the_policy_decides() {
+    // ruling 11
+    let bench = Bench::start().await;
+    let replica = FakeReplica::join(&bench, "r1").await;
+    // Takes connections and says nothing.
+    let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    take_lease(&bench, "r2", &format!("http://{}", mute.local_addr().unwrap())).await;
+    let number = bench.candidate("churn").await;
+    let patient = |millis| Some(lineal_rpc::duration(Duration::from_millis(millis)));
+    let all = pb::PromoteRequest { prepare_timeout: patient(200), ..promote("churn", number) };
+    let begun = Instant::now();
+    let refused = Refusal::of(bench.promotion_service().promote(all.clone()).await);
+    assert_eq!(refused.preconditions, [("r2".to_owned(), "no answer in time".to_owned())]);
+    assert!(begun.elapsed() >= Duration::from_millis(200) && begun.elapsed() < SOON / 2, "{:?}", begun.elapsed());
+
+    let policy = pb::ReloadPolicy::Quorum.into();
+    let quorum = pb::PromoteRequest { policy, quorum: 1, request_id: "quorum".into(), ..all.clone() };
+    let mut service = bench.promotion_service();
+    let moving = tokio::spawn(async move { service.promote(quorum).await });
+    replica.until_called(Call::Reload(1)).await;
+    assert!(!moving.is_finished(), "the mute one has its deadline for the reload too");
+    assert_eq!((bench.champion("churn").await, bench.generation().await), (number, 1));
+    let kept = bench.promotions().await.remove(0);
+    assert_eq!(kept.prepare_timeout, patient(200));
+    moving.abort();
+
+    for millis in [0, 240_001] {
+        let request = pb::PromoteRequest { prepare_timeout: patient(millis), ..all.clone() };
+        let refused = Refusal::of(bench.promotion_service().promote(request).await);
+        assert_eq!(refused.fields, ["prepare_timeout"], "{millis} ms");
+    }
+}

@@ -1,4 +1,4 @@
-//! Leases, and how heartbeats end promotions.
+//! Leases, and how promotions converge by heartbeats.
 
 use std::time::Duration;
 
@@ -48,9 +48,11 @@ async fn a_heartbeat_says_which_generation_is_wanted_and_converges_the_promotion
     let id = bench.promote("churn", number).await.unwrap().promotion_id;
     assert_eq!(bench.beat("r1", 0).await.unwrap(), 1);
     bench.beat("r1", 1).await.unwrap();
+    bench.registry.look_after_promotions().await.unwrap();
     let waiting = bench.promotion(&id).await;
     assert_eq!((waiting.state(), waiting.converge_time), (pb::PromotionState::Committed, None), "r2 is behind");
     bench.beat("r2", 1).await.unwrap();
+    bench.registry.look_after_promotions().await.unwrap();
     let converged = bench.promotion(&id).await;
     assert_eq!(converged.state(), pb::PromotionState::Converged);
     assert!(converged.converge_time.is_some());
@@ -65,8 +67,10 @@ async fn without_replicas_a_promotion_converges_with_the_first_one() {
     assert_eq!(bench.champion("churn").await, 1);
     FakeReplica::join(&bench, "r1").await;
     bench.beat("r1", 0).await.unwrap();
+    bench.registry.look_after_promotions().await.unwrap();
     assert_eq!(bench.promotion(&done.promotion_id).await.state(), pb::PromotionState::Committed);
     bench.beat("r1", 1).await.unwrap();
+    bench.registry.look_after_promotions().await.unwrap();
     assert_eq!(bench.promotion(&done.promotion_id).await.state(), pb::PromotionState::Converged);
 }
 
@@ -81,7 +85,9 @@ async fn heartbeats_in_the_middle_of_a_promotion_do_not_spoil_its_answer() {
     let moving = tokio::spawn(async move { service.promote(promote("churn", number)).await });
     replica.until_called(Call::Reload(1)).await;
     bench.beat("r1", 1).await.unwrap();
-    assert_eq!(bench.promotions().await[0].state(), pb::PromotionState::Converged);
+    bench.registry.look_after_promotions().await.unwrap();
+    let waiting = &bench.promotions().await[0];
+    assert_eq!((waiting.state(), waiting.under_way), (pb::PromotionState::Committed, true), "its call ends it");
     gate.open();
     let done = moving.await.unwrap().unwrap().into_inner().promotion.unwrap();
     assert_eq!(done.state(), pb::PromotionState::Converged);

@@ -33,7 +33,11 @@ async fn a_promotion_archives_the_champion_before_it() {
     assert_eq!(made.report_id, bench.version("churn", 2).await.validation.unwrap().report_id);
     let words = [bench.version("churn", 1).await.display_state, bench.version("churn", 2).await.display_state];
     assert_eq!(words, ["rollback_candidate", "production"]);
-    let line = bench.audit().await.remove(0);
+    let lines = bench.audit().await;
+    let line = &lines[1];
+    assert_eq!((line.action.as_str(), line.number, line.generation), ("archive", 1, 2));
+    assert_eq!((line.from_stage.as_str(), line.to_stage.as_str()), ("production", "rollback_candidate"));
+    let line = &lines[0];
     assert_eq!((line.action.as_str(), line.number, line.generation, line.done), ("promote", 2, 2, true));
     assert_eq!((line.from_stage.as_str(), line.to_stage.as_str()), ("staging", "production"));
     assert_eq!((line.actor.as_str(), line.detail.as_str()), ("ada", "better"));
@@ -65,7 +69,8 @@ async fn former_champions_stay_readable_and_the_latest_is_the_way_back() {
         (9, "archived")
     );
     let audit = bench.audit().await;
-    assert_eq!(audit.len(), lines + 1);
+    assert_eq!(audit.len(), lines + 2, "the champion that leaves, and the one that comes back");
+    assert_eq!((audit[1].action.as_str(), audit[1].number, audit[1].to_stage.as_str()), ("archive", 10, "archived"));
     assert_eq!((audit[0].action.as_str(), audit[0].number, audit[0].to_stage.as_str()), ("rollback", 9, "production"));
     assert_eq!(audit[0].detail, "worse at weekends");
 }

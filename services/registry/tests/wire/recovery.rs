@@ -36,6 +36,9 @@ fn under_way() -> Promotion {
         trigger: None,
         evidence: BTreeMap::new(),
         skipped: Vec::new(),
+        prepare_timeout_us: 1,
+        under_way: true,
+        request_id: "asked-once".into(),
     }
 }
 
@@ -46,7 +49,7 @@ async fn a_promotion_that_a_dead_process_left_is_cancelled_with_an_audit_entry()
     bench.crown("churn").await;
     bench.candidate("churn").await;
     let store = SqliteStore::open(&DatabaseUrl::Sqlite(bench.database())).await.unwrap();
-    store.begin_promotion(&TenantId::default(), &under_way()).await.unwrap();
+    store.begin_promotion(&TenantId::default(), &under_way(), &[]).await.unwrap();
     store.close().await;
     assert_eq!(bench.promotion("0190").await.state(), pb::PromotionState::Preparing);
 

@@ -4,6 +4,7 @@
 mod aliases;
 mod audit;
 mod checks;
+mod commits;
 mod experiments;
 mod metrics;
 mod models;
@@ -13,6 +14,7 @@ mod rows;
 mod runs;
 mod search;
 mod snapshots;
+mod stories;
 mod versions;
 
 use async_trait::async_trait;

@@ -2,41 +2,36 @@
 
 use async_trait::async_trait;
 use lineal_db::StoreError;
-use lineal_kernel::{AliasName, ModelName, PageRequest, Slot, TenantId, Timestamp, VersionNumber};
+use lineal_kernel::{ModelName, PageRequest, Slot, TenantId, Timestamp, VersionNumber};
 use sqlx::Row;
 
 use super::{
-    Connection, DbRow, Store, aliases, audit,
+    Connection, DbRow, Store, audit, commits,
     rows::{self, Read},
+    stories,
 };
 use crate::{
     domain::{
-        alias::Alias,
         audit::AuditEntry,
-        chains::{self, Link},
         promotion::{Promotion, PromotionFilter, PromotionKind, PromotionState},
         reign::Reign,
+        story::{Happening, PromotionEvent},
     },
     failpoints::stop_here,
-    store::{Page, PromotionStore, Result},
+    store::{CommitError, Page, PromotionStore, Result, Turn},
 };
 
 const GET: &str = "SELECT body FROM promotions WHERE tenant = $1 AND promotion_id = $2";
+const OF_REQUEST: &str = "SELECT body FROM promotions WHERE tenant = $1 AND request_id = $2 \
+     ORDER BY promotion_id DESC LIMIT 1";
 const LIST: &str = "SELECT body FROM promotions WHERE tenant = $1 AND ($2 IS NULL OR model = $2) \
      AND ($3 IS NULL OR kind = $3) AND ($4 IS NULL OR state = $4) AND ($5 = '' OR promotion_id < $5) \
      ORDER BY promotion_id DESC LIMIT $6";
 const IN_STATE: &str = "SELECT body FROM promotions WHERE tenant = $1 AND state = $2 ORDER BY promotion_id";
-const INSERT: &str = "INSERT INTO promotions (tenant, promotion_id, model, slot, state, generation, body) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7)";
+const INSERT: &str = "INSERT INTO promotions (tenant, promotion_id, model, slot, state, generation, body, request_id) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 const UPDATE: &str = "UPDATE promotions SET state = $3, generation = $4, body = $5 \
      WHERE tenant = $1 AND promotion_id = $2 AND state = $6";
-const NEXT_GENERATION: &str = "INSERT INTO generations (tenant, generation) VALUES ($1, 1) \
-     ON CONFLICT (tenant) DO UPDATE SET generation = generations.generation + 1 RETURNING generation";
-const REMOVE_ALIAS: &str = "DELETE FROM aliases WHERE tenant = $1 AND model = $2 AND slot = $3 AND name = 'champion'";
-const END_REIGN: &str = "UPDATE reigns SET to_generation = $4, ended_by = $5, ended_us = $6 \
-     WHERE tenant = $1 AND model = $2 AND slot = $3 AND to_generation IS NULL";
-const BEGIN_REIGN: &str = "INSERT INTO reigns (tenant, model, slot, from_generation, number, started_us) \
-     VALUES ($1, $2, $3, $4, $5, $6)";
 const REIGNS: &str =
     "SELECT * FROM reigns WHERE tenant = $1 AND model = $2 AND slot = $3 ORDER BY from_generation DESC";
 const REIGNS_OF: &str =
@@ -48,8 +43,8 @@ const REIGNED_AT: &str = "SELECT 1 FROM reigns WHERE tenant = $1 AND model = $2 
 #[async_trait]
 impl PromotionStore for Store {
     async fn promotion(&self, tenant: &TenantId, promotion_id: &str) -> Result<Option<Promotion>> {
-        let row = sqlx::query(GET).bind(tenant.as_str()).bind(promotion_id).fetch_optional(self.db.reader()).await?;
-        row.map(|row| row.json("body")).transpose()
+        let mut connection = self.db.reader().acquire().await?;
+        get(&mut connection, tenant, promotion_id).await
     }
 
     async fn promotions(
@@ -71,9 +66,16 @@ impl PromotionStore for Store {
         Ok(rows::page(promotions, page, |promotion: &Promotion| promotion.promotion_id.clone()))
     }
 
-    async fn begin_promotion(&self, tenant: &TenantId, promotion: &Promotion) -> Result<()> {
+    async fn promotion_of_request(&self, tenant: &TenantId, request_id: &str) -> Result<Option<Promotion>> {
+        let row =
+            sqlx::query(OF_REQUEST).bind(tenant.as_str()).bind(request_id).fetch_optional(self.db.reader()).await?;
+        row.map(|row| row.json("body")).transpose()
+    }
+
+    async fn begin_promotion(&self, tenant: &TenantId, promotion: &Promotion, news: &[PromotionEvent]) -> Result<()> {
         let mut tx = self.db.begin().await?;
         insert(&mut tx, tenant, promotion).await?;
+        stories::append(&mut tx, tenant, &promotion.promotion_id, news).await?;
         Ok(tx.commit().await?)
     }
 
@@ -84,55 +86,51 @@ impl PromotionStore for Store {
         Ok(tx.commit().await?)
     }
 
-    async fn commit_promotion(&self, tenant: &TenantId, promotion: &Promotion, entry: &AuditEntry) -> Result<u64> {
+    async fn commit_promotion(
+        &self,
+        tenant: &TenantId,
+        promotion: &Promotion,
+        entries: &[AuditEntry],
+        news: &[PromotionEvent],
+    ) -> std::result::Result<u64, CommitError> {
         let mut tx = self.db.begin().await?;
         stop_here!("locked");
-        let steps = steps(promotion)?;
-        let mut found = Vec::with_capacity(steps.len());
-        for step in &steps {
-            found.push(step.compare(&mut tx, tenant).await?);
-        }
-        stop_here!("compared");
-        let generation: i64 = sqlx::query_scalar(NEXT_GENERATION).bind(tenant.as_str()).fetch_one(&mut *tx).await?;
-        let generation = generation.unsigned_abs();
-        for (step, champion) in steps.iter().zip(found) {
-            step.take(&mut tx, tenant, champion, promotion.kind, generation, entry.created).await?;
-        }
-        let slot = &entry.slot;
-        let champions = aliases::served(&mut tx, tenant).await?;
-        let champions: Vec<Link> = champions.iter().filter(|entry| entry.alias.slot == *slot).map(Link::from).collect();
-        if chains::intact(&champions).is_err() {
-            return Err(StoreError::Conflict);
-        }
-        stop_here!("alias_moved");
-        let committed = Promotion {
-            state: PromotionState::Committed,
-            generation,
-            committed_us: Some(entry.created.micros()),
-            ..promotion.clone()
-        };
+        let generation = commits::commit(&mut tx, tenant, promotion).await?;
+        let committed = Promotion { state: PromotionState::Committed, generation, ..promotion.clone() };
         update(&mut tx, tenant, &committed, PromotionState::Preparing).await?;
-        for step in &steps[..steps.len() - 1] {
-            let member = AuditEntry { request: None, ..entry.clone() };
-            let member = member.about(&step.model, slot, step.to);
-            audit::append(&mut tx, &member, generation, &promotion.promotion_id).await?;
+        stories::append(&mut tx, tenant, &promotion.promotion_id, &dated(news, generation)).await?;
+        for entry in entries {
+            audit::append(&mut tx, entry, generation, &promotion.promotion_id).await?;
         }
-        audit::append(&mut tx, entry, generation, &promotion.promotion_id).await?;
         stop_here!("audited");
         tx.commit().await?;
         Ok(generation)
     }
 
-    async fn end_promotion(&self, tenant: &TenantId, promotion: &Promotion, entry: &AuditEntry) -> Result<()> {
+    async fn end_promotion(
+        &self,
+        tenant: &TenantId,
+        promotion: &Promotion,
+        entry: &AuditEntry,
+        news: &[PromotionEvent],
+    ) -> Result<()> {
         let mut tx = self.db.begin().await?;
         update(&mut tx, tenant, promotion, PromotionState::Preparing).await?;
+        stories::append(&mut tx, tenant, &promotion.promotion_id, news).await?;
         audit::append(&mut tx, entry, 0, &promotion.promotion_id).await?;
         Ok(tx.commit().await?)
     }
 
-    async fn record_outcomes(&self, tenant: &TenantId, promotion: &Promotion, base: PromotionState) -> Result<()> {
+    async fn record_outcomes(
+        &self,
+        tenant: &TenantId,
+        promotion: &Promotion,
+        base: PromotionState,
+        news: &[PromotionEvent],
+    ) -> Result<()> {
         let mut tx = self.db.begin().await?;
         update(&mut tx, tenant, promotion, base).await?;
+        stories::append(&mut tx, tenant, &promotion.promotion_id, news).await?;
         Ok(tx.commit().await?)
     }
 
@@ -142,6 +140,10 @@ impl PromotionStore for Store {
 
     async fn is_gone(&self, process: &str) -> Result<bool> {
         self.db.is_gone(process).await
+    }
+
+    async fn reconciler(&self) -> Result<Option<Turn>> {
+        Ok(self.db.sole_reconciler().await?.map(|turn| Box::new(turn) as Turn))
     }
 
     async fn promotions_in(&self, tenant: &TenantId, state: &str) -> Result<Vec<Promotion>> {
@@ -177,86 +179,21 @@ impl PromotionStore for Store {
     }
 }
 
-/// One champion's move inside a commit.
-struct Step {
-    model: ModelName,
-    slot: Slot,
-    from: u64,
-    to: Option<VersionNumber>,
+/// One promotion.
+pub(super) async fn get(tx: &mut Connection, tenant: &TenantId, promotion_id: &str) -> Result<Option<Promotion>> {
+    let row = sqlx::query(GET).bind(tenant.as_str()).bind(promotion_id).fetch_optional(tx).await?;
+    row.map(|row| row.json("body")).transpose()
 }
 
-/// The moves of a promotion: upstream members first, the version it is about last.
-fn steps(promotion: &Promotion) -> Result<Vec<Step>> {
-    let corrupt = |error: lineal_kernel::FieldError| StoreError::corrupt(error.to_string());
-    let slot = Slot::parse(&promotion.slot).map_err(corrupt)?;
-    let members = promotion.members.iter().map(|member| (&member.model, member.from_number, member.to_number));
-    let head = (&promotion.model, promotion.from_number, promotion.to_number);
-    let steps = members.chain([head]).map(|(model, from, to)| {
-        let model = ModelName::new(model).map_err(corrupt)?;
-        Ok(Step { model, slot: slot.clone(), from, to: VersionNumber::new(to).ok() })
-    });
-    steps.collect()
-}
-
-impl Step {
-    /// The champion as it stands; `Conflict` if someone else has moved it.
-    async fn compare(&self, tx: &mut Connection, tenant: &TenantId) -> Result<Option<Alias>> {
-        let found = aliases::get(tx, tenant, &self.model, &self.slot, &AliasName::champion()).await?;
-        let number = found.as_ref().map_or(0, |alias| alias.number.get());
-        if number == self.from { Ok(found) } else { Err(StoreError::Conflict) }
+/// The generation becomes known only inside the commit.
+fn dated(news: &[PromotionEvent], generation: u64) -> Vec<PromotionEvent> {
+    let mut news = news.to_vec();
+    for event in &mut news {
+        if let Happening::Committed { generation: unknown } = &mut event.what {
+            *unknown = generation;
+        }
     }
-
-    /// Ends one reign and begins the next, in the history and in the alias.
-    async fn take(
-        &self,
-        tx: &mut Connection,
-        tenant: &TenantId,
-        champion: Option<Alias>,
-        kind: PromotionKind,
-        generation: u64,
-        now: Timestamp,
-    ) -> Result<()> {
-        sqlx::query(END_REIGN)
-            .bind(tenant.as_str())
-            .bind(self.model.as_str())
-            .bind(self.slot.to_string())
-            .bind(rows::column(generation))
-            .bind(kind.word())
-            .bind(now.micros())
-            .execute(&mut *tx)
-            .await?;
-        let Some(number) = self.to else { return self.remove(tx, tenant).await };
-        sqlx::query(BEGIN_REIGN)
-            .bind(tenant.as_str())
-            .bind(self.model.as_str())
-            .bind(self.slot.to_string())
-            .bind(rows::column(generation))
-            .bind(rows::column(number.get()))
-            .bind(now.micros())
-            .execute(&mut *tx)
-            .await?;
-        let base_revision = champion.map_or(0, |alias| alias.revision);
-        let alias = Alias {
-            model: self.model.clone(),
-            slot: self.slot.clone(),
-            name: AliasName::champion(),
-            number,
-            generation,
-            revision: base_revision + 1,
-            updated: now,
-        };
-        aliases::put(tx, tenant, &alias, base_revision).await
-    }
-
-    async fn remove(&self, tx: &mut Connection, tenant: &TenantId) -> Result<()> {
-        sqlx::query(REMOVE_ALIAS)
-            .bind(tenant.as_str())
-            .bind(self.model.as_str())
-            .bind(self.slot.to_string())
-            .execute(tx)
-            .await?;
-        Ok(())
-    }
+    news
 }
 
 async fn insert(tx: &mut Connection, tenant: &TenantId, promotion: &Promotion) -> Result<()> {
@@ -268,6 +205,7 @@ async fn insert(tx: &mut Connection, tenant: &TenantId, promotion: &Promotion) -
         .bind(promotion.state.word())
         .bind(rows::column(promotion.generation))
         .bind(rows::json(promotion)?)
+        .bind(&promotion.request_id)
         .execute(tx)
         .await?;
     Ok(())

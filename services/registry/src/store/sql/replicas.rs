@@ -18,6 +18,9 @@ const REGISTER: &str = "INSERT INTO replicas (tenant, name, address, generation,
      standbys = excluded.standbys";
 const RENEW: &str = "UPDATE replicas SET generation = $3, problem = $4, lease_end_us = $5, standbys = COALESCE($7, standbys) \
      WHERE tenant = $1 AND name = $2 AND lease_end_us > $6";
+/// What a replica said at its last heartbeat may be newer.
+const RENEW_SERVED: &str = "UPDATE replicas SET generation = CASE WHEN generation < $3 THEN $3 ELSE generation END, \
+     problem = '', lease_end_us = $4 WHERE tenant = $1 AND name = $2 AND lease_end_us > $5";
 const RELEASE: &str = "UPDATE replicas SET lease_end_us = $3 WHERE tenant = $1 AND name = $2";
 
 #[async_trait]
@@ -71,6 +74,27 @@ impl ReplicaStore for Store {
             .await?;
         tx.commit().await?;
         Ok(written.rows_affected() > 0)
+    }
+
+    async fn renew_leases(
+        &self,
+        tenant: &TenantId,
+        served: &[(Name, u64)],
+        now: Timestamp,
+        lease_end: Timestamp,
+    ) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        for (name, generation) in served {
+            sqlx::query(RENEW_SERVED)
+                .bind(tenant.as_str())
+                .bind(name.as_str())
+                .bind(rows::column(*generation))
+                .bind(lease_end.micros())
+                .bind(now.micros())
+                .execute(&mut *tx)
+                .await?;
+        }
+        Ok(tx.commit().await?)
     }
 
     async fn release_lease(&self, tenant: &TenantId, name: &Name, now: Timestamp) -> Result<()> {

@@ -16,6 +16,7 @@ use crate::domain::{
 use crate::store::{Page, Result, VersionStore};
 
 const GET: &str = "SELECT * FROM versions WHERE tenant = $1 AND model = $2 AND number = $3";
+const STATE: &str = "SELECT state FROM versions WHERE tenant = $1 AND model = $2 AND number = $3";
 const LIST: &str =
     "SELECT * FROM versions WHERE tenant = $1 AND model = $2 AND number < $3 ORDER BY number DESC LIMIT $4";
 const BY_LABEL: &str = "SELECT number FROM versions WHERE tenant = $1 AND model = $2 AND label = $3";
@@ -214,17 +215,38 @@ async fn insert(tx: &mut Connection, tenant: &TenantId, version: &Version) -> Re
 async fn view(tx: &mut Connection, tenant: &TenantId, version: Version) -> Result<VersionView> {
     let aliases = aliases::pointing_at(tx, tenant, &version.model, version.number).await?;
     let reigns = promotions::reigns_of(tx, tenant, &version.model, version.number).await?;
-    let validations = validations(tx, tenant, &version).await?;
+    let validations = validations(tx, tenant, &version.model, version.number).await?;
     let check = checks::get(tx, tenant, version.digest).await?;
     Ok(VersionView { version, aliases, reigns, validations, check })
 }
 
+/// How far a version has come; `None` if there is no such version.
+pub(super) async fn state(
+    tx: &mut Connection,
+    tenant: &TenantId,
+    model: &ModelName,
+    number: VersionNumber,
+) -> Result<Option<VersionState>> {
+    let row = sqlx::query(STATE)
+        .bind(tenant.as_str())
+        .bind(model.as_str())
+        .bind(rows::column(number.get()))
+        .fetch_optional(tx)
+        .await?;
+    row.map(|row| row.parsed("state")).transpose()
+}
+
 /// The latest verdict of each slot, latest first.
-async fn validations(tx: &mut Connection, tenant: &TenantId, version: &Version) -> Result<Vec<Validation>> {
+pub(super) async fn validations(
+    tx: &mut Connection,
+    tenant: &TenantId,
+    model: &ModelName,
+    number: VersionNumber,
+) -> Result<Vec<Validation>> {
     let found = sqlx::query(VALIDATIONS)
         .bind(tenant.as_str())
-        .bind(version.model.as_str())
-        .bind(rows::column(version.number.get()))
+        .bind(model.as_str())
+        .bind(rows::column(number.get()))
         .fetch_all(tx)
         .await?;
     let mut latest: Vec<Validation> = Vec::new();

@@ -1,0 +1,13 @@
+-- What happens in a promotion, and the key of the call that makes it. A row holds all events of one write, under the number of the last
+-- one: a promotion on a thousand replicas costs a few rows.
+
+ALTER TABLE promotions ADD COLUMN request_id TEXT NOT NULL DEFAULT '';
+CREATE INDEX promotions_by_request ON promotions (tenant, request_id, promotion_id);
+
+CREATE TABLE promotion_events (
+    tenant       TEXT NOT NULL,
+    promotion_id TEXT NOT NULL,
+    sequence     INTEGER NOT NULL,
+    body         TEXT NOT NULL,
+    PRIMARY KEY (tenant, promotion_id, sequence)
+) STRICT;
