@@ -18,6 +18,7 @@ mod output;
 mod parse;
 mod predict;
 mod promote;
+mod promotions;
 mod request;
 mod rollback;
 mod rollbacks;
@@ -25,6 +26,7 @@ mod rows;
 mod runs;
 mod serve;
 mod status;
+mod story;
 mod train;
 mod validate;
 mod versions;
@@ -91,6 +93,8 @@ enum Command {
     Rollbacks(rollbacks::Args),
     /// Take the champion away and leave the slot empty
     Demote(demote::Args),
+    /// List, show, watch and cancel promotions
+    Promotions(promotions::Args),
     /// Score rows with the champion
     Predict(predict::Args),
     /// Tell how a version or a prediction came to be
@@ -142,6 +146,7 @@ impl Cli {
             Command::Rollback(args) => rollback::run(args, ctx).await,
             Command::Rollbacks(args) => rollbacks::run(args, ctx).await,
             Command::Demote(args) => demote::run(args, ctx).await,
+            Command::Promotions(args) => promotions::run(args, ctx).await,
             Command::Predict(args) => predict::run(args, ctx).await,
             Command::Explain(args) => explain::run(args, ctx).await,
             Command::Status(args) => status::run(args, ctx).await,
@@ -186,6 +191,8 @@ mod tests {
             "health",
             "validate churn 1",
             "promote churn 1",
+            "promotions",
+            "promotions watch p1",
             "explain churn@champion",
             "predict churn --row a=1",
         ] {

@@ -1,5 +1,7 @@
 //! `lineal promote`, and how every move of a champion is told.
 
+use std::time::Duration;
+
 use lineal_proto::lineal::registry::v1::{
     ChainMove, PlanPromotionRequest, PlanPromotionResponse, PromoteRequest, Promotion, PromotionKind, PromotionState,
     ReloadPolicy, promotion_service_client::PromotionServiceClient,
@@ -11,8 +13,9 @@ use super::{
     error::{CliError, Exit},
     format,
     output::{Style, Table, bad, cell, printable, verdict},
+    parse,
     request::{ChangeArgs, Policy, SlotArgs, resolve},
-    way_back,
+    story, way_back,
 };
 
 const BEHIND: &str =
@@ -32,6 +35,9 @@ pub(super) struct Args {
     /// Which live replicas must be ready first, or else nothing moves
     #[arg(long, value_name = "all|none|quorum=N", default_value = "all")]
     policy: Policy,
+    /// How long replicas may take to be ready, at most 4m [default: as the registry is configured]
+    #[arg(long, value_name = "TIME", value_parser = parse::duration)]
+    prepare_timeout: Option<Duration>,
     /// Why; it goes into the audit
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
@@ -63,10 +69,12 @@ pub(super) async fn run(args: Args, ctx: &Context) -> Result<Exit, CliError> {
         report_id: args.report,
         policy,
         quorum,
+        prepare_timeout: args.prepare_timeout.map(lineal_rpc::duration),
         reason: args.reason,
         request_id: request_id.clone(),
     };
-    let answer = ctx.registry.call(PromotionServiceClient::new(ctx.registry.peer()).promote(request)).await;
+    let mut client = PromotionServiceClient::new(ctx.registry.peer());
+    let answer = story::shown(ctx, &request_id, ctx.registry.call(client.promote(request))).await;
     let answer = answer.map_err(|error| error.about(&args.model, number).of_request(&request_id))?;
     conclude(ctx, &answer, answer.promotion.as_ref())
 }
@@ -133,7 +141,8 @@ fn render_plan(model: &str, plan: &PlanPromotionResponse, style: Style) -> Strin
     format!("{headline}\n{}{outlook}", facts.render())
 }
 
-fn render(promotion: &Promotion, style: Style) -> String {
+/// A promotion as people read it.
+pub(super) fn render(promotion: &Promotion, style: Style) -> String {
     let mut parts = vec![style.heading(&headline(promotion)) + "\n"];
     if !promotion.refusal.is_empty() {
         parts.push(format!("because: {}\n", printable(&promotion.refusal)));
@@ -157,6 +166,9 @@ fn headline(promotion: &Promotion) -> String {
     let Promotion { model, from_number, to_number, generation, .. } = promotion;
     let place =
         if promotion.slot.is_empty() { String::new() } else { format!(" in {}", format::slot(&promotion.slot)) };
+    if promotion.state() == PromotionState::Preparing {
+        return format!("{model} {to_number} is being prepared{place}, {} is champion", format::number(*from_number));
+    }
     if *generation == 0 {
         let state = format::word(promotion.state().as_str_name(), "PROMOTION_STATE_");
         return format!("{state}: nothing moved, {model} {} stays champion{place}", format::number(*from_number));

@@ -1,5 +1,7 @@
 //! `lineal rollback`
 
+use std::time::Duration;
+
 use lineal_proto::lineal::registry::v1::{
     RollbackRequest, RollbackTrigger, promotion_service_client::PromotionServiceClient,
 };
@@ -9,6 +11,7 @@ use super::{
     error::{CliError, Exit},
     parse, promote,
     request::{ChangeArgs, Policy, SlotArgs, resolve},
+    story,
 };
 
 /// `lineal rollback`
@@ -35,6 +38,9 @@ pub(super) struct Args {
     /// Which live replicas must be ready first, or else nothing moves
     #[arg(long, value_name = "all|none|quorum=N", default_value = "all")]
     policy: Policy,
+    /// How long replicas may take to be ready, at most 4m [default: as the registry is configured]
+    #[arg(long, value_name = "TIME", value_parser = parse::duration)]
+    prepare_timeout: Option<Duration>,
     #[command(flatten)]
     slot: SlotArgs,
     #[command(flatten)]
@@ -79,12 +85,14 @@ pub(super) async fn run(args: Args, ctx: &Context) -> Result<Exit, CliError> {
         expected_champion: args.expected,
         policy,
         quorum,
+        prepare_timeout: args.prepare_timeout.map(lineal_rpc::duration),
         reason: args.reason,
         trigger: args.trigger.wire().into(),
         evidence: args.evidence.into_iter().collect(),
         request_id: request_id.clone(),
     };
-    let answer = ctx.registry.call(PromotionServiceClient::new(ctx.registry.peer()).rollback(request)).await;
+    let mut client = PromotionServiceClient::new(ctx.registry.peer());
+    let answer = story::shown(ctx, &request_id, ctx.registry.call(client.rollback(request))).await;
     let answer = answer.map_err(|error| error.about(&args.model, "").of_request(&request_id))?;
     promote::conclude(ctx, &answer, answer.promotion.as_ref())
 }

@@ -16,7 +16,7 @@ use super::{
 };
 
 /// Waits before each new connection; after the last one the watch is given up. Every event that arrives starts them anew.
-const WAITS_MS: [u64; 6] = [0, 250, 500, 1000, 2000, 4000];
+pub(super) const WAITS_MS: [u64; 6] = [0, 250, 500, 1000, 2000, 4000];
 
 /// Shows the job's events until it has ended and returns what became of it. Ctrl-C stops the watch, not the job.
 pub(super) async fn follow(ctx: &Context, job_id: &str) -> Result<Job, CliError> {
@@ -69,8 +69,8 @@ async fn read(trainer: &Service, job_id: &str, seen: &mut u64, show: &mut impl F
     Err(Status::unavailable("the stream ended before the job did"))
 }
 
-/// Whether the connection broke, as opposed to the trainer saying no.
-fn is_lost(status: &Status) -> bool {
+/// Whether the connection broke, as opposed to the service saying no.
+pub(super) fn is_lost(status: &Status) -> bool {
     matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Internal | Code::Cancelled)
 }
 
