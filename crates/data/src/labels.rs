@@ -53,6 +53,26 @@ impl Target {
         }
     }
 
+    /// The label column as positions in `classes`, which name numbers as `f64` prints them.
+    ///
+    /// # Errors
+    /// [`DataError::UnknownColumn`], [`DataError::MissingLabels`], [`DataError::UnknownClass`].
+    pub fn positions(&self, table: &Table, classes: &[String]) -> Result<Vec<f64>, DataError> {
+        let texts: Vec<String> = match table.column(&self.column)? {
+            Column::Numbers(values) => self.complete(values, |value| (!value.is_nan()).then(|| value.to_string()))?,
+            Column::Texts(values) => self.complete(values, |value| value.map(String::from))?,
+        };
+        let position = |(row, text): (usize, &String)| {
+            let position = classes.iter().position(|class| class == text);
+            position.map(|position| position as f64).ok_or_else(|| DataError::UnknownClass {
+                column: self.column.clone(),
+                row,
+                classes: classes.to_vec(),
+            })
+        };
+        texts.iter().enumerate().map(position).collect()
+    }
+
     /// All values, or how many are missing.
     fn complete<T, U>(&self, values: Vec<T>, present: impl Fn(T) -> Option<U>) -> Result<Vec<U>, DataError> {
         let rows = values.len();
@@ -174,6 +194,16 @@ mod tests {
             elsewhere.classes(&table(&["no", "yes"])).unwrap_err().to_string(),
             "there is no column `churned`, there are: `id`, `churn`"
         );
+    }
+
+    #[test]
+    fn labels_of_several_classes_are_their_positions() {
+        let classes = ["2", "draw", "1"].map(str::to_owned);
+        assert_eq!(target(None).positions(&table(&["draw", "1", "2"]), &classes).unwrap(), [1.0, 2.0, 0.0]);
+        assert_eq!(target(None).positions(&table(&["1", "2.0"]), &classes).unwrap(), [2.0, 0.0]);
+        let unknown = target(None).positions(&table(&["1", "3"]), &classes).unwrap_err();
+        assert_eq!(unknown.to_string(), "label column `churn` has none of the classes `2`, `draw`, `1` in row 1");
+        assert!(matches!(target(None).positions(&table(&["1", ""]), &classes), Err(DataError::MissingLabels { .. })));
     }
 
     #[test]

@@ -1,38 +1,118 @@
-//! Binary labels: 0 is the negative class, 1 the positive one.
+//! Labels as numbers: a class is a whole number from 0 on, of two classes 1 is the positive one; a target is itself.
+
+use crate::Task;
+
+/// Most classes that can be told apart.
+const MAX_CLASSES: usize = 1000;
 
 /// Why labels cannot be learned from or measured against.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum LabelError {
-    /// A label is neither 0 nor 1.
-    #[error("label {value} in row {row} is neither 0 nor 1")]
+    /// A label is not the number of a class.
+    #[error("label {value} in row {row} is not a class, classes are the whole numbers from 0 to {last}")]
     NoClass {
         /// Row, from 0.
         row: usize,
         /// The label.
         value: f64,
+        /// The highest class there may be.
+        last: usize,
     },
     /// All labels are alike.
     #[error("all labels are {class}, use rows of both classes")]
     OneClass {
-        /// The only class there is, 0 or 1.
-        class: u8,
+        /// The only class there is.
+        class: usize,
+    },
+    /// A class between others has no row.
+    #[error("no row has class {class}, use rows of every class or leave the class out")]
+    AbsentClass {
+        /// The class.
+        class: usize,
+    },
+    /// A target is NaN or infinite.
+    #[error("the target in row {row} is not a finite number, drop the row")]
+    NotFinite {
+        /// Row, from 0.
+        row: usize,
+    },
+    /// All targets are alike.
+    #[error("all targets are {value}, there is nothing to learn; choose another column or more rows")]
+    Constant {
+        /// The only target there is.
+        value: f64,
+    },
+    /// A count is below zero.
+    #[error("target {value} in row {row} is negative, which no count is; use a family for any number")]
+    Negative {
+        /// Row, from 0.
+        row: usize,
+        /// The target.
+        value: f64,
     },
 }
 
-/// That labels are 0 and 1 and both occur.
-pub(crate) fn check_two_classes(labels: &[f64]) -> Result<(), LabelError> {
-    let mut counts = [0_usize; 2];
-    for (row, &value) in labels.iter().enumerate() {
-        match value {
-            0.0 => counts[0] += 1,
-            1.0 => counts[1] += 1,
-            _ => return Err(LabelError::NoClass { row, value }),
+/// That labels can be learned from; returns how many classes there are, 1 for a regression.
+pub(crate) fn check(task: Task, labels: &[f64]) -> Result<usize, LabelError> {
+    match task {
+        Task::BinaryClassification => check_classes(labels, 2).map(|()| 2),
+        Task::MulticlassClassification => {
+            let highest = labels.iter().copied().fold(1.0, f64::max);
+            let classes = (highest as usize).saturating_add(1).min(MAX_CLASSES);
+            check_classes(labels, classes).map(|()| classes)
+        }
+        Task::Regression => {
+            check_finite(labels)?;
+            match labels.first() {
+                Some(&value) if labels.iter().all(|label| label.total_cmp(&value).is_eq()) => {
+                    Err(LabelError::Constant { value })
+                }
+                _ => Ok(1),
+            }
         }
     }
-    match counts {
-        [_, 0] => Err(LabelError::OneClass { class: 0 }),
-        [0, _] => Err(LabelError::OneClass { class: 1 }),
+}
+
+/// That labels are among the `classes` that were learned, or targets.
+pub(crate) fn check_known(task: Task, labels: &[f64], classes: usize) -> Result<(), LabelError> {
+    if task == Task::Regression {
+        return check_finite(labels);
+    }
+    let known = |value: f64| value.fract() == 0.0 && value >= 0.0 && value < classes as f64;
+    match labels.iter().position(|label| !known(*label)) {
+        Some(row) => Err(LabelError::NoClass { row, value: labels[row], last: classes - 1 }),
+        None => Ok(()),
+    }
+}
+
+/// That labels are the numbers of `classes` classes and all of them occur.
+pub(crate) fn check_classes(labels: &[f64], classes: usize) -> Result<(), LabelError> {
+    let mut seen = vec![false; classes];
+    for (row, &value) in labels.iter().enumerate() {
+        let class = if value.fract() == 0.0 && value >= 0.0 { seen.get_mut(value as usize) } else { None };
+        *class.ok_or(LabelError::NoClass { row, value, last: classes - 1 })? = true;
+    }
+    let mut present = (0..classes).filter(|class| seen[*class]);
+    match (present.next(), present.next(), seen.iter().position(|seen| !seen)) {
+        (Some(class), None, _) => Err(LabelError::OneClass { class }),
+        (_, _, Some(class)) => Err(LabelError::AbsentClass { class }),
         _ => Ok(()),
+    }
+}
+
+/// That every target is a finite number.
+pub(crate) fn check_finite(targets: &[f64]) -> Result<(), LabelError> {
+    match targets.iter().position(|target| !target.is_finite()) {
+        Some(row) => Err(LabelError::NotFinite { row }),
+        None => Ok(()),
+    }
+}
+
+/// That checked targets can be counts.
+pub(crate) fn check_counts(targets: &[f64]) -> Result<(), LabelError> {
+    match targets.iter().position(|target| *target < 0.0) {
+        Some(row) => Err(LabelError::Negative { row, value: targets[row] }),
+        None => Ok(()),
     }
 }
 
@@ -44,13 +124,32 @@ pub(crate) fn is_positive(label: f64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use Task::{BinaryClassification as Binary, MulticlassClassification as Multiclass, Regression};
 
     #[test]
     fn labels_are_two_classes() {
-        assert_eq!(check_two_classes(&[1.0, 1.0]), Err(LabelError::OneClass { class: 1 }));
-        assert_eq!(check_two_classes(&[0.0]), Err(LabelError::OneClass { class: 0 }));
-        assert_eq!(check_two_classes(&[1.0, 0.5]), Err(LabelError::NoClass { row: 1, value: 0.5 }));
-        assert!(matches!(check_two_classes(&[f64::NAN]), Err(LabelError::NoClass { row: 0, .. })));
-        assert_eq!(check_two_classes(&[1.0, 0.0]), Ok(()));
+        assert_eq!(check(Binary, &[1.0, 1.0]), Err(LabelError::OneClass { class: 1 }));
+        assert_eq!(check(Binary, &[0.0]), Err(LabelError::OneClass { class: 0 }));
+        assert_eq!(check(Binary, &[1.0, 0.5]), Err(LabelError::NoClass { row: 1, value: 0.5, last: 1 }));
+        assert_eq!(check(Binary, &[1.0, 2.0]), Err(LabelError::NoClass { row: 1, value: 2.0, last: 1 }));
+        assert!(matches!(check(Binary, &[f64::NAN]), Err(LabelError::NoClass { row: 0, .. })));
+        assert_eq!(check(Binary, &[1.0, 0.0]), Ok(2));
+    }
+
+    #[test]
+    fn labels_are_every_class_up_to_the_highest() {
+        assert_eq!(check(Multiclass, &[2.0, 0.0, 1.0]), Ok(3));
+        assert_eq!(check(Multiclass, &[2.0, 0.0]), Err(LabelError::AbsentClass { class: 1 }));
+        assert_eq!(check(Multiclass, &[2.0, 2.0]), Err(LabelError::OneClass { class: 2 }));
+        assert!(matches!(check(Multiclass, &[0.0, -1.0]), Err(LabelError::NoClass { row: 1, .. })));
+        assert_eq!(check(Multiclass, &[0.0, 1e300]), Err(LabelError::NoClass { row: 1, value: 1e300, last: 999 }));
+    }
+
+    #[test]
+    fn targets_are_finite_and_not_all_alike() {
+        assert_eq!(check(Regression, &[2.0, -3.5]), Ok(1));
+        assert_eq!(check(Regression, &[2.0, 2.0]), Err(LabelError::Constant { value: 2.0 }));
+        assert_eq!(check(Regression, &[2.0, f64::INFINITY]), Err(LabelError::NotFinite { row: 1 }));
+        assert_eq!(check_counts(&[0.0, -3.5]), Err(LabelError::Negative { row: 1, value: -3.5 }));
     }
 }

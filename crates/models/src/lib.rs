@@ -13,8 +13,8 @@ mod model;
 mod task;
 
 pub use bundle::{
-    Bundle, BundleError, BundleParts, Datatype, Decision, FileEntry, Manifest, Rule, ServedModel, Signature,
-    SignatureColumn, SplitReference,
+    Bundle, BundleError, BundleParts, Datatype, Decision, FileEntry, Manifest, MostProbable, Rule, ServedModel,
+    Signature, SignatureColumn, SplitReference, Threshold,
 };
 pub use evaluators::Evaluator;
 pub use families::{
@@ -24,5 +24,5 @@ pub use families::{
 pub use labels::LabelError;
 pub use link::Link;
 pub use metrics::{Direction, Metric, MetricError, compute};
-pub use model::{Linear, Model, ModelError, Trees};
+pub use model::{Linear, Model, ModelError, Softmax, Trees};
 pub use task::Task;

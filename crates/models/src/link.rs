@@ -10,6 +10,8 @@ pub enum Link {
     Identity,
     /// The score is a probability, `1 / (1 + exp(-margin))`.
     Logit,
+    /// The score is an expected count, `exp(margin)`.
+    Log,
 }
 
 impl Link {
@@ -18,6 +20,7 @@ impl Link {
         match self {
             Self::Identity => margin,
             Self::Logit => 1.0 / (1.0 + (-margin).exp()),
+            Self::Log => margin.exp(),
         }
     }
 }
@@ -27,6 +30,32 @@ impl Link {
 pub(crate) fn log_loss(margin: f64, label: f64) -> f64 {
     let against = (1.0 - 2.0 * label) * margin;
     against.max(0.0) + (-against.abs()).exp().ln_1p()
+}
+
+/// Half the deviance of a count from the expected count `exp(margin)`: `y ln(y / mu) - y + mu`, where `0 ln 0` is 0.
+pub(crate) fn half_deviance(margin: f64, count: f64) -> f64 {
+    let entropy = if count > 0.0 { count * (count.ln() - margin) } else { 0.0 };
+    entropy - count + margin.exp()
+}
+
+/// Margins of one row to probabilities that sum to 1: `exp(margin)` over the sum of them, after subtracting the
+/// largest so that none overflows.
+pub(crate) fn softmax(margins: &mut [f64]) {
+    let largest = margins.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    for margin in &mut *margins {
+        *margin = (*margin - largest).exp();
+    }
+    let sum: f64 = margins.iter().sum();
+    for margin in margins {
+        *margin /= sum;
+    }
+}
+
+/// The log loss of a row whose class is `class`: `ln(sum of exp(margin)) - margin[class]`.
+pub(crate) fn multiclass_loss(margins: &[f64], class: usize) -> f64 {
+    let largest = margins.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let sum: f64 = margins.iter().map(|margin| (margin - largest).exp()).sum();
+    sum.ln() + (largest - margins[class])
 }
 
 #[cfg(test)]
@@ -52,5 +81,23 @@ mod tests {
     fn a_small_loss_keeps_its_digits() {
         let loss = log_loss(40.0, 1.0);
         assert!((loss / (-40f64).exp() - 1.0).abs() < 1e-12, "{loss}");
+    }
+
+    #[test]
+    fn probabilities_sum_to_one_and_their_loss_is_that_of_the_class() {
+        let margins = [1e4, 1e4 - 2.0, -1e4];
+        let mut probabilities = margins;
+        softmax(&mut probabilities);
+        assert!((probabilities.iter().sum::<f64>() - 1.0).abs() < 1e-15, "{probabilities:?}");
+        for class in [0, 1] {
+            assert!((multiclass_loss(&margins, class) + probabilities[class].ln()).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn the_deviance_is_zero_where_count_and_expectation_agree() {
+        assert!(half_deviance(3f64.ln(), 3.0).abs() < 1e-15);
+        assert!((half_deviance(0.0, 0.0) - 1.0).abs() < 1e-15);
+        assert!(half_deviance(0.5, 3.0) > 0.0);
     }
 }

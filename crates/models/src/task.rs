@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub enum Task {
     /// The probability of the positive one of two classes.
     BinaryClassification,
+    /// The probability of each of several classes.
+    MulticlassClassification,
     /// A number.
     Regression,
 }
@@ -17,6 +19,7 @@ impl Task {
     pub fn name(self) -> &'static str {
         match self {
             Self::BinaryClassification => "binary_classification",
+            Self::MulticlassClassification => "multiclass_classification",
             Self::Regression => "regression",
         }
     }

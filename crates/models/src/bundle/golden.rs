@@ -10,7 +10,7 @@ const ROWS: usize = 16;
 /// How far a replayed score may lie from the stored one: another machine's `exp` may differ in its last bits.
 const TOLERANCE: f64 = 1e-9;
 
-/// Raw rows and the scores they must have.
+/// Raw rows and the scores they must have, row after row.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Golden {
@@ -40,16 +40,17 @@ impl Golden {
 
     /// Scores the rows again; returns how many they are.
     pub(super) fn replay(&self, scorer: &Scorer) -> Result<usize, BundleError> {
-        if self.rows.rows() != self.scores.len() || !(1..=ROWS).contains(&self.scores.len()) {
-            return Err(malformed(GOLDEN, format!("expected 1 to {ROWS} rows with one score each")));
+        let (rows, outputs) = (self.rows.rows(), scorer.outputs());
+        if rows * outputs != self.scores.len() || !(1..=ROWS).contains(&rows) {
+            return Err(malformed(GOLDEN, format!("expected 1 to {ROWS} rows with {outputs} scores each")));
         }
         let found = scorer.score(&self.rows)?;
-        for (row, (&expected, found)) in self.scores.iter().zip(found).enumerate() {
+        for (i, (&expected, found)) in self.scores.iter().zip(found).enumerate() {
             let near = (expected - found).abs() <= TOLERANCE;
             if !near {
-                return Err(BundleError::GoldenMismatch { row, expected, found });
+                return Err(BundleError::GoldenMismatch { row: i / outputs, expected, found });
             }
         }
-        Ok(self.scores.len())
+        Ok(rows)
     }
 }

@@ -6,7 +6,7 @@ use lineal_data::{FeatureKind, FittedFeatures, Target};
 use lineal_kernel::Digest;
 use serde::{Deserialize, Serialize};
 
-use super::BundleError;
+use super::{BundleError, Decision};
 use crate::Task;
 
 /// The format this program writes and reads.
@@ -43,7 +43,7 @@ pub struct Manifest {
     pub signature: Signature,
     /// What is predicted: the column that holds the truth, for whoever judges the model.
     pub label: Target,
-    /// From score to label.
+    /// From the scores of a row to its answer.
     pub decision: Decision,
     /// Digest of the resolved hyperparameters.
     pub hyperparameters: Digest,
@@ -71,7 +71,7 @@ pub struct FileEntry {
 pub struct Signature {
     /// The raw columns a row needs.
     pub inputs: Vec<SignatureColumn>,
-    /// `score` and `label`.
+    /// `score` and `label`; of several classes `probabilities` (one for each) and `label`; of a regression `value`.
     pub outputs: Vec<SignatureColumn>,
 }
 
@@ -94,30 +94,6 @@ pub enum Datatype {
     /// UTF-8 texts.
     #[serde(rename = "BYTES")]
     Bytes,
-}
-
-/// How a score becomes a label.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Decision {
-    /// The label of scores at or above the threshold.
-    pub positive_class: String,
-    /// The label of scores below it; `not` and the positive class when there is none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub negative_class: Option<String>,
-    /// The score from which on the label is positive.
-    pub threshold: f64,
-    /// How score and threshold are compared.
-    pub rule: Rule,
-}
-
-/// How score and threshold are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum Rule {
-    /// Positive when `score >= threshold`.
-    #[default]
-    #[serde(rename = ">=")]
-    AtLeast,
 }
 
 /// The split that made training and reference rows.
@@ -152,7 +128,7 @@ impl Manifest {
         if let Some(file) = manifest.files.keys().find(|file| FILES.iter().all(|(known, _)| known != file)) {
             return Err(BundleError::UnknownFile { file: file.clone() });
         }
-        manifest.decision.check()?;
+        manifest.decision.check(manifest.task)?;
         Ok(manifest)
     }
 
@@ -185,8 +161,8 @@ impl FileEntry {
 }
 
 impl Signature {
-    /// What a model on `features` takes and gives.
-    pub(super) fn of(features: &FittedFeatures) -> Self {
+    /// What a model on `features` takes, and gives for `task`.
+    pub(super) fn of(features: &FittedFeatures, task: Task) -> Self {
         let column = |name: &str, datatype| SignatureColumn { name: name.to_owned(), datatype };
         let input = |(name, kind)| match kind {
             FeatureKind::Number => column(name, Datatype::Fp64),
@@ -194,28 +170,14 @@ impl Signature {
         };
         Self {
             inputs: features.inputs().into_iter().map(input).collect(),
-            outputs: vec![column("score", Datatype::Fp64), column("label", Datatype::Bytes)],
+            outputs: match task {
+                Task::BinaryClassification => vec![column("score", Datatype::Fp64), column("label", Datatype::Bytes)],
+                Task::MulticlassClassification => {
+                    vec![column("probabilities", Datatype::Fp64), column("label", Datatype::Bytes)]
+                }
+                Task::Regression => vec![column("value", Datatype::Fp64)],
+            },
         }
-    }
-}
-
-impl Decision {
-    /// Whether `score` is positive.
-    pub fn is_positive(&self, score: f64) -> bool {
-        match self.rule {
-            Rule::AtLeast => score >= self.threshold,
-        }
-    }
-
-    pub(super) fn check(&self) -> Result<(), BundleError> {
-        let malformed = |problem: &str| Err(BundleError::Malformed { file: MANIFEST, problem: problem.to_owned() });
-        if !self.threshold.is_finite() {
-            return malformed("the threshold is not finite");
-        }
-        if self.negative_class.as_ref() == Some(&self.positive_class) {
-            return malformed("both classes have the same name");
-        }
-        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is served: four files, each known by its digest. Data only, never code.
 
+mod decision;
 mod error;
 mod golden;
 mod manifest;
@@ -11,8 +12,9 @@ use lineal_data::{FittedFeatures, Frame, Target};
 use lineal_kernel::Digest;
 use serde::{Serialize, de::DeserializeOwned};
 
+pub use decision::{Decision, MostProbable, Rule, Threshold};
 pub use error::BundleError;
-pub use manifest::{Datatype, Decision, FileEntry, Manifest, Rule, Signature, SignatureColumn, SplitReference};
+pub use manifest::{Datatype, FileEntry, Manifest, Signature, SignatureColumn, SplitReference};
 pub use served::ServedModel;
 
 use golden::Golden;
@@ -45,7 +47,7 @@ pub struct BundleParts<'a> {
     pub hyperparameters: &'a Hyperparameters,
     /// What was predicted: the column that holds the truth, for whoever judges the model.
     pub label: Target,
-    /// From score to label.
+    /// From the scores of a row to its answer.
     pub decision: Decision,
     /// Digest of the snapshot the training rows came from.
     pub training_data: Digest,
@@ -62,10 +64,10 @@ impl Bundle {
     /// [`BundleError`]: no rows, rows without the raw columns, a model for other features, or files that grew too
     /// large.
     pub fn build(parts: BundleParts<'_>) -> Result<Self, BundleError> {
-        parts.decision.check()?;
+        parts.decision.check(parts.task)?;
         let features = write(FEATURES, parts.features)?;
         let model = write(MODEL, parts.model)?;
-        let scorer = Scorer::new(read(FEATURES, &features)?, &read(MODEL, &model)?)?;
+        let scorer = Scorer::new(read(FEATURES, &features)?, &read(MODEL, &model)?, &parts.decision)?;
         let golden = write(GOLDEN, &Golden::new(parts.rows, &scorer)?)?;
         let files = BTreeMap::from([(FEATURES, features), (MODEL, model), (GOLDEN, golden)].map(named));
         let manifest = Manifest {
@@ -73,7 +75,7 @@ impl Bundle {
             family: parts.family.to_owned(),
             task: parts.task,
             files: files.iter().map(|(name, bytes)| (name.clone(), FileEntry::of(bytes))).collect(),
-            signature: Signature::of(parts.features),
+            signature: Signature::of(parts.features, parts.task),
             label: parts.label,
             decision: parts.decision,
             hyperparameters: parts.hyperparameters.digest().map_err(|error| malformed(MANIFEST, error))?,

@@ -1,19 +1,23 @@
 //! A bundle that has been loaded: raw rows in, scores and labels out.
 
+use std::collections::BTreeMap;
+
 use lineal_data::{DataError, FittedFeatures, Frame, Matrix};
 
 use super::{
     Bundle, BundleError, Decision, Golden, Signature, malformed,
     manifest::{FEATURES, GOLDEN, MANIFEST, MODEL},
 };
-use crate::{Evaluator, Model};
+use crate::{Evaluator, MetricError, Model, Task, compute};
 
 /// A model that has proved itself on its golden rows and is ready to serve.
 pub struct ServedModel {
     scorer: Scorer,
     signature: Signature,
+    task: Task,
     decision: Decision,
-    negative_label: String,
+    classes: Vec<String>,
+    importances: Vec<(String, f64)>,
     golden_rows: usize,
     bytes: usize,
 }
@@ -28,20 +32,25 @@ impl ServedModel {
     pub fn load(bundle: &Bundle) -> Result<Self, BundleError> {
         let manifest = bundle.manifest();
         let features: FittedFeatures = bundle.read(FEATURES)?;
-        if Signature::of(&features) != manifest.signature {
+        if Signature::of(&features, manifest.task) != manifest.signature {
             return Err(malformed(MANIFEST, "its signature is not that of the features"));
         }
         if features.set().digest().map_err(|error| malformed(FEATURES, error))? != manifest.feature_set {
             return Err(malformed(MANIFEST, "its feature set is not that of the features"));
         }
-        let scorer = Scorer::new(features, &bundle.read::<Model>(MODEL)?)?;
-        let golden_rows = bundle.read::<Golden>(GOLDEN)?.replay(&scorer)?;
-        let decision = manifest.decision.clone();
-        let negative_label =
-            decision.negative_class.clone().unwrap_or_else(|| format!("not {}", decision.positive_class));
-        let bytes = bundle.files().values().map(Vec::len).sum();
-        let signature = manifest.signature.clone();
-        Ok(Self { scorer, signature, decision, negative_label, golden_rows, bytes })
+        let model: Model = bundle.read(MODEL)?;
+        let importances = features.output_names().into_iter().zip(model.importances()).collect();
+        let scorer = Scorer::new(features, &model, &manifest.decision)?;
+        Ok(Self {
+            golden_rows: bundle.read::<Golden>(GOLDEN)?.replay(&scorer)?,
+            scorer,
+            signature: manifest.signature.clone(),
+            task: manifest.task,
+            decision: manifest.decision.clone(),
+            classes: manifest.decision.classes(),
+            importances,
+            bytes: bundle.files().values().map(Vec::len).sum(),
+        })
     }
 
     /// What goes in and what comes out.
@@ -49,12 +58,22 @@ impl ServedModel {
         &self.signature
     }
 
-    /// The stored rule from score to label.
+    /// What it predicts.
+    pub fn task(&self) -> Task {
+        self.task
+    }
+
+    /// The stored rule from scores to an answer.
     pub fn decision(&self) -> &Decision {
         &self.decision
     }
 
-    /// One score per row of `frame`; columns beyond the signature's are ignored.
+    /// How many scores a row gets: one, or one for each of several classes.
+    pub fn outputs(&self) -> usize {
+        self.scorer.outputs()
+    }
+
+    /// The scores of every row of `frame`, row after row; columns beyond the signature's are ignored.
     ///
     /// # Errors
     /// [`DataError`]: columns that are missing or of the wrong kind, and values that cannot be scored.
@@ -62,9 +81,23 @@ impl ServedModel {
         self.scorer.score(frame)
     }
 
-    /// The label of `score`.
-    pub fn label(&self, score: f64) -> &str {
-        if self.decision.is_positive(score) { &self.decision.positive_class } else { &self.negative_label }
+    /// The label of a row with `scores`; `None` in a regression, where the score is the answer.
+    pub fn label(&self, scores: &[f64]) -> Option<&str> {
+        self.classes.get(self.decision.class(scores)?).map(String::as_str)
+    }
+
+    /// How good `scores` are against the true `labels`: numbers of classes, or targets.
+    ///
+    /// # Errors
+    /// As [`compute`].
+    pub fn measure(&self, labels: &[f64], scores: &[f64]) -> Result<BTreeMap<&'static str, f64>, MetricError> {
+        compute(self.task, labels, scores, self.decision.threshold())
+    }
+
+    /// The share of each feature, as the features are called after their transforms, in what the scores depend on, as
+    /// [`Model::importances`]; empty for a model that does not tell.
+    pub fn importances(&self) -> &[(String, f64)] {
+        &self.importances
     }
 
     /// How many golden rows it proved itself on.
@@ -85,9 +118,20 @@ pub(super) struct Scorer {
 }
 
 impl Scorer {
-    pub(super) fn new(features: FittedFeatures, model: &Model) -> Result<Self, BundleError> {
+    pub(super) fn new(features: FittedFeatures, model: &Model, decision: &Decision) -> Result<Self, BundleError> {
         let evaluator = model.evaluator(features.output_names().len())?;
+        let (expected, found) = (decision.outputs(), evaluator.outputs());
+        if expected != found {
+            return Err(malformed(
+                MODEL,
+                format!("it gives {found} scores for each row, the decision takes {expected}"),
+            ));
+        }
         Ok(Self { features, evaluator })
+    }
+
+    pub(super) fn outputs(&self) -> usize {
+        self.evaluator.outputs()
     }
 
     pub(super) fn features(&self) -> &FittedFeatures {
@@ -100,7 +144,7 @@ impl Scorer {
         let mut scores = Vec::new();
         self.evaluator.evaluate(&matrix, &mut scores);
         match scores.iter().position(|score| !score.is_finite()) {
-            Some(row) => Err(self.unusable(&matrix, row)),
+            Some(at) => Err(self.unusable(&matrix, at / self.outputs())),
             None => Ok(scores),
         }
     }

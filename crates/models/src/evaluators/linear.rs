@@ -35,10 +35,10 @@ mod tests {
 
     #[test]
     fn a_row_scores_its_weighted_sum() {
-        let model = Model::Linear(Linear { weights: vec![2.0, -1.0], intercept: 0.5, link: Link::Identity });
+        let model = Linear { weights: vec![2.0, -1.0], intercept: 0.5, link: Link::Identity, importances: vec![] };
         let x = Matrix::new(2, 2, vec![1.0, 3.0, 0.0, f64::NAN]).unwrap();
         let mut scores = vec![9.0];
-        model.evaluator(2).unwrap().evaluate(&x, &mut scores);
+        Model::Linear(model).evaluator(2).unwrap().evaluate(&x, &mut scores);
         assert_eq!(scores[..1], [-0.5]);
         assert!(scores[1].is_nan() && scores.len() == 2);
     }

@@ -15,13 +15,19 @@ const BLOCK_ROWS: usize = 32;
 
 /// Scores by a sum of leaves, added in tree order.
 pub(crate) struct TreeEvaluator {
-    nodes: Vec<Node>,
+    walker: Walker,
     /// Per node the value of the leaf.
     leaves: Vec<f64>,
+    base_score: f64,
+    divisor: f64,
+    link: Link,
+}
+
+/// Finds the leaves of a row.
+pub(super) struct Walker {
+    nodes: Vec<Node>,
     groups: Vec<Group>,
     features: usize,
-    base_score: f64,
-    link: Link,
 }
 
 #[derive(Clone, Copy)]
@@ -30,11 +36,12 @@ struct Node {
     threshold: f64,
     /// Left child, the right one is next to it; a leaf is its own child.
     child: u32,
-    /// Where [`TreeEvaluator::push_sides`] puts the value that is compared.
+    /// Where [`Walker::push_sides`] puts the value that is compared.
     side: u32,
 }
 
-struct Group {
+/// Trees that are walked together.
+pub(super) struct Group {
     roots: [u32; LANES],
     /// Steps after which every walk is at its leaf.
     depth: usize,
@@ -47,9 +54,9 @@ impl Node {
     }
 }
 
-impl TreeEvaluator {
-    /// `trees` has been checked.
-    pub(crate) fn new(trees: &Trees) -> Self {
+impl Walker {
+    /// `trees` has been checked. Behind all its nodes comes one more, a leaf for the lanes that no tree is left for.
+    pub(super) fn new(trees: &Trees) -> Self {
         let count = trees.values.len();
         let node = |i: usize| match trees.children[i] {
             0 => Node::leaf(i as u32),
@@ -59,34 +66,33 @@ impl TreeEvaluator {
                 side: 2 * trees.split_features[i] + u32::from(!trees.missing_left[i]),
             },
         };
-        // Behind all trees a leaf for the lanes that none is left for. Adding -0.0 leaves every sum as it is.
-        let nodes = (0..count).map(node).chain([Node::leaf(count as u32)]).collect();
-        let leaves = trees.values.iter().copied().chain([-0.0]).collect();
         let depths = depths(&trees.children);
         let group = |roots: &[u32]| Group {
             roots: std::array::from_fn(|lane| roots.get(lane).copied().unwrap_or(count as u32)),
             depth: roots.iter().map(|&root| depths[root as usize]).max().unwrap_or(0),
         };
         Self {
-            nodes,
-            leaves,
+            nodes: (0..count).map(node).chain([Node::leaf(count as u32)]).collect(),
             groups: trees.roots.chunks(LANES).map(group).collect(),
             features: trees.features,
-            base_score: trees.base_score,
-            link: trees.link,
         }
+    }
+
+    pub(super) fn groups(&self) -> &[Group] {
+        &self.groups
     }
 
     /// Two values for each feature of `row`, which differ where it is missing: one is left of every threshold, the next
     /// is right of it.
-    fn push_sides(&self, row: &[f64], sides: &mut Vec<f64>) {
+    pub(super) fn push_sides(&self, row: &[f64], sides: &mut Vec<f64>) {
         let values = row.iter().copied().chain(std::iter::repeat(f64::NAN)).take(self.features);
         // NaN loses against any number.
         sides.extend(values.flat_map(|value| [value.max(f64::NEG_INFINITY), value.min(f64::INFINITY)]));
     }
 
-    /// `margin` and the leaves of one group.
-    fn add(&self, margin: f64, group: &Group, sides: &[f64]) -> f64 {
+    /// The leaves of one group.
+    #[inline]
+    pub(super) fn walk(&self, group: &Group, sides: &[f64]) -> [u32; LANES] {
         let mut places = group.roots;
         for _ in 0..group.depth {
             for place in &mut places {
@@ -94,7 +100,21 @@ impl TreeEvaluator {
                 *place = node.child + u32::from(sides[node.side as usize] >= node.threshold);
             }
         }
-        places.iter().fold(margin, |sum, &place| sum + self.leaves[place as usize])
+        places
+    }
+}
+
+impl TreeEvaluator {
+    /// `trees` has been checked and has one output.
+    pub(crate) fn new(trees: &Trees) -> Self {
+        Self {
+            walker: Walker::new(trees),
+            // Adding -0.0 leaves every sum as it is.
+            leaves: trees.values.iter().copied().chain([-0.0]).collect(),
+            base_score: trees.base_score,
+            divisor: trees.divisor(),
+            link: trees.link,
+        }
     }
 }
 
@@ -112,19 +132,20 @@ impl Evaluator for TreeEvaluator {
     fn evaluate(&self, x: &Matrix, scores: &mut Vec<f64>) {
         scores.clear();
         scores.resize(x.rows(), self.base_score);
-        let width = 2 * self.features;
+        let width = 2 * self.walker.features;
         let mut sides = Vec::with_capacity(width * x.rows().min(BLOCK_ROWS));
         for (block, margins) in scores.chunks_mut(BLOCK_ROWS).enumerate() {
             let first = block * BLOCK_ROWS;
             sides.clear();
-            (first..first + margins.len()).for_each(|i| self.push_sides(x.row(i), &mut sides));
-            for group in &self.groups {
+            (first..first + margins.len()).for_each(|i| self.walker.push_sides(x.row(i), &mut sides));
+            for group in &self.walker.groups {
                 for (i, margin) in margins.iter_mut().enumerate() {
-                    *margin = self.add(*margin, group, &sides[i * width..(i + 1) * width]);
+                    let places = self.walker.walk(group, &sides[i * width..(i + 1) * width]);
+                    *margin = places.iter().fold(*margin, |sum, &place| sum + self.leaves[place as usize]);
                 }
             }
             for margin in margins {
-                *margin = self.link.score(*margin);
+                *margin = self.link.score(*margin / self.divisor);
             }
         }
     }
@@ -159,15 +180,7 @@ mod tests {
 
     /// What a row scores when it goes through one tree after the other, node by node.
     fn plain_walk(trees: &Trees, row: &[f64]) -> f64 {
-        let leaf = |&root: &u32| {
-            let mut node = root as usize;
-            while trees.children[node] != 0 {
-                let value = row.get(trees.split_features[node] as usize).copied().unwrap_or(f64::NAN);
-                let left = if value.is_nan() { trees.missing_left[node] } else { value < trees.values[node] };
-                node = trees.children[node] as usize + usize::from(!left);
-            }
-            trees.values[node]
-        };
+        let leaf = |&root: &u32| trees.values[trees.walk(root as usize, row)];
         trees.roots.iter().map(leaf).fold(trees.base_score, |sum, leaf| sum + leaf)
     }
 

@@ -1,22 +1,25 @@
-//! Gradient boosting of depth-wise trees on the log loss. forust grows each tree; the rounds are run here, so that
-//! every round can be followed and cancelled, and the trees are kept in Lineal's own form.
+//! Gradient boosting of depth-wise trees. forust grows each tree; the rounds are run here, so that every round can be
+//! followed and cancelled, and the trees are kept in Lineal's own form.
 
 use forust_ml::{
     Matrix as Columns,
     binning::{BinnedData, bin_matrix},
     constraints::ConstraintMap,
     gradientbooster::GrowPolicy,
-    objective::{LogLoss, ObjectiveFunction as _},
     sampler::SampleMethod,
     splitter::MissingImputerSplitter,
     tree::{Tree, TreeRows},
 };
+use lineal_data::Matrix;
 
 use super::{
     Family, FamilyDescription, FitContext, FitError, HyperparameterDescription as Description,
     HyperparameterKind as Kind, Hyperparameters, TrainingData,
+    objective::{Derivatives, Objective},
+    random::SplitMix64,
+    weights,
 };
-use crate::{Link, Model, Task, Trees, labels::check_two_classes, link::log_loss};
+use crate::{Model, Softmax, Task, Trees};
 
 /// Values per feature that a split can fall between.
 const BINS: u16 = 256;
@@ -26,12 +29,12 @@ pub(super) struct GradientBoosting;
 const DESCRIPTION: FamilyDescription = FamilyDescription {
     name: "gradient_boosting",
     title: "Gradient boosting",
-    task: Task::BinaryClassification,
+    tasks: &[Task::BinaryClassification, Task::MulticlassClassification, Task::Regression],
     hyperparameters: &[
         Description {
             name: "rounds",
             kind: Kind::Integer { min: 1, max: 10_000, default: 100 },
-            doc: "number of trees",
+            doc: "number of trees, for each class if there are more than two",
         },
         Description {
             name: "learning_rate",
@@ -46,7 +49,7 @@ const DESCRIPTION: FamilyDescription = FamilyDescription {
         Description {
             name: "min_leaf_weight",
             kind: Kind::Float { min: 0.0, max: 1e6, default: 1.0 },
-            doc: "least sum of p (1 - p) over the rows of a leaf",
+            doc: "least sum over the rows of a leaf: of p (1 - p) for classes, of 1 for numbers, of the expected count",
         },
         Description {
             name: "l2",
@@ -58,6 +61,17 @@ const DESCRIPTION: FamilyDescription = FamilyDescription {
             kind: Kind::Float { min: 0.01, max: 1.0, default: 1.0 },
             doc: "share of rows that each tree is grown on, drawn by the seed",
         },
+        Description {
+            name: "regression_objective",
+            kind: Kind::Choice { choices: &["squared_error", "poisson"], default: "squared_error" },
+            doc: "what is minimised in a regression; poisson is for counts and learns their logarithm",
+        },
+        Description {
+            name: "early_stopping_rounds",
+            kind: Kind::Integer { min: 0, max: 10_000, default: 0 },
+            doc: "rounds without a better loss on the validation rows after which the fit stops and keeps the best; 0: never",
+        },
+        weights::CLASS_WEIGHT,
     ],
 };
 
@@ -72,11 +86,24 @@ impl Family for GradientBoosting {
         params: &Hyperparameters,
         context: &FitContext<'_>,
     ) -> Result<Model, FitError> {
-        check_two_classes(data.labels)?;
+        let classes = data.check_labels(&DESCRIPTION)?;
+        let objective = Objective::new(data, classes, params.choice("regression_objective")?)?;
+        let row_weights = match data.task {
+            Task::Regression => weights::of(data),
+            Task::BinaryClassification | Task::MulticlassClassification => {
+                weights::with_classes(data, classes, params)?
+            }
+        };
+        let patience = params.integer("early_stopping_rounds")?;
+        if patience > 0 && data.validation.is_none() {
+            return Err(FitError::NoValidation);
+        }
         let settings = Settings {
+            objective,
             rounds: params.integer("rounds")?,
             max_depth: params.integer("max_depth")?,
             subsample: params.float("subsample")?,
+            patience,
             splitter: MissingImputerSplitter {
                 l1: 0.0,
                 l2: params.float("l2")? as f32,
@@ -88,38 +115,141 @@ impl Family for GradientBoosting {
                 constraints_map: ConstraintMap::new(),
             },
         };
-        context.on_threads(|| boost(data, &settings, context)).map(Model::Trees)
+        let mut trees = context.on_threads(|| boost(data, &row_weights, &settings, context))?;
+        if let Objective::Multiclass(_) = objective {
+            return Ok(Model::Softmax(Softmax { members: trees.into_iter().map(Model::Trees).collect() }));
+        }
+        trees.pop().map(Model::Trees).ok_or_else(|| FitError::Trees("there is no margin".to_owned()))
     }
 }
 
 struct Settings {
+    objective: Objective,
     rounds: usize,
     max_depth: usize,
     subsample: f64,
+    /// 0 is endless.
+    patience: usize,
     splitter: MissingImputerSplitter,
 }
 
-fn boost(data: &TrainingData<'_>, settings: &Settings, context: &FitContext<'_>) -> Result<Trees, FitError> {
-    let (rows, cols, labels) = (data.features.rows(), data.features.cols(), data.labels);
+/// Trees for each margin.
+fn boost(
+    data: &TrainingData<'_>,
+    row_weights: &[f64],
+    settings: &Settings,
+    context: &FitContext<'_>,
+) -> Result<Vec<Trees>, FitError> {
+    let (rows, cols) = (data.features.rows(), data.features.cols());
     let values: Vec<f64> = (0..cols).flat_map(|j| data.features.column(j)).collect();
     let columns = Columns::new(&values, rows, cols);
-    let ones = vec![1.0; rows];
     let binned =
-        bin_matrix(&columns, &ones, BINS, f64::NAN, true).map_err(|error| FitError::Trees(error.to_string()))?;
+        bin_matrix(&columns, row_weights, BINS, f64::NAN, true).map_err(|error| FitError::Trees(error.to_string()))?;
     let mut draws = SplitMix64(context.seed);
-    let mut trees = Trees::new(cols, LogLoss::calc_init(labels, &ones), Link::Logit);
-    let mut margins = vec![trees.base_score; rows];
+    let start = settings.objective.start(data.labels, row_weights)?;
+    let link = settings.objective.link();
+    let mut trees: Vec<Trees> = start.iter().map(|base| Trees::new(cols, *base, link)).collect();
+    let mut gains = vec![Vec::new(); trees.len()];
+    let mut training = Margins::new(data.labels, &start, settings.objective);
+    let mut validation = data.validation.map(|kept| (Margins::new(kept.labels, &start, settings.objective), kept));
+    let ones = validation.as_ref().map_or_else(Vec::new, |(kept, _)| vec![1.0; kept.labels.len()]);
+    let mut best = Best::default();
     for round in 1..=settings.rounds {
-        context.check_cancelled()?;
         let drawn = draws.rows(rows, settings.subsample);
-        let (gradients, hessians) = LogLoss::calc_grad_hess(labels, &margins, &ones);
-        let (tree, placed) = grow(&columns, &binned, drawn, (&gradients, &hessians), settings);
-        add_leaves(&mut margins, &columns, &tree, placed.as_ref());
-        push(&mut trees, &tree);
-        let loss: f64 = margins.iter().zip(labels).map(|(&margin, &label)| log_loss(margin, label)).sum();
-        context.progress.step(round as u64, settings.rounds as u64, &[("log_loss", loss / rows as f64)]);
+        for (k, derivatives) in training.derive(row_weights).iter().enumerate() {
+            context.check_cancelled()?;
+            let (tree, placed) = grow(&columns, &binned, drawn.clone(), derivatives, settings);
+            add_leaves(&mut training.by_margin[k], &columns, &tree, placed.as_ref());
+            gains[k].push(push(&mut trees[k], &tree));
+            if let Some((margins, kept)) = &mut validation {
+                margins.add_last_tree(k, &trees[k], kept.features);
+            }
+        }
+        let [name, validation_name] = settings.objective.metrics();
+        let mut metrics = vec![(name, training.mean_loss(row_weights))];
+        if let Some((margins, _)) = &validation {
+            metrics.push((validation_name, margins.mean_loss(&ones)));
+            best.hear(round, margins.mean_loss(&ones));
+        }
+        context.progress.step(round as u64, settings.rounds as u64, &metrics);
+        if settings.patience > 0 && best.is_over(round, settings.patience) {
+            break;
+        }
+    }
+    let kept = if settings.patience > 0 { best.round } else { settings.rounds };
+    for (trees, gains) in trees.iter_mut().zip(gains) {
+        trees.truncate(kept);
+        for gains in gains.iter().take(kept) {
+            trees.importances.iter_mut().zip(gains).for_each(|(sum, gain)| *sum += gain);
+        }
     }
     Ok(trees)
+}
+
+/// The round with the lowest loss on the validation rows.
+#[derive(Default)]
+struct Best {
+    round: usize,
+    loss: Option<f64>,
+}
+
+impl Best {
+    fn hear(&mut self, round: usize, loss: f64) {
+        if self.loss.is_none_or(|best| loss < best) {
+            (self.round, self.loss) = (round, Some(loss));
+        }
+    }
+
+    fn is_over(&self, round: usize, patience: usize) -> bool {
+        round - self.round >= patience
+    }
+}
+
+/// Where rows are on their way.
+struct Margins<'a> {
+    objective: Objective,
+    labels: &'a [f64],
+    /// For each margin, that of every row.
+    by_margin: Vec<Vec<f64>>,
+}
+
+impl<'a> Margins<'a> {
+    fn new(labels: &'a [f64], start: &[f64], objective: Objective) -> Self {
+        Self { objective, labels, by_margin: start.iter().map(|base| vec![*base; labels.len()]).collect() }
+    }
+
+    /// Sets `margins` to those of `row`.
+    fn copy(&self, row: usize, margins: &mut [f64]) {
+        margins.iter_mut().zip(&self.by_margin).for_each(|(margin, all)| *margin = all[row]);
+    }
+
+    fn derive(&self, row_weights: &[f64]) -> Vec<Derivatives> {
+        let mut derivatives = vec![Derivatives::default(); self.by_margin.len()];
+        let mut margins = vec![0.0; self.by_margin.len()];
+        for (row, (&label, &weight)) in self.labels.iter().zip(row_weights).enumerate() {
+            self.copy(row, &mut margins);
+            self.objective.derive(label, weight, &mut margins, &mut derivatives);
+        }
+        derivatives
+    }
+
+    fn mean_loss(&self, row_weights: &[f64]) -> f64 {
+        let (mut sum, mut total) = (0.0, 0.0);
+        let mut margins = vec![0.0; self.by_margin.len()];
+        for (row, (&label, &weight)) in self.labels.iter().zip(row_weights).enumerate() {
+            self.copy(row, &mut margins);
+            sum += weight * self.objective.loss(label, &margins);
+            total += weight;
+        }
+        sum / total
+    }
+
+    fn add_last_tree(&mut self, margin: usize, trees: &Trees, features: &Matrix) {
+        let Some(&root) = trees.roots.last() else { return };
+        for (row, margin) in self.by_margin[margin].iter_mut().enumerate() {
+            *margin += trees.values[trees.walk(root as usize, features.row(row))];
+        }
+    }
 }
 
 /// One tree on the rows `drawn`, and where it placed them.
@@ -127,7 +257,7 @@ fn grow(
     columns: &Columns<'_, f64>,
     binned: &BinnedData<f64>,
     drawn: Vec<usize>,
-    (gradients, hessians): (&[f32], &[f32]),
+    derivatives: &Derivatives,
     settings: &Settings,
 ) -> (Tree, Option<TreeRows>) {
     let sampling = if drawn.len() == columns.rows { SampleMethod::None } else { SampleMethod::Random };
@@ -137,8 +267,8 @@ fn grow(
         drawn,
         &(0..columns.cols).collect::<Vec<_>>(),
         &binned.cuts,
-        gradients,
-        hessians,
+        &derivatives.first,
+        &derivatives.second,
         &settings.splitter,
         usize::MAX,
         settings.max_depth,
@@ -163,8 +293,9 @@ fn add_leaves(margins: &mut [f64], columns: &Columns<'_, f64>, tree: &Tree, plac
     }
 }
 
-/// Adds a grown tree, renumbered level by level so that siblings are neighbours.
-fn push(trees: &mut Trees, grown: &Tree) {
+/// Adds a grown tree, renumbered level by level so that siblings are neighbours; returns what each feature gained.
+fn push(trees: &mut Trees, grown: &Tree) -> Vec<f64> {
+    let mut gains = vec![0.0; trees.features];
     let root = trees.push_root();
     let mut queue = std::collections::VecDeque::from([(0, root)]);
     while let Some((from, to)) = queue.pop_front() {
@@ -174,50 +305,9 @@ fn push(trees: &mut Trees, grown: &Tree) {
             continue;
         }
         let left = trees.split(to, node.split_feature, node.split_value, node.missing_node == node.left_child);
+        gains[node.split_feature] += f64::from(node.split_gain).max(0.0);
         queue.push_back((node.left_child, left));
         queue.push_back((node.right_child, left + 1));
     }
-}
-
-/// Steele, Lea and Flood's SplitMix64. Our own ten lines, so that a seed draws the same rows in every release.
-struct SplitMix64(u64);
-
-impl SplitMix64 {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// About `share` of the rows, in order; all of them if the draw was empty.
-    fn rows(&mut self, rows: usize, share: f64) -> Vec<usize> {
-        if share >= 1.0 {
-            return (0..rows).collect();
-        }
-        let drawn: Vec<usize> = (0..rows).filter(|_| (self.next() as f64) < share * 2f64.powi(64)).collect();
-        if drawn.is_empty() { (0..rows).collect() } else { drawn }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_generator_is_the_published_one() {
-        let mut draws = SplitMix64(1_234_567);
-        assert_eq!(draws.next(), 6_457_827_717_110_365_317);
-        assert_eq!(draws.next(), 3_203_168_211_198_807_973);
-    }
-
-    #[test]
-    fn draws_take_their_share_and_are_never_empty() {
-        let mut draws = SplitMix64(7);
-        let drawn = draws.rows(10_000, 0.3).len();
-        assert!((2_800..3_200).contains(&drawn), "{drawn}");
-        assert_eq!(draws.rows(5, 1.0), [0, 1, 2, 3, 4]);
-        assert!((0..100).all(|_| !draws.rows(1, 0.01).is_empty()));
-    }
+    gains
 }

@@ -128,6 +128,13 @@ impl Hyperparameters {
             _ => Err(absent(name, "true or false")),
         }
     }
+
+    pub(crate) fn choice(&self, name: &str) -> Result<&str, HyperparameterError> {
+        match self.0.get(name) {
+            Some(Value::Text(value)) => Ok(value),
+            _ => Err(absent(name, "a text")),
+        }
+    }
 }
 
 /// Values read back from a file were not resolved, so a family still asks politely.
@@ -178,7 +185,7 @@ mod tests {
     const FAMILY: FamilyDescription = FamilyDescription {
         name: "example",
         title: "Example",
-        task: Task::Regression,
+        tasks: &[Task::Regression],
         hyperparameters: &[
             HyperparameterDescription {
                 name: "depth",

@@ -1,11 +1,11 @@
 //! Metrics of a binary classification. [`check`] comes first; everything after it is defined.
 
 use super::MetricError;
-use crate::labels::{check_two_classes, is_positive};
+use crate::labels::{check_classes, is_positive};
 
 /// Labels are 0 and 1 and both occur, scores are probabilities, the threshold is a number.
 pub(super) fn check(labels: &[f64], scores: &[f64], threshold: f64) -> Result<(), MetricError> {
-    check_two_classes(labels)?;
+    check_classes(labels, 2)?;
     if let Some(row) = scores.iter().position(|score| !(0.0..=1.0).contains(score)) {
         return Err(MetricError::Score { row, value: scores[row], expected: "a probability in 0..=1" });
     }

@@ -1,6 +1,7 @@
 //! How good scores are. Every value equals scikit-learn's; what is undefined is an error, never NaN.
 
 mod classification;
+mod multiclass;
 mod regression;
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
@@ -53,7 +54,7 @@ pub enum MetricError {
         known: Vec<&'static str>,
     },
     /// Labels and scores do not pair up.
-    #[error("{labels} labels but {scores} scores, give one score per label")]
+    #[error("{labels} labels but {scores} scores, give one score per label, or one per label and class")]
     Length {
         /// Number of labels.
         labels: usize,
@@ -118,12 +119,10 @@ impl Metric {
         }
     }
 
-    /// The task it measures.
-    pub fn task(self) -> Task {
-        match self {
-            Self::Rmse | Self::Mae => Task::Regression,
-            _ => Task::BinaryClassification,
-        }
+    /// Whether it measures `task`. Of several classes, `auc`, `precision`, `recall` and `f1` are means over the classes,
+    /// each taken against all others, and `brier` is the sum over the classes.
+    pub fn measures(self, task: Task) -> bool {
+        matches!(self, Self::Rmse | Self::Mae) == (task == Task::Regression)
     }
 }
 
@@ -154,8 +153,9 @@ impl FromStr for Metric {
     }
 }
 
-/// All metrics of `task`, by name. `labels` holds 0 and 1 (targets in a regression), `scores` one probability
-/// (prediction) per label, and a row is predicted positive when `score >= threshold` (unused in a regression).
+/// All metrics of `task`, by name. `labels` holds the numbers of classes (targets in a regression) and `scores` one
+/// probability (prediction) per label; of several classes, one for each, row after row. Of two classes a row is predicted
+/// positive when `score >= threshold`, of several it is predicted the first one with the highest probability.
 ///
 /// # Errors
 /// [`MetricError`] for lengths that differ, no rows, labels or scores outside their range, or labels of one class only.
@@ -165,7 +165,13 @@ pub fn compute(
     scores: &[f64],
     threshold: f64,
 ) -> Result<BTreeMap<&'static str, f64>, MetricError> {
-    if labels.len() != scores.len() {
+    let pair_up = match task {
+        Task::MulticlassClassification => {
+            scores.len() >= 2 * labels.len() && scores.len().is_multiple_of(labels.len().max(1))
+        }
+        Task::BinaryClassification | Task::Regression => scores.len() == labels.len(),
+    };
+    if !pair_up {
         return Err(MetricError::Length { labels: labels.len(), scores: scores.len() });
     }
     if labels.is_empty() {
@@ -173,6 +179,7 @@ pub fn compute(
     }
     let values = match task {
         Task::BinaryClassification => binary(labels, scores, threshold)?,
+        Task::MulticlassClassification => several_classes(labels, scores)?,
         Task::Regression => numeric(labels, scores)?,
     };
     Ok(values.into_iter().map(|(metric, value)| (metric.name(), value)).collect())
@@ -189,6 +196,21 @@ fn binary(labels: &[f64], scores: &[f64], threshold: f64) -> Result<Vec<(Metric,
         (Metric::F1, confusion.f1()),
         (Metric::LogLoss, classification::log_loss(labels, scores)),
         (Metric::Brier, classification::brier(labels, scores)),
+    ])
+}
+
+fn several_classes(labels: &[f64], scores: &[f64]) -> Result<Vec<(Metric, f64)>, MetricError> {
+    let classes = scores.len() / labels.len();
+    multiclass::check(labels, scores, classes)?;
+    let means = multiclass::Means::new(labels, scores, classes);
+    Ok(vec![
+        (Metric::Auc, multiclass::auc(labels, scores, classes)),
+        (Metric::Accuracy, means.accuracy),
+        (Metric::Precision, means.precision),
+        (Metric::Recall, means.recall),
+        (Metric::F1, means.f1),
+        (Metric::LogLoss, multiclass::log_loss(labels, scores, classes)),
+        (Metric::Brier, multiclass::brier(labels, scores, classes)),
     ])
 }
 
@@ -219,9 +241,13 @@ mod tests {
 
     #[test]
     fn every_task_computes_exactly_its_metrics() {
-        for task in [Task::BinaryClassification, Task::Regression] {
-            let values = compute(task, &[0.0, 1.0], &[0.2, 0.9], 0.5).unwrap();
-            let mut known: Vec<_> = Metric::ALL.iter().filter(|m| m.task() == task).map(|m| m.name()).collect();
+        for (task, scores) in [
+            (Task::BinaryClassification, &[0.2, 0.9][..]),
+            (Task::MulticlassClassification, &[0.7, 0.3, 0.2, 0.8][..]),
+            (Task::Regression, &[0.2, 0.9][..]),
+        ] {
+            let values = compute(task, &[0.0, 1.0], scores, 0.5).unwrap();
+            let mut known: Vec<_> = Metric::ALL.iter().filter(|m| m.measures(task)).map(|m| m.name()).collect();
             known.sort_unstable();
             assert_eq!(values.into_keys().collect::<Vec<_>>(), known);
         }
@@ -234,12 +260,17 @@ mod tests {
         assert_eq!(binary(&[0.0], &[0.2]), LabelError::OneClass { class: 0 }.into());
         assert_eq!(binary(&[], &[]), MetricError::NoRows);
         assert_eq!(binary(&[0.0, 1.0], &[0.2]), MetricError::Length { labels: 2, scores: 1 });
-        assert_eq!(binary(&[0.0, 2.0], &[0.2, 0.3]), LabelError::NoClass { row: 1, value: 2.0 }.into());
+        assert_eq!(binary(&[0.0, 2.0], &[0.2, 0.3]), LabelError::NoClass { row: 1, value: 2.0, last: 1 }.into());
         for bad in [1.5, -0.1, f64::NAN] {
             assert!(matches!(binary(&[0.0, 1.0], &[0.2, bad]), MetricError::Score { row: 1, .. }), "{bad}");
         }
         let nan = compute(Task::BinaryClassification, &[0.0, 1.0], &[0.2, 0.3], f64::NAN);
         assert_eq!(nan, Err(MetricError::Threshold));
+        let several = |y: &[f64], s: &[f64]| compute(Task::MulticlassClassification, y, s, 0.5).unwrap_err();
+        assert_eq!(several(&[0.0, 1.0], &[0.5; 6]), LabelError::AbsentClass { class: 2 }.into());
+        assert_eq!(several(&[0.0, 1.0], &[0.5; 5]), MetricError::Length { labels: 2, scores: 5 });
+        assert_eq!(several(&[0.0, 1.0], &[0.5; 2]), MetricError::Length { labels: 2, scores: 2 });
+        assert!(matches!(several(&[0.0, 1.0], &[0.5, 0.5, 0.9, 0.2]), MetricError::Score { row: 1, .. }));
         assert!(compute(Task::Regression, &[f64::NAN], &[1.0], 0.5).is_err());
         assert!(compute(Task::Regression, &[1.0], &[f64::INFINITY], 0.5).is_err());
     }

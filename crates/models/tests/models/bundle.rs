@@ -3,8 +3,8 @@
 use lineal_data::{Column, DataError, FeatureSet, FittedFeatures, Frame, Table, Target};
 use lineal_kernel::Digest;
 use lineal_models::{
-    Bundle, BundleError, BundleParts, Datatype, Decision, Manifest, Model, Rule, ServedModel, SplitReference, Task,
-    TrainingData, family,
+    Bundle, BundleError, BundleParts, Datatype, Decision, Manifest, Model, MostProbable, Rule, ServedModel,
+    SplitReference, Task, Threshold, TrainingData, family,
 };
 
 use crate::common::{CHURN, quiet, resolve};
@@ -24,7 +24,7 @@ fn train(name: &str, threads: usize) -> Trained {
     let features = FeatureSet::infer(&table, "churn", &[]).unwrap().fit(&training.to_frame()).unwrap();
     let classes = Target { column: "churn".into(), positive: None }.classes(&training).unwrap();
     let (matrix, names) = (features.transform(&training.to_frame()).unwrap(), features.output_names());
-    let data = TrainingData::new(&matrix, &classes.values, &names).unwrap();
+    let data = TrainingData::new(Task::BinaryClassification, &matrix, &classes.values, &names).unwrap();
     let hyperparameters = resolve(name, "{}");
     let model = family(name).unwrap().fit(&data, &hyperparameters, &quiet(3, threads)).unwrap();
     let bundle = Bundle::build(BundleParts {
@@ -34,12 +34,12 @@ fn train(name: &str, threads: usize) -> Trained {
         model: &model,
         hyperparameters: &hyperparameters,
         label: Target { column: "churn".into(), positive: Some("yes".into()) },
-        decision: Decision {
+        decision: Decision::Threshold(Threshold {
             positive_class: "yes".into(),
             negative_class: Some("no".into()),
             threshold: 0.5,
             rule: Rule::AtLeast,
-        },
+        }),
         training_data: Digest::of(CHURN.as_bytes()),
         split: SplitReference { version: "v1".into(), reference: Digest::of(b"reference") },
         rows: &held_out,
@@ -196,7 +196,7 @@ fn the_manifest_says_what_goes_in_and_how_a_label_is_made() {
     assert_eq!((inputs[0].name.as_str(), inputs[0].datatype), ("state", Datatype::Bytes));
     assert_eq!((inputs[1].name.as_str(), inputs[1].datatype), ("account_length", Datatype::Fp64));
     assert_eq!(inputs.len(), 19);
-    assert_eq!((served.label(0.5), served.label(0.5_f64.next_down())), ("yes", "no"));
+    assert_eq!((served.label(&[0.5]), served.label(&[0.5_f64.next_down()])), (Some("yes"), Some("no")));
     let manifest = std::str::from_utf8(trained.bundle.manifest_bytes()).unwrap();
     assert!(manifest.contains(r#""threshold":0.5,"rule":">=""#), "{manifest}");
     assert!(served.bytes() > 1_000);
@@ -230,4 +230,71 @@ fn a_row_that_cannot_be_scored_is_an_error_and_never_a_label() {
     assert!(served.score(&row(180.0)).is_ok());
     let missing = served.score(&row(f64::NAN)).unwrap_err();
     assert!(matches!(missing, DataError::MissingValue { column, row: 0 } if column == "total_day_minutes"));
+}
+
+/// Wine: which of three kinds it is, or how much alcohol it has.
+fn wine(task: Task) -> (Bundle, Frame, Vec<f64>) {
+    let table = Table::from_csv(include_bytes!("../reference/wine.csv")).unwrap();
+    let label = if task == Task::Regression { "alcohol" } else { "cultivar" };
+    let features = FeatureSet::infer(&table, label, &[]).unwrap().fit(&table.to_frame()).unwrap();
+    let target = Target { column: label.into(), positive: None };
+    let (labels, decision, name) = if task == Task::Regression {
+        (target.numbers(&table).unwrap(), Decision::Number, "ridge")
+    } else {
+        let classes = ["2", "0", "1"].map(str::to_owned).to_vec();
+        let labels = target.positions(&table, &classes).unwrap();
+        (labels, Decision::MostProbable(MostProbable { classes }), "random_forest")
+    };
+    let (matrix, names) = (features.transform(&table.to_frame()).unwrap(), features.output_names());
+    let data = TrainingData::new(task, &matrix, &labels, &names).unwrap();
+    let hyperparameters = resolve(name, "{}");
+    let model = family(name).unwrap().fit(&data, &hyperparameters, &quiet(3, 2)).unwrap();
+    let bundle = Bundle::build(BundleParts {
+        family: name,
+        task,
+        features: &features,
+        model: &model,
+        hyperparameters: &hyperparameters,
+        label: target,
+        decision,
+        training_data: Digest::of(b"wine"),
+        split: SplitReference { version: "v1".into(), reference: Digest::of(b"reference") },
+        rows: &table.to_frame(),
+    });
+    (bundle.unwrap(), table.to_frame(), labels)
+}
+
+#[test]
+fn several_classes_are_served_with_a_probability_each_and_a_label() {
+    let (bundle, frame, labels) = wine(Task::MulticlassClassification);
+    let served = ServedModel::load(&reassemble(&bundle).unwrap()).unwrap();
+    let outputs: Vec<_> = served.signature().outputs.iter().map(|output| output.name.as_str()).collect();
+    assert_eq!((served.outputs(), outputs), (3, vec!["probabilities", "label"]));
+    let scores = served.score(&frame).unwrap();
+    assert_eq!(scores.len(), 3 * frame.rows());
+    assert_eq!((served.label(&scores[..3]), served.label(&scores[3 * 177..])), (Some("0"), Some("2")));
+    let metrics = served.measure(&labels, &scores).unwrap();
+    assert!(metrics["accuracy"] > 0.99 && metrics["auc"] > 0.99, "{metrics:?}");
+    let shares = served.importances();
+    assert!(shares.len() == 13 && (shares.iter().map(|(_, share)| share).sum::<f64>() - 1.0).abs() < 1e-9);
+    assert!(shares.iter().any(|(name, _)| name == "proline"), "{shares:?}");
+}
+
+#[test]
+fn a_number_is_served_without_a_label() {
+    let (bundle, frame, labels) = wine(Task::Regression);
+    let served = ServedModel::load(&reassemble(&bundle).unwrap()).unwrap();
+    assert_eq!(served.signature().outputs[0].name, "value");
+    let scores = served.score(&frame).unwrap();
+    assert_eq!((served.outputs(), served.label(&scores[..1])), (1, None));
+    assert!(served.measure(&labels, &scores).unwrap()["rmse"] < 0.6);
+}
+
+#[test]
+fn a_decision_that_does_not_fit_the_scores_is_refused() {
+    let (bundle, ..) = wine(Task::MulticlassClassification);
+    let two = forged(&bundle, |m| m["decision"]["classes"] = serde_json::json!(["a", "b"])).unwrap();
+    assert!(matches!(ServedModel::load(&two), Err(BundleError::Malformed { file: "model.json", .. })));
+    let number = forged(&bundle, |m| m["decision"] = serde_json::Value::Null);
+    assert!(matches!(number, Err(BundleError::Malformed { file: "manifest.json", .. })));
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use lineal_data::Matrix;
-use lineal_models::{FitContext, FitError, Hyperparameters, Model, Progress, TrainingData, Value, family};
+use lineal_models::{FitContext, FitError, Hyperparameters, Model, Progress, Task, TrainingData, Value, family};
 
 /// Nobody listens.
 pub(crate) struct Quiet;
@@ -22,7 +22,7 @@ impl Progress for Quiet {
     }
 }
 
-/// Keeps the losses, and cancels once `limit` steps are done.
+/// Keeps the losses (the last metric of each step), and cancels once `limit` steps are done.
 pub(crate) struct Recorder {
     pub(crate) limit: u64,
     pub(crate) done: AtomicU64,
@@ -39,7 +39,7 @@ impl Progress for Recorder {
     fn step(&self, step: u64, total: u64, metrics: &[(&'static str, f64)]) {
         assert_eq!(step, self.done.fetch_add(1, Ordering::SeqCst) + 1);
         assert!(step <= total);
-        let [("log_loss", loss)] = metrics else { panic!("{metrics:?}") };
+        let Some((_, loss)) = metrics.last() else { return };
         self.losses.lock().unwrap().push(*loss);
     }
 
@@ -48,8 +48,9 @@ impl Progress for Recorder {
     }
 }
 
-/// Features and 0/1 labels.
+/// Features and labels; those of two classes unless `task` says otherwise.
 pub(crate) struct Data {
+    pub(crate) task: Task,
     pub(crate) features: Matrix,
     pub(crate) labels: Vec<f64>,
     pub(crate) names: Vec<String>,
@@ -59,11 +60,16 @@ impl Data {
     pub(crate) fn new(rows: &[Vec<f64>], labels: Vec<f64>) -> Self {
         let cols = rows[0].len();
         let features = Matrix::new(rows.len(), cols, rows.concat()).unwrap();
-        Self { features, labels, names: (0..cols).map(|j| format!("x{j}")).collect() }
+        let task = Task::BinaryClassification;
+        Self { task, features, labels, names: (0..cols).map(|j| format!("x{j}")).collect() }
+    }
+
+    pub(crate) fn of(self, task: Task) -> Self {
+        Self { task, ..self }
     }
 
     pub(crate) fn training(&self) -> TrainingData<'_> {
-        TrainingData::new(&self.features, &self.labels, &self.names).unwrap()
+        TrainingData::new(self.task, &self.features, &self.labels, &self.names).unwrap()
     }
 }
 
@@ -100,15 +106,21 @@ pub(crate) fn waves(rows: usize, cols: usize) -> Data {
 pub(crate) const CHURN: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../services/lineal/data/churn.csv"));
 
-/// The churn table as numbers (`yes` is 1, the state is left out); every fifth row from `fold` on is held out: (train,
-/// held out).
+/// The churn table as numbers (`yes` is 1, the state is left out), parted as [`held_out`] does.
 pub(crate) fn churn(fold: usize) -> (Data, Data) {
-    let rows: Vec<Vec<f64>> = CHURN.lines().skip(1).map(|line| line.split(',').skip(1).map(number).collect()).collect();
+    held_out(CHURN, 1, Task::BinaryClassification, fold)
+}
+
+/// A table whose last column is the label, without its first `skip` columns; every fifth row from `fold` on is held out:
+/// (train, held out).
+pub(crate) fn held_out(csv: &str, skip: usize, task: Task, fold: usize) -> (Data, Data) {
+    let row = |line: &str| line.split(',').skip(skip).map(number).collect();
+    let rows: Vec<Vec<f64>> = csv.lines().skip(1).map(row).collect();
     let part = |held_out: bool| {
         let chosen = rows.iter().enumerate().filter(|(i, _)| (i % 5 == fold) == held_out).map(|(_, row)| row);
         let (features, labels): (Vec<_>, Vec<_>) =
             chosen.map(|row| (row[..row.len() - 1].to_vec(), row[row.len() - 1])).unzip();
-        Data::new(&features, labels)
+        Data::new(&features, labels).of(task)
     };
     (part(false), part(true))
 }

@@ -31,7 +31,7 @@ fn reference() -> (Data, Vec<Fit>) {
 fn linear(model: Model) -> Linear {
     match model {
         Model::Linear(linear) => linear,
-        Model::Trees(_) => panic!("not a linear model"),
+        other => panic!("not a linear model: {other:?}"),
     }
 }
 
@@ -97,6 +97,9 @@ fn a_fit_that_cannot_be_made_says_why() {
         fit(NAME, &data, r#"{"max_iterations": 1}"#, &quiet(0, 1)),
         Err(FitError::NotConverged { iterations: 1 })
     );
+    let separable = Data::new(&[vec![-2.0], vec![-1.0], vec![1.0], vec![2.0]], vec![0.0, 0.0, 1.0, 1.0]);
+    let free = r#"{"c": 1e6, "max_iterations": 12}"#;
+    assert_eq!(fit(NAME, &separable, free, &quiet(0, 1)), Err(FitError::Separable));
     data.labels.fill(1.0);
     assert_eq!(fit(NAME, &data, "{}", &quiet(0, 1)), Err(LabelError::OneClass { class: 1 }.into()));
     let data = Data::new(&[vec![1.0], vec![f64::NAN]], vec![0.0, 1.0]);

@@ -4,5 +4,7 @@
 mod bundle;
 mod common;
 mod gradient_boosting;
+mod linear;
 mod logistic_regression;
 mod metrics;
+mod random_forest;

@@ -18,7 +18,7 @@ struct Case {
 fn metrics_equal_scikit_learns_ties_included() {
     // F76
     let cases: Vec<Case> = serde_json::from_str(include_str!("../reference/metrics.json")).unwrap();
-    assert_eq!(cases.len(), 10);
+    assert_eq!(cases.len(), 13);
     for case in cases {
         let found = compute(case.task, &case.labels, &case.scores, case.threshold).unwrap();
         assert!(found.keys().copied().eq(case.expected.keys().map(String::as_str)), "{}", case.name);

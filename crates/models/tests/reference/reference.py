@@ -36,6 +36,21 @@ def regression(name, targets, predictions):
     return case(name, "regression", targets, predictions, 0.5, expected)
 
 
+def multiclass(name, labels, scores):
+    predicted, known = np.argmax(scores, axis=1), range(scores.shape[1])
+    means = {"average": "macro", "labels": known, "zero_division": 0}
+    expected = {
+        "auc": metrics.roc_auc_score(labels, scores, multi_class="ovr"),
+        "accuracy": metrics.accuracy_score(labels, predicted),
+        "precision": metrics.precision_score(labels, predicted, **means),
+        "recall": metrics.recall_score(labels, predicted, **means),
+        "f1": metrics.f1_score(labels, predicted, **means),
+        "log_loss": metrics.log_loss(labels, scores),
+        "brier": metrics.brier_score_loss(labels, scores),
+    }
+    return case(name, "multiclass_classification", labels, scores.ravel(), 0.5, expected)
+
+
 def case(name, task, labels, scores, threshold, expected):
     return {
         "name": name,
@@ -61,6 +76,14 @@ def metric_cases():
     yield regression("numbers", targets, (targets + random.normal(0, 3, 100)).round(4))
     yield regression("large numbers", targets * 1e6, targets * 1e6 + 1.5)
     yield regression("one row", [2.0], [-1.0])
+    own = np.random.default_rng(20240318)
+    labels = own.integers(0, 4, 120)
+    chances = own.dirichlet(np.ones(4), 120) + np.eye(4)[labels] * 0.4
+    chances /= chances.sum(axis=1, keepdims=True)
+    yield multiclass("four classes", labels, chances)
+    ties = np.tile([[0.5, 0.25, 0.25], [0.25, 0.5, 0.25], [0.5, 0.5, 0.0]], (10, 1))
+    yield multiclass("ties, a class never predicted", own.permutation(np.arange(30) % 3), ties)
+    yield multiclass("certain and wrong", np.array([0, 1, 2]), np.eye(3)[[1, 2, 2]])
 
 
 def logistic_cases():

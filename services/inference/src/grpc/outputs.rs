@@ -2,46 +2,50 @@
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use lineal_kernel::{FieldError, FieldErrors};
-use lineal_models::ServedModel;
+use lineal_models::{Datatype, ServedModel, Signature, SignatureColumn};
 use lineal_proto::inference::{
     InferTensorContents, model_infer_request::InferRequestedOutputTensor, model_infer_response::InferOutputTensor,
 };
 
 /// A tensor that can be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Output {
-    /// FP64, one score for each row.
-    Score,
+pub(super) struct Output<'a> {
+    name: &'a str,
+    content: Content,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Content {
+    /// FP64, one score for each row, or one for each row and class.
+    Scores,
     /// BYTES, one label for each row.
-    Label,
+    Labels,
 }
 
-impl Output {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Score => "score",
-            Self::Label => "label",
-        }
-    }
-}
-
-/// The requested outputs in their order; all of them if none is requested.
-pub(super) fn requested(outputs: &[InferRequestedOutputTensor]) -> Result<Vec<Output>, FieldErrors> {
+/// The requested outputs in their order; all of the `signature` if none is requested.
+pub(super) fn requested<'a>(
+    outputs: &[InferRequestedOutputTensor],
+    signature: &'a Signature,
+) -> Result<Vec<Output<'a>>, FieldErrors> {
+    let output = |SignatureColumn { name, datatype }: &'a SignatureColumn| match datatype {
+        Datatype::Fp64 => Output { name, content: Content::Scores },
+        Datatype::Bytes => Output { name, content: Content::Labels },
+    };
+    let known: Vec<_> = signature.outputs.iter().map(output).collect();
     if outputs.is_empty() {
-        return Ok(vec![Output::Score, Output::Label]);
+        return Ok(known);
     }
     let mut chosen = Vec::new();
     let mut errors = FieldErrors::default();
     for (i, InferRequestedOutputTensor { name, .. }) in outputs.iter().enumerate() {
-        let bad = |problem: &str| FieldError::new(format!("outputs[{i}].name"), problem);
-        let output = match name.as_str() {
-            "score" => Ok(Output::Score),
-            "label" => Ok(Output::Label),
-            _ => Err(bad("expected `score` or `label`")),
-        };
+        let bad = |problem: String| FieldError::new(format!("outputs[{i}].name"), problem);
+        let output = known.iter().find(|output| output.name == name).ok_or_else(|| {
+            let names: Vec<_> = known.iter().map(|output| format!("`{}`", output.name)).collect();
+            bad(format!("expected {}", names.join(" or ")))
+        });
         match errors.check(output) {
-            Some(output) if chosen.contains(&output) => errors.0.push(bad("the output is requested twice")),
-            Some(output) => chosen.push(output),
+            Some(output) if chosen.contains(output) => errors.0.push(bad("the output is requested twice".to_owned())),
+            Some(output) => chosen.push(*output),
             // Two outputs exist: the first error says enough about a request for thousands.
             None => break,
         }
@@ -51,25 +55,28 @@ pub(super) fn requested(outputs: &[InferRequestedOutputTensor]) -> Result<Vec<Ou
 
 /// The outputs as tensors, and their raw contents if these are wanted.
 pub(super) fn encode(
-    outputs: &[Output],
+    outputs: &[Output<'_>],
     scores: &[f64],
     model: &ServedModel,
     raw: bool,
 ) -> (Vec<InferOutputTensor>, Vec<Bytes>) {
-    let tensor = |output: &Output, datatype: &str, contents| InferOutputTensor {
-        name: output.name().to_owned(),
+    let width = model.outputs();
+    let rows = (scores.len() / width) as i64;
+    let tensor = |output: &Output<'_>, datatype: &str, contents| InferOutputTensor {
+        name: output.name.to_owned(),
         datatype: datatype.to_owned(),
-        shape: vec![scores.len() as i64],
+        shape: if output.content == Content::Scores && width > 1 { vec![rows, width as i64] } else { vec![rows] },
         contents,
         ..InferOutputTensor::default()
     };
-    let typed = |output: &Output| match output {
-        Output::Score => {
+    let labels = || scores.chunks_exact(width).filter_map(|scores| model.label(scores));
+    let typed = |output: &Output<'_>| match output.content {
+        Content::Scores => {
             let contents = InferTensorContents { fp64_contents: scores.to_vec(), ..InferTensorContents::default() };
             tensor(output, "FP64", Some(contents))
         }
-        Output::Label => {
-            let labels = scores.iter().map(|&score| Bytes::copy_from_slice(model.label(score).as_bytes()));
+        Content::Labels => {
+            let labels = labels().map(|label| Bytes::copy_from_slice(label.as_bytes()));
             let contents = InferTensorContents { bytes_contents: labels.collect(), ..InferTensorContents::default() };
             tensor(output, "BYTES", Some(contents))
         }
@@ -77,9 +84,9 @@ pub(super) fn encode(
     if !raw {
         return (outputs.iter().map(typed).collect(), Vec::new());
     }
-    let untyped = |output: &Output| match output {
-        Output::Score => (tensor(output, "FP64", None), raw_numbers(scores)),
-        Output::Label => (tensor(output, "BYTES", None), raw_texts(scores.iter().map(|&score| model.label(score)))),
+    let untyped = |output: &Output<'_>| match output.content {
+        Content::Scores => (tensor(output, "FP64", None), raw_numbers(scores)),
+        Content::Labels => (tensor(output, "BYTES", None), raw_texts(labels())),
     };
     outputs.iter().map(untyped).unzip()
 }

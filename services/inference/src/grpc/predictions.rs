@@ -18,7 +18,8 @@ impl PredictionService for InferenceGrpc {
         let frame = frame(request.columns, target.entry.model().signature()).map_err(status::bad_request)?;
         let prediction = self.replica.predict(target, frame).await.map_err(status::from_error)?;
         let model = prediction.pedigree.target.entry.model();
-        let labels = prediction.scores.iter().map(|&score| model.label(score).to_owned()).collect();
+        let rows = prediction.scores.chunks_exact(model.outputs());
+        let labels = rows.filter_map(|scores| model.label(scores)).map(str::to_owned).collect();
         Ok(Response::new(pb::PredictResponse {
             labels,
             scores: prediction.scores,

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use lineal_kernel::{Digest, FieldError, FieldErrors, ModelName, Name, RequestId, Slot};
-use lineal_models::{Family, Hyperparameters, Value};
+use lineal_models::{Family, Hyperparameters, Task, Value};
 use serde::{Deserialize, Serialize};
 
 use super::text;
@@ -172,6 +172,9 @@ fn resolve(
         let known: Vec<_> = families.iter().map(|family| family.name()).collect();
         return Err(vec![FieldError::new("family", format!("unknown, known are {}", known.join(", ")))]);
     };
+    if !family.describe().tasks.contains(&Task::BinaryClassification) {
+        return Err(vec![FieldError::new("family", "does not tell two classes apart, the only task of jobs so far")]);
+    }
     Hyperparameters::resolve(&family.describe(), given).map_err(|errors| {
         let field = |error: lineal_models::HyperparameterError| {
             FieldError::new(format!("hyperparameters.{}", error.name), error.problem)
@@ -280,6 +283,12 @@ mod tests {
         assert_eq!(values.get("learning_rate"), Some(&&Value::Float(0.1)));
         assert!(spec.given.is_empty());
         assert_eq!((spec.threshold, spec.reference_fraction), (0.5, None));
+    }
+
+    #[test]
+    fn a_family_for_numbers_is_refused() {
+        let FieldErrors(errors) = check(SpecDraft { family: "ridge".to_owned(), ..draft() }, "").unwrap_err();
+        assert_eq!((errors.len(), errors[0].path.as_str()), (1, "family"));
     }
 
     #[test]

@@ -22,7 +22,7 @@ fn family(description: &FamilyDescription) -> pb::Family {
     pb::Family {
         name: description.name.to_owned(),
         title: description.title.to_owned(),
-        task: description.task.name().to_owned(),
+        task: description.tasks.iter().map(|task| task.name()).collect::<Vec<_>>().join(", "),
         hyperparameters: description.hyperparameters.iter().map(hyperparameter).collect(),
     }
 }

@@ -6,7 +6,7 @@ use lineal_models::{
 };
 
 const fn description(name: &'static str) -> FamilyDescription {
-    FamilyDescription { name, title: name, task: Task::BinaryClassification, hyperparameters: &[] }
+    FamilyDescription { name, title: name, tasks: &[Task::BinaryClassification], hyperparameters: &[] }
 }
 
 /// Panics in every fit.
@@ -53,6 +53,6 @@ impl Family for Chatty {
             context.progress.step(step, 100_000, &[("log_loss", 0.5)]);
         }
         // The tests' rows have two features.
-        Ok(Model::Linear(Linear { weights: vec![0.0; 2], intercept: 0.0, link: Link::Logit }))
+        Ok(Model::Linear(Linear { weights: vec![0.0; 2], intercept: 0.0, link: Link::Logit, importances: vec![] }))
     }
 }

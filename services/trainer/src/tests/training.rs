@@ -131,7 +131,7 @@ async fn the_artifact_alone_scores_raw_rows() {
         again.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<BTreeMap<_, _>>(),
         job.metrics
     );
-    assert_eq!((served.label(0.9), served.label(0.1)), ("yes", "no"));
+    assert_eq!((served.label(&[0.9]), served.label(&[0.1])), (Some("yes"), Some("no")));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use lineal_data::{DataError, Frame, Snapshot, Table, Target};
 use lineal_kernel::Digest;
-use lineal_models::{Manifest, ServedModel, Task, compute};
+use lineal_models::{Decision, Manifest, ServedModel, Task};
 
 use super::fetch::{Contender, FetchedBundle};
 use crate::domain::{Evidence, Metrics, Policy, Rival, ValidatorError};
@@ -38,6 +38,7 @@ pub(crate) struct Measured {
 /// The rows with their labels.
 struct Exam {
     task: Task,
+    classes: Vec<String>,
     target: Target,
     frame: Frame,
     labels: Vec<f64>,
@@ -64,8 +65,8 @@ impl Exam {
     fn new(manifest: &Manifest, reference: Bytes, digest: Digest) -> Result<Self, DataError> {
         let table = Snapshot::open(reference, digest)?;
         let target = target_of(manifest);
-        let labels = labels(manifest.task, &target, &table)?;
-        Ok(Self { task: manifest.task, target, frame: table.to_frame(), labels })
+        let labels = labels(&manifest.decision, &target, &table)?;
+        Ok(Self { task: manifest.task, classes: manifest.decision.classes(), target, frame: table.to_frame(), labels })
     }
 
     fn evidence(&self, model: &ServedModel) -> Evidence {
@@ -84,7 +85,7 @@ impl Exam {
     /// Metrics of the model's answers, or why it did not answer. A metric that overflows is left out: it has no value.
     fn measure(&self, model: &ServedModel) -> Result<Metrics, String> {
         let scores = model.score(&self.frame).map_err(|error| error.to_string())?;
-        let metrics = compute(self.task, &self.labels, &scores, model.decision().threshold);
+        let metrics = model.measure(&self.labels, &scores);
         let metrics = metrics.map_err(|error| error.to_string())?.into_iter();
         Ok(metrics.filter(|(_, value)| value.is_finite()).map(|(name, value)| (name.to_owned(), value)).collect())
     }
@@ -93,8 +94,11 @@ impl Exam {
     fn rival(&self, champion: FetchedBundle) -> Result<Rival, ValidatorError> {
         let number = champion.contender.number;
         let (task, target) = (champion.manifest.task, target_of(&champion.manifest));
+        // The other of two classes may be left without a name, the order of several is that of the scores.
+        let same_classes =
+            task != Task::MulticlassClassification || champion.manifest.decision.classes() == self.classes;
         let champion = champion.load()?;
-        if (task, &target) != (self.task, &self.target) {
+        if (task, &target) != (self.task, &self.target) || !same_classes {
             let problem = format!("it predicts {} of `{}`, another target", task.name(), target.column);
             return Ok(Rival::Incomparable { number, problem });
         }
@@ -107,13 +111,18 @@ impl Exam {
 
 /// What the model predicts, with the class that it serves as positive: the label may leave that one to convention.
 fn target_of(manifest: &Manifest) -> Target {
-    Target { column: manifest.label.column.clone(), positive: Some(manifest.decision.positive_class.clone()) }
+    let positive = match &manifest.decision {
+        Decision::Threshold(two) => Some(two.positive_class.clone()),
+        Decision::MostProbable(_) | Decision::Number => None,
+    };
+    Target { column: manifest.label.column.clone(), positive }
 }
 
-fn labels(task: Task, target: &Target, table: &Table) -> Result<Vec<f64>, DataError> {
-    match task {
-        Task::BinaryClassification => Ok(target.classes(table)?.values),
-        Task::Regression => target.numbers(table),
+fn labels(decision: &Decision, target: &Target, table: &Table) -> Result<Vec<f64>, DataError> {
+    match decision {
+        Decision::Threshold(_) => Ok(target.classes(table)?.values),
+        Decision::MostProbable(most) => target.positions(table, &most.classes),
+        Decision::Number => target.numbers(table),
     }
 }
 

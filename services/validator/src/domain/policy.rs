@@ -65,9 +65,9 @@ impl Policy {
         let comparison = (!self.skip_comparison).then(|| ("policy.comparison_metric".to_owned(), self.comparison));
         let errors: Vec<_> = limits
             .chain(comparison)
-            .filter(|(_, metric)| metric.task() != task)
+            .filter(|(_, metric)| !metric.measures(task))
             .map(|(path, metric)| {
-                let known = Metric::ALL.iter().filter(|known| known.task() == task).map(|known| known.name());
+                let known = Metric::ALL.iter().filter(|known| known.measures(task)).map(|known| known.name());
                 let known = known.collect::<Vec<_>>().join(", ");
                 FieldError::new(path, format!("`{metric}` does not measure a {}, these do: {known}", task.name()))
             })

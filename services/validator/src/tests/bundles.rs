@@ -9,7 +9,7 @@ use lineal_data::{
 use lineal_kernel::Digest;
 use lineal_models::{
     Bundle, BundleParts, Decision, FitContext, Hyperparameters, Linear, Link, Model, Progress, Rule, SplitReference,
-    Task, TrainingData, family,
+    Task, Threshold, TrainingData, family,
 };
 
 const CHURN: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../lineal/data/churn.csv"));
@@ -76,7 +76,7 @@ fn fit(name: &str, set: &FeatureSet, train: &Table, reference: &Snapshot) -> Bun
     let features = set.fit(&frame).unwrap();
     let labels = target().classes(train).unwrap().values;
     let (matrix, names) = (features.transform(&frame).unwrap(), features.output_names());
-    let data = TrainingData::new(&matrix, &labels, &names).unwrap();
+    let data = TrainingData::new(Task::BinaryClassification, &matrix, &labels, &names).unwrap();
     let context = FitContext { seed: 7, threads: 1, progress: &Quiet };
     let model = family(name).unwrap().fit(&data, &defaults(name), &context).unwrap();
     pack(&features, &model, target(), &frame, reference.digest)
@@ -98,7 +98,12 @@ pub(super) fn pack(
         model,
         hyperparameters: &defaults("logistic_regression"),
         label: target,
-        decision: Decision { positive_class, negative_class: None, threshold: 0.5, rule: Rule::AtLeast },
+        decision: Decision::Threshold(Threshold {
+            positive_class,
+            negative_class: None,
+            threshold: 0.5,
+            rule: Rule::AtLeast,
+        }),
         training_data: Digest::of(CHURN),
         split: SplitReference { version: "v1".to_owned(), reference },
         rows,
@@ -110,7 +115,7 @@ pub(super) fn pack(
 pub(super) fn weights(weights: [f64; 2], link: Link, target: Target) -> Bundle {
     let columns = ["total_day_minutes", "total_eve_minutes"];
     let features = set(columns.map(|name| (name, MissingRule::Mean))).fit(&world().train.to_frame()).unwrap();
-    let model = Model::Linear(Linear { weights: weights.to_vec(), intercept: 0.0, link });
+    let model = Model::Linear(Linear { weights: weights.to_vec(), intercept: 0.0, link, importances: vec![] });
     let mut zeros = Frame::new(1);
     for name in columns {
         zeros.push(name, Column::Numbers(vec![0.0])).unwrap();

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use lineal_models::{ServedModel, compute};
+use lineal_models::ServedModel;
 
 use super::{Execution, StepError, load::Loaded, split::Split, train::Fitted};
 use crate::app::failure::blocking;
@@ -16,12 +16,12 @@ impl Execution<'_> {
         fitted: &Fitted,
     ) -> Result<BTreeMap<String, f64>, StepError> {
         let (bundle, target) = (Arc::clone(&fitted.bundle), loaded.target.clone());
-        let (reference, task) = (split.parts.reference.clone(), fitted.family.describe().task);
+        let reference = split.parts.reference.clone();
         let metrics = blocking(move || {
             let served = ServedModel::load(&bundle)?;
             let scores = served.score(&reference.to_frame())?;
             let labels = target.classes(&reference)?.values;
-            Ok(compute(task, &labels, &scores, served.decision().threshold)?)
+            Ok(served.measure(&labels, &scores)?)
         })
         .await?;
         let metrics: BTreeMap<_, _> = metrics.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();

@@ -9,7 +9,8 @@ use std::{
 use lineal_data::{Column, FeatureSet, Table, Target};
 use lineal_kernel::Digest;
 use lineal_models::{
-    Bundle, BundleParts, Decision, Family, FitContext, Hyperparameters, Progress, Rule, SplitReference, TrainingData,
+    Bundle, BundleParts, Decision, Family, FitContext, Hyperparameters, Progress, Rule, SplitReference, Task,
+    Threshold, TrainingData,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -23,7 +24,6 @@ const PROGRESS: Duration = Duration::from_millis(200);
 /// A fitted model, packed.
 pub(super) struct Fitted {
     pub(super) bundle: Arc<Bundle>,
-    pub(super) family: &'static dyn Family,
     pub(super) feature_digest: Digest,
     /// Wall-clock time of the fit.
     pub(super) duration: Duration,
@@ -79,7 +79,7 @@ impl Execution<'_> {
             error = self.tell(updates) => return Err(error),
         };
         self.note(1.0, BTreeMap::new(), &format!("fitted in {:.1} s", duration.as_secs_f64())).await?;
-        Ok(Fitted { bundle: Arc::new(bundle), family, feature_digest, duration })
+        Ok(Fitted { bundle: Arc::new(bundle), feature_digest, duration })
     }
 
     /// The recipe's features; those of a new feature version are inferred from the train rows.
@@ -122,20 +122,20 @@ impl Fit {
         let matrix = features.transform(&frame)?;
         let classes = self.target.classes(&self.rows)?;
         let names = features.output_names();
-        let data = TrainingData::new(&matrix, &classes.values, &names)?;
+        let data = TrainingData::new(Task::BinaryClassification, &matrix, &classes.values, &names)?;
         let context = FitContext { seed: self.seed, threads: self.threads, progress: &self.follower };
         let started = Instant::now();
         let model = self.family.fit(&data, &self.hyperparameters, &context)?;
         let duration = started.elapsed();
-        let decision = Decision {
+        let decision = Decision::Threshold(Threshold {
             negative_class: negative_class(&self.rows.column(&self.target.column)?, &classes.positive),
             positive_class: classes.positive,
             threshold: self.threshold,
             rule: Rule::AtLeast,
-        };
+        });
         let bundle = Bundle::build(BundleParts {
             family: self.family.name(),
-            task: self.family.describe().task,
+            task: Task::BinaryClassification,
             features: &features,
             model: &model,
             hyperparameters: &self.hyperparameters,

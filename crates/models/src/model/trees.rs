@@ -1,35 +1,12 @@
-//! What a fit yields: numbers, and nothing that runs.
+//! Trees as flat arrays.
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Link,
-    evaluators::{Evaluator, LinearEvaluator, TreeEvaluator},
-};
-
-/// A fitted model, as it is stored. [`Model::evaluator`] checks it and makes it ready to score.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Model {
-    /// A weighted sum.
-    Linear(Linear),
-    /// A sum of trees.
-    Trees(Trees),
-}
-
-/// `margin = intercept + sum of weight * feature`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Linear {
-    /// One weight per feature.
-    pub weights: Vec<f64>,
-    /// The margin where all features are 0.
-    pub intercept: f64,
-    /// From margin to score.
-    pub link: Link,
-}
+use super::{ModelError, check_features, check_finite, check_importances};
+use crate::Link;
 
 /// `margin = base_score + sum of one leaf per tree, in tree order`. All nodes of all trees lie in the same flat arrays.
+/// With several outputs a leaf is a row of numbers, and so is the margin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Trees {
@@ -49,67 +26,27 @@ pub struct Trees {
     pub missing_left: Vec<bool>,
     /// Per node the threshold (smaller values go left), or the value of the leaf.
     pub values: Vec<f64>,
+    /// How many numbers a leaf holds and a row scores.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub outputs: usize,
+    /// With several outputs, the rows of numbers of all leaves; the value of a leaf is then the index of its row.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leaves: Vec<f64>,
+    /// Whether the margin is divided by the number of trees.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub average: bool,
+    /// How much the margin depends on each feature, the sum of the gains of its splits; may be empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub importances: Vec<f64>,
 }
 
-/// Why stored numbers are not a model.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ModelError {
-    /// The model was made for other features.
-    #[error("the model takes {found} features, the rows have {expected}")]
-    Features {
-        /// Features per row.
-        expected: usize,
-        /// Features of the model.
-        found: usize,
-    },
-    /// A number is NaN or infinite.
-    #[error("`{field}` holds a value that is not finite at {index}")]
-    NotFinite {
-        /// Where.
-        field: &'static str,
-        /// Index in the array, 0 for a single number.
-        index: usize,
-    },
-    /// The arrays of the trees differ in length, or are longer than an index can say.
-    #[error("the arrays of the trees differ in length or exceed 2^31 entries")]
-    Lengths,
-    /// A node points outside, backwards, at a node that belongs to another, or at a feature that is not there.
-    #[error("`{field}` points to {target} at {index}, where it must not")]
-    Pointer {
-        /// Where.
-        field: &'static str,
-        /// Index in the array.
-        index: usize,
-        /// What it points to.
-        target: u32,
-    },
+fn one() -> usize {
+    1
 }
 
-impl Model {
-    /// The model ready to score rows of `features` columns.
-    ///
-    /// # Errors
-    /// [`ModelError`]: after this check, scoring can neither panic nor loop, whoever wrote the numbers.
-    pub fn evaluator(&self, features: usize) -> Result<Box<dyn Evaluator>, ModelError> {
-        match self {
-            Self::Linear(linear) => {
-                linear.check(features)?;
-                Ok(Box::new(LinearEvaluator::new(linear.clone())))
-            }
-            Self::Trees(trees) => {
-                trees.check(features)?;
-                Ok(Box::new(TreeEvaluator::new(trees)))
-            }
-        }
-    }
-}
-
-impl Linear {
-    fn check(&self, features: usize) -> Result<(), ModelError> {
-        check_features(features, self.weights.len())?;
-        check_finite("weights", &self.weights)?;
-        check_finite("intercept", &[self.intercept])
-    }
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_one(outputs: &usize) -> bool {
+    *outputs == 1
 }
 
 impl Trees {
@@ -124,7 +61,50 @@ impl Trees {
             split_features: Vec::new(),
             missing_left: Vec::new(),
             values: Vec::new(),
+            outputs: 1,
+            leaves: Vec::new(),
+            average: false,
+            importances: vec![0.0; features],
         }
+    }
+
+    /// What a margin is divided by.
+    pub(crate) fn divisor(&self) -> f64 {
+        if self.average { self.roots.len().max(1) as f64 } else { 1.0 }
+    }
+
+    /// The leaf that `row` reaches from `root`, both nodes.
+    pub(crate) fn walk(&self, root: usize, row: &[f64]) -> usize {
+        let mut node = root;
+        while self.children[node] != 0 {
+            let value = row.get(self.split_features[node] as usize).copied().unwrap_or(f64::NAN);
+            let left = if value.is_nan() { self.missing_left[node] } else { value < self.values[node] };
+            node = self.children[node] as usize + usize::from(!left);
+        }
+        node
+    }
+
+    /// Keeps the first `count` trees, which were pushed one after the other.
+    pub(crate) fn truncate(&mut self, count: usize) {
+        let Some(&nodes) = self.roots.get(count) else { return };
+        self.roots.truncate(count);
+        self.children.truncate(nodes as usize);
+        self.split_features.truncate(nodes as usize);
+        self.missing_left.truncate(nodes as usize);
+        self.values.truncate(nodes as usize);
+    }
+
+    /// Takes over the trees of `other`, which splits the same features.
+    pub(crate) fn append(&mut self, other: &Self) {
+        let (nodes, rows) = (self.children.len() as u32, (self.leaves.len() / self.outputs) as f64);
+        self.roots.extend(other.roots.iter().map(|root| root + nodes));
+        self.children.extend(other.children.iter().map(|&child| if child == 0 { 0 } else { child + nodes }));
+        self.split_features.extend(&other.split_features);
+        self.missing_left.extend(&other.missing_left);
+        let shifted = |(&value, &child): (&f64, &u32)| if child == 0 && rows > 0.0 { value + rows } else { value };
+        self.values.extend(other.values.iter().zip(&other.children).map(shifted));
+        self.leaves.extend(&other.leaves);
+        self.importances.iter_mut().zip(&other.importances).for_each(|(sum, part)| *sum += part);
     }
 
     /// Starts a tree with a leaf of value 0.
@@ -153,7 +133,7 @@ impl Trees {
         self.values.len() - 1
     }
 
-    fn check(&self, features: usize) -> Result<(), ModelError> {
+    pub(super) fn check(&self, features: usize) -> Result<(), ModelError> {
         check_features(features, self.features)?;
         check_finite("base_score", &[self.base_score])?;
         check_finite("values", &self.values)?;
@@ -162,7 +142,26 @@ impl Trees {
         if !same || nodes > i32::MAX as usize || self.features > i32::MAX as usize {
             return Err(ModelError::Lengths);
         }
-        self.check_pointers(features)
+        check_importances(features, &self.importances)?;
+        self.check_pointers(features)?;
+        self.check_leaves()
+    }
+
+    /// With several outputs every leaf names a row of numbers.
+    fn check_leaves(&self) -> Result<(), ModelError> {
+        check_finite("leaves", &self.leaves)?;
+        if self.outputs == 1 {
+            return if self.leaves.is_empty() { Ok(()) } else { Err(ModelError::Lengths) };
+        }
+        if self.outputs == 0 || !self.leaves.len().is_multiple_of(self.outputs) {
+            return Err(ModelError::Lengths);
+        }
+        let rows = (self.leaves.len() / self.outputs) as f64;
+        let is_bad = |i: &usize| self.children[*i] == 0 && !(self.values[*i] >= 0.0 && self.values[*i] < rows);
+        match (0..self.children.len()).find(is_bad) {
+            Some(index) => Err(ModelError::Pointer { field: "values", index, target: self.values[index] as u32 }),
+            None => Ok(()),
+        }
     }
 
     /// Children lie behind their parent, so every walk ends; no node is in two places, so all walks of a row together
@@ -188,20 +187,10 @@ impl Trees {
     }
 }
 
-fn check_features(expected: usize, found: usize) -> Result<(), ModelError> {
-    if expected == found { Ok(()) } else { Err(ModelError::Features { expected, found }) }
-}
-
-fn check_finite(field: &'static str, values: &[f64]) -> Result<(), ModelError> {
-    match values.iter().position(|value| !value.is_finite()) {
-        Some(index) => Err(ModelError::NotFinite { field, index }),
-        None => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Model;
 
     fn stump() -> Trees {
         let mut trees = Trees::new(2, 0.5, Link::Identity);
@@ -238,10 +227,42 @@ mod tests {
     }
 
     #[test]
-    fn hostile_weights_are_refused() {
-        let linear = Linear { weights: vec![1.0, f64::NAN], intercept: 0.0, link: Link::Logit };
-        assert!(matches!(Model::Linear(linear.clone()).evaluator(2), Err(ModelError::NotFinite { index: 1, .. })));
-        assert!(matches!(Model::Linear(linear).evaluator(1), Err(ModelError::Features { expected: 1, found: 2 })));
+    fn hostile_leaves_are_refused() {
+        let classes = |leaves: Vec<f64>, left: f64| {
+            let mut trees = Trees { outputs: 2, leaves, ..stump() };
+            (trees.values[1], trees.values[2]) = (left, 1.0);
+            Model::Trees(trees).evaluator(2).map(|_| ())
+        };
+        assert_eq!(classes(vec![0.5; 4], 0.0), Ok(()));
+        assert_eq!(classes(vec![0.5; 3], 0.0), Err(ModelError::Lengths));
+        assert!(matches!(classes(vec![0.5; 4], 2.0), Err(ModelError::Pointer { field: "values", index: 1, .. })));
+        assert!(matches!(classes(vec![0.5; 4], -1.0), Err(ModelError::Pointer { field: "values", .. })));
+        assert!(matches!(classes(vec![f64::NAN; 4], 0.0), Err(ModelError::NotFinite { field: "leaves", .. })));
+        assert!(matches!(refusal(|t| t.leaves.push(0.5)), ModelError::Lengths));
+        assert!(matches!(refusal(|t| t.outputs = 0), ModelError::Lengths));
+    }
+
+    #[test]
+    fn appended_trees_add_up() {
+        let mut both = stump();
+        both.append(&stump());
+        let score = |trees: Trees, value: f64| {
+            let mut scores = Vec::new();
+            let x = lineal_data::Matrix::new(1, 2, vec![0.0, value]).unwrap();
+            Model::Trees(trees).evaluator(2).unwrap().evaluate(&x, &mut scores);
+            scores
+        };
+        assert_eq!(score(both.clone(), 1.0), [-1.5]);
+        both.average = true;
+        assert_eq!(score(both, 5.0), [1.25]);
+        let vectors = || {
+            let mut trees = Trees { outputs: 2, leaves: vec![0.25, 0.75, 1.0, 0.0], base_score: 0.0, ..stump() };
+            (trees.values[1], trees.values[2]) = (0.0, 1.0);
+            trees
+        };
+        let mut both = vectors();
+        both.append(&vectors());
+        assert_eq!(score(both, 1.0), [0.5, 1.5]);
     }
 
     #[test]
