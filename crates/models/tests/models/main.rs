@@ -8,3 +8,4 @@ mod linear;
 mod logistic_regression;
 mod metrics;
 mod random_forest;
+mod real_rows;
