@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    str::FromStr,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -10,6 +11,8 @@ use std::{
 };
 
 use time::{OffsetDateTime, format_description::well_known::Rfc3339, macros::format_description};
+
+use crate::FieldError;
 
 /// A moment in UTC, to the microsecond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -51,6 +54,17 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.date_time().format(&Rfc3339).unwrap_or_default())
+    }
+}
+
+/// RFC 3339 with any offset.
+impl FromStr for Timestamp {
+    type Err = FieldError;
+
+    fn from_str(text: &str) -> Result<Self, FieldError> {
+        let moment = OffsetDateTime::parse(text, &Rfc3339);
+        let micros = moment.ok().and_then(|moment| i64::try_from(moment.unix_timestamp_nanos().div_euclid(1000)).ok());
+        micros.map(Self).ok_or_else(|| FieldError::new("", format!("`{text}` is no moment like 2025-01-15T14:30:22Z")))
     }
 }
 
@@ -102,5 +116,15 @@ mod tests {
         let moment = Timestamp::from_micros(1_736_951_422_000_000);
         assert_eq!(moment.to_string(), "2025-01-15T14:30:22Z");
         assert_eq!(moment.compact(), "20250115-143022");
+    }
+
+    #[test]
+    fn a_moment_is_read_with_its_offset() {
+        let moment = Ok(Timestamp::from_micros(1_736_951_422_000_001));
+        assert_eq!("2025-01-15T14:30:22.000001Z".parse(), moment);
+        assert_eq!("2025-01-15T16:30:22.0000019+02:00".parse(), moment);
+        for text in ["", "yesterday", "2025-01-15", "2025-01-15T14:30:22", "2025-02-30T00:00:00Z"] {
+            assert!(text.parse::<Timestamp>().is_err(), "{text}");
+        }
     }
 }

@@ -2,9 +2,10 @@
 
 use std::io::{self, Write};
 
+use lineal_kernel::Timestamp;
 use lineal_proto::lineal::registry::v1::{
-    AuditEntry, AuditFault, ExportAuditRequest, ListAuditEntriesRequest, ListAuditEntriesResponse, VerifyAuditRequest,
-    VerifyAuditResponse, audit_service_client::AuditServiceClient,
+    AuditEntry, AuditFault, AuditOutcome, ExportAuditRequest, ListAuditEntriesRequest, ListAuditEntriesResponse,
+    VerifyAuditRequest, VerifyAuditResponse, audit_service_client::AuditServiceClient,
 };
 
 use super::{
@@ -12,6 +13,7 @@ use super::{
     error::{CliError, Exit},
     format,
     output::{Style, Table, cell, verdict},
+    parse,
     request::PageArgs,
 };
 
@@ -19,7 +21,7 @@ use super::{
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 #[command(
-    after_help = "Example:\n  lineal audit churn --limit 20\n  lineal audit verify\n  lineal audit export > audit.jsonl"
+    after_help = "Example:\n  lineal audit churn --limit 20\n  lineal audit --by ana --action promote --refused --since 2025-01-15T00:00:00Z\n  lineal audit verify\n  lineal audit export > audit.jsonl"
 )]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -43,6 +45,27 @@ struct ListArgs {
     /// Only this model
     #[arg(default_value = "", hide_default_value = true)]
     model: String,
+    /// Only about this version
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    number: u64,
+    /// Only by this actor
+    #[arg(long = "by", value_name = "NAME", default_value = "", hide_default_value = true)]
+    actor: String,
+    /// Only of this action, e.g. promote
+    #[arg(long, value_name = "ACTION", default_value = "", hide_default_value = true)]
+    action: String,
+    /// Only what was done
+    #[arg(long, conflicts_with = "refused")]
+    done: bool,
+    /// Only what was refused
+    #[arg(long)]
+    refused: bool,
+    /// Only from this moment on, e.g. 2025-01-15T00:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = parse::moment)]
+    since: Option<Timestamp>,
+    /// Only before this moment
+    #[arg(long, value_name = "TIME", value_parser = parse::moment)]
+    until: Option<Timestamp>,
     #[command(flatten)]
     page: PageArgs,
 }
@@ -65,8 +88,22 @@ pub(super) async fn run(args: Args, ctx: &Context) -> Result<Exit, CliError> {
 }
 
 async fn list(args: ListArgs, ctx: &Context) -> Result<Exit, CliError> {
-    let request =
-        ListAuditEntriesRequest { model: args.model, page_size: args.page.limit, page_token: args.page.page_token };
+    let outcome = match (args.done, args.refused) {
+        (true, _) => AuditOutcome::Done,
+        (_, true) => AuditOutcome::Refused,
+        _ => AuditOutcome::Unspecified,
+    };
+    let request = ListAuditEntriesRequest {
+        model: args.model,
+        page_size: args.page.limit,
+        page_token: args.page.page_token,
+        number: args.number,
+        actor: args.actor,
+        action: args.action,
+        outcome: outcome.into(),
+        start_time: args.since.map(lineal_rpc::timestamp),
+        end_time: args.until.map(lineal_rpc::timestamp),
+    };
     let answer = ctx.registry.call(AuditServiceClient::new(ctx.registry.peer()).list_audit_entries(request)).await?;
     ctx.output.print(&answer, |style| render(&answer, style))?;
     Ok(Exit::Done)

@@ -5,6 +5,7 @@ mod audit;
 mod context;
 mod demo;
 mod demote;
+mod describe;
 mod error;
 mod experiments;
 mod explain;
@@ -79,6 +80,10 @@ enum Command {
     Models(models::Args),
     /// List the versions of a model
     Versions(versions::Args),
+    /// Set and take away tags of a model or a version
+    Tag(describe::TagArgs),
+    /// Describe a model or a version anew
+    Describe(describe::Args),
     /// List the aliases of a model
     Aliases(aliases::Args),
     /// Point an alias of your own at a version
@@ -139,6 +144,8 @@ impl Cli {
             Command::Runs(args) => runs::run(args, ctx).await,
             Command::Models(args) => models::run(args, ctx).await,
             Command::Versions(args) => versions::run(args, ctx).await,
+            Command::Tag(args) => describe::tag(args, ctx).await,
+            Command::Describe(args) => describe::run(args, ctx).await,
             Command::Aliases(args) => aliases::run(args, ctx).await,
             Command::Alias(args) => aliases::change(args, ctx).await,
             Command::Validate(args) => validate::run(args, ctx).await,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lineal_kernel::{FieldError, Slot};
+use lineal_kernel::{FieldError, Slot, Timestamp};
 use lineal_proto::{lineal::validator::v1::MetricLimit, pbjson_types::Value};
 
 /// `key=value`; the value may hold further `=`.
@@ -45,6 +45,11 @@ pub(super) fn slot(text: &str) -> Result<Slot, String> {
             if path.is_empty() { problem } else { format!("{path}: {problem}") }
         },
     )
+}
+
+/// A moment: `2025-01-15T14:30:22Z`.
+pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|error: FieldError| error.problem)
 }
 
 /// A length of time: `90s`, `10m`, `2h`.

@@ -55,7 +55,7 @@ struct ShowArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  lineal runs search \"tags.team = 'growth' and status = 'finished'\"")]
 struct SearchArgs {
-    /// Comparisons joined by `and`, of metrics.KEY, params.KEY, tags.KEY, name, status or parent
+    /// Comparisons joined by `and`, of metrics.KEY, params.KEY, tags.KEY, name, status, parent or model
     filter: String,
     /// `start_time`, `end_time`, `metrics.KEY` or `params.KEY`, then `asc` or `desc` [default: start_time desc]
     #[arg(long, value_name = "ORDER", default_value = "", hide_default_value = true)]
@@ -117,7 +117,7 @@ fn render(runs: &[Run], next_page_token: &str, style: Style) -> String {
             match run.status() {
                 RunStatus::Finished => good(status),
                 RunStatus::Failed => bad(status),
-                RunStatus::Unspecified | RunStatus::Running | RunStatus::Killed => cell(status),
+                RunStatus::Unspecified | RunStatus::Scheduled | RunStatus::Running | RunStatus::Killed => cell(status),
             },
             cell(format::metric_of(&run.metrics, "auc")),
             cell(format::time(run.start_time.as_ref())),

@@ -14,13 +14,25 @@ use super::{
 
 /// `lineal versions`
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  lineal versions churn --state rollback_candidate")]
+#[command(
+    after_help = "Example:\n  lineal versions churn --state rollback_candidate\n  lineal versions churn --where \"metrics.auc > 0.8 and tags.team = 'x'\" --order \"metrics.f1 desc\" --top 5"
+)]
 pub(super) struct Args {
     /// The model
     model: String,
-    /// Only these: production, rollback_candidate, archived, failed or staging
+    /// Only these: production, rollback_candidate, archived, failed, canary or staging
     #[arg(long, value_name = "WORD", default_value = "", hide_default_value = true)]
     state: String,
+    /// Comparisons joined by `and`, of metrics.KEY, tags.KEY, metadata.KEY.KEY, state, display_state, family, label, run_id, digest,
+    /// number or created
+    #[arg(long = "where", value_name = "FILTER", default_value = "", hide_default_value = true)]
+    filter: String,
+    /// `created`, `number` or `metrics.KEY`, then `asc` or `desc` [default: number desc]
+    #[arg(long, value_name = "ORDER", default_value = "", hide_default_value = true)]
+    order: String,
+    /// The first N and no more
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=500), conflicts_with_all = ["limit", "page_token"])]
+    top: Option<i32>,
     #[command(flatten)]
     page: PageArgs,
 }
@@ -29,18 +41,31 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args, ctx: &Context) -> Result<Exit, CliError> {
     let request = ListVersionsRequest {
         model: args.model.clone(),
-        page_size: args.page.limit,
+        page_size: args.top.unwrap_or(args.page.limit),
         page_token: args.page.page_token,
         display_state: args.state,
+        filter: args.filter,
+        order_by: args.order.clone(),
     };
     let answer = ctx.registry.call(VersionServiceClient::new(ctx.registry.peer()).list_versions(request)).await;
-    let answer = answer.map_err(|error| error.about(&args.model, ""))?;
-    ctx.output.print(&answer, |style| render(&answer, style))?;
+    let mut answer = answer.map_err(|error| error.about(&args.model, ""))?;
+    if args.top.is_some() {
+        answer.next_page_token.clear();
+    }
+    ctx.output.print(&answer, |style| render(&answer, ordering_metric(&args.order), style))?;
     Ok(Exit::Done)
 }
 
-fn render(answer: &ListVersionsResponse, style: Style) -> String {
-    let mut table = Table::new(style, &["VERSION", "LABEL", "STATE", "ALIASES", "AUC", "CREATED", "DIGEST"]);
+/// The metric that an order goes by: the one to show.
+fn ordering_metric(order: &str) -> Option<&str> {
+    let key = order.trim().strip_prefix("metrics.")?.trim_end_matches(" desc").trim_end_matches(" asc");
+    Some(key.trim().trim_matches('"'))
+}
+
+/// One line a version with `metric`, or with its AUC.
+fn render(answer: &ListVersionsResponse, metric: Option<&str>, style: Style) -> String {
+    let heading = metric.map_or_else(|| "AUC".to_owned(), str::to_uppercase);
+    let mut table = Table::new(style, &["VERSION", "LABEL", "STATE", "ALIASES", &heading, "CREATED", "DIGEST"]);
     for version in &answer.versions {
         let state = &version.display_state;
         table.add([
@@ -48,7 +73,7 @@ fn render(answer: &ListVersionsResponse, style: Style) -> String {
             cell(&version.label),
             if state == "production" { good(state) } else { cell(state) },
             cell(version.aliases.iter().map(pointer).collect::<Vec<_>>().join(" ")),
-            cell(auc(version)),
+            cell(metric.map_or_else(|| auc(version), |metric| format::metric_of(&version.metrics, metric))),
             cell(format::time(version.create_time.as_ref())),
             cell(format::digest(&version.digest)),
         ]);
@@ -97,10 +122,16 @@ mod tests {
         };
         let answer = ListVersionsResponse { versions: vec![version], next_page_token: "abc".to_owned() };
         assert_eq!(
-            render(&answer, Style::default()),
+            render(&answer, None, Style::default()),
             "VERSION  LABEL                              STATE       ALIASES                             AUC     CREATED  DIGEST\n\
              3        gradient_boosting-20250115-143022  production  champion champion[regime=trending]  0.9123           e3b0c44298fc\n\
              more: --page-token abc\n"
         );
+        let by_f1 = render(&answer, ordering_metric("metrics.f1 desc"), Style::default());
+        assert!(by_f1.starts_with(
+            "VERSION  LABEL                              STATE       ALIASES                             F1"
+        ));
+        assert_eq!(ordering_metric("metrics.\"log loss\" asc"), Some("log loss"));
+        assert_eq!(ordering_metric("number desc"), None);
     }
 }

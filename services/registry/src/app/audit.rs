@@ -8,7 +8,7 @@ use lineal_kernel::{Caller, ModelName, PageRequest, Slot, TenantId, VersionNumbe
 use crate::{
     Registry,
     domain::{
-        audit::{AuditEntry, AuditRecord},
+        audit::{AuditEntry, AuditRecord, AuditSearch},
         error::RegistryError,
         seal::{Head, Verification},
     },
@@ -19,14 +19,14 @@ use crate::{
 const WALKED_AT_ONCE: u32 = 200;
 
 impl Registry {
-    /// Entries, newest first.
+    /// Entries that pass a search, newest first.
     pub(crate) async fn audit(
         &self,
         caller: &Caller,
-        model: Option<&ModelName>,
+        search: &AuditSearch,
         page: &PageRequest,
     ) -> Result<Page<AuditRecord>, RegistryError> {
-        Ok(self.store.audit(&caller.tenant, model, page).await?)
+        Ok(self.store.audit(&caller.tenant, search, page).await?)
     }
 
     /// Reads every entry, also those that are written meanwhile.

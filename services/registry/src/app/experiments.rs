@@ -1,7 +1,5 @@
 //! Experiments.
 
-use std::collections::BTreeMap;
-
 use lineal_kernel::{Caller, PageRequest};
 
 use super::requests::{again, request};
@@ -10,7 +8,7 @@ use crate::{
     domain::{
         audit::AuditEntry,
         error::RegistryError,
-        experiment::{CreateExperiment, Experiment, Stage},
+        experiment::{CreateExperiment, Experiment, Stage, UpdateExperiment},
     },
     store::Page,
 };
@@ -66,21 +64,20 @@ impl Registry {
         Ok(self.store.experiments(&caller.tenant, stage, page).await?)
     }
 
-    /// Describes an experiment.
+    /// Renames and describes an experiment.
     pub(crate) async fn update_experiment(
         &self,
         caller: &Caller,
         experiment_id: &str,
-        description: Option<&str>,
-        tags: &BTreeMap<String, String>,
+        wish: &UpdateExperiment,
     ) -> Result<Experiment, RegistryError> {
-        self.change_experiment(caller, experiment_id, UPDATE, |experiment| {
-            if let Some(description) = description {
-                description.clone_into(&mut experiment.description);
-            }
-            experiment.tags.extend(tags.clone());
-        })
-        .await
+        if let Some(name) = &wish.name
+            && let Some(other) = self.store.experiment_named(&caller.tenant, name).await?
+            && other.experiment_id != experiment_id
+        {
+            return Err(RegistryError::ExperimentExists { name: name.clone() });
+        }
+        self.change_experiment(caller, experiment_id, UPDATE, |experiment| wish.apply(experiment)).await
     }
 
     /// Deletes or restores an experiment.

@@ -24,6 +24,24 @@ impl Registry {
         }
     }
 
+    /// What became of a change that another one overtook, if that was this very request, sent twice.
+    pub(crate) async fn unless_replayed(
+        &self,
+        caller: &Caller,
+        action: &str,
+        request: &Request,
+        changed: Result<(), RegistryError>,
+    ) -> Result<(), RegistryError> {
+        match changed {
+            Err(RegistryError::StaleEtag { .. } | RegistryError::Store(StoreError::Conflict | StoreError::Busy))
+                if self.replayed(caller, action, request).await?.is_some() =>
+            {
+                Ok(())
+            }
+            changed => changed,
+        }
+    }
+
     /// After a lost race: the other one may have been this very request, sent twice.
     pub(crate) async fn raced(
         &self,

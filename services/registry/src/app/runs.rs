@@ -10,8 +10,9 @@ use crate::{
         error::RegistryError,
         experiment::Stage,
         metric::MetricPoint,
-        run::{CreateRun, LogBatch, Run, RunStatus},
+        run::{CreateRun, LogBatch, Run, RunStatus, UpdateRun},
         search::Search,
+        tags::TagChange,
     },
     store::Page,
 };
@@ -75,18 +76,20 @@ impl Registry {
         ended: Option<Timestamp>,
     ) -> Result<Run, RegistryError> {
         let ended = ended.unwrap_or_else(|| self.clock.now());
-        self.change_run(caller, run_id, FINISH, |run| run.finish(status, error.to_owned(), ended)).await
+        self.change_run(caller, run_id, (FINISH, &TagChange::default()), |run| {
+            run.finish(status, error.to_owned(), ended)
+        })
+        .await
     }
 
-    /// Changes what people call a run.
+    /// Changes what people call a run, and whether an open one has begun.
     pub(crate) async fn update_run(
         &self,
         caller: &Caller,
         run_id: &str,
-        name: Option<String>,
-        description: Option<String>,
+        wish: &UpdateRun,
     ) -> Result<Run, RegistryError> {
-        self.change_run(caller, run_id, UPDATE, |run| run.describe(name.clone(), description.clone())).await
+        self.change_run(caller, run_id, (UPDATE, &wish.tags), |run| run.update(wish)).await
     }
 
     /// Deletes or restores a run.
@@ -99,14 +102,14 @@ impl Registry {
             run.stage = stage;
             Ok(())
         };
-        self.change_run(caller, run_id, action, change).await
+        self.change_run(caller, run_id, (action, &TagChange::default()), change).await
     }
 
     async fn change_run(
         &self,
         caller: &Caller,
         run_id: &str,
-        action: &'static str,
+        (action, tags): (&'static str, &TagChange),
         change: impl Fn(&mut Run) -> Result<(), RegistryError> + Sync,
     ) -> Result<Run, RegistryError> {
         let change = &change;
@@ -118,7 +121,7 @@ impl Registry {
                 return Ok(run);
             }
             let entry = AuditEntry::new(caller, self.clock.now(), action).detail(run.name.as_str());
-            self.store.update_run(&caller.tenant, &run, &entry).await?;
+            self.store.update_run(&caller.tenant, &run, tags, &entry).await?;
             Ok(run)
         })
         .await

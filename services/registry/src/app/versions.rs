@@ -3,7 +3,10 @@
 use lineal_db::StoreError;
 use lineal_kernel::{AliasName, Caller, ModelName, PageRequest, Slot, VersionNumber};
 
-use super::{checks::Pace, requests::request};
+use super::{
+    checks::Pace,
+    requests::{again, request},
+};
 use crate::{
     Registry,
     domain::{
@@ -11,12 +14,14 @@ use crate::{
         error::RegistryError,
         reference::{Reference, Selector},
         validation::RecordValidation,
-        version::{CreateVersion, DisplayState, VersionView},
+        version::{CreateVersion, UpdateVersion, VersionView},
+        version_search::VersionSearch,
     },
     store::Page,
 };
 
 const CREATE: &str = "create_version";
+const UPDATE: &str = "update_version";
 const VALIDATE: &str = "record_validation";
 
 impl Registry {
@@ -96,29 +101,39 @@ impl Registry {
         self.version(caller, model, number).await
     }
 
-    /// Versions of a model, newest first; of one `state` or of all.
-    pub(crate) async fn versions(
+    /// Versions that pass a search, in its order.
+    pub(crate) async fn search_versions(
         &self,
         caller: &Caller,
-        model: &ModelName,
-        state: Option<DisplayState>,
+        search: &VersionSearch,
         page: &PageRequest,
     ) -> Result<Page<VersionView>, RegistryError> {
-        self.model(caller, model).await?;
-        let mut found = self.store.versions(&caller.tenant, model, page).await?;
-        let Some(state) = state else { return Ok(found) };
-        // The state is derived and not stored, so pages are read until enough of them are left.
-        let mut items: Vec<_> = Vec::new();
-        loop {
-            items.extend(found.items.into_iter().filter(|view| view.display_state() == state));
-            let Some(after) = found.next.filter(|_| items.len() <= page.size as usize) else { break };
-            let following = PageRequest { size: page.size, after: Some(after) };
-            found = self.store.versions(&caller.tenant, model, &following).await?;
+        if let Some(model) = &search.model {
+            self.model(caller, model).await?;
         }
-        let more = items.len() > page.size as usize;
-        items.truncate(page.size as usize);
-        let next = items.last().filter(|_| more).map(|view| view.version.number.to_string());
-        Ok(Page { items, next })
+        Ok(self.store.search_versions(&caller.tenant, search, page).await?)
+    }
+
+    /// Describes a version anew.
+    pub(crate) async fn update_version(
+        &self,
+        caller: &Caller,
+        wish: UpdateVersion,
+    ) -> Result<VersionView, RegistryError> {
+        let request = request(&wish.request_id, &wish);
+        if self.replayed(caller, UPDATE, &request).await?.is_none() {
+            let (wish, request) = (&wish, &request);
+            let updated = again(|| async move {
+                let current = self.version(caller, &wish.model, wish.number).await?.version;
+                let Some(changed) = wish.decide(&current)? else { return Ok(()) };
+                let entry = AuditEntry::new(caller, self.clock.now(), UPDATE)
+                    .about(&wish.model, &Slot::default(), Some(wish.number))
+                    .request(request.clone());
+                Ok(self.store.update_version(&caller.tenant, &changed, current.edition, &entry).await?)
+            });
+            self.unless_replayed(caller, UPDATE, request, updated.await).await?;
+        }
+        self.version(caller, &wish.model, wish.number).await
     }
 
     /// Stores a verdict on a version.

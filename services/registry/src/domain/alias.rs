@@ -62,12 +62,7 @@ impl SetAlias {
         if self.name.is_champion() {
             return Err(RegistryError::AliasReserved { alias: self.name.clone() });
         }
-        let found = current.map(Alias::etag).unwrap_or_default();
-        if let Some(expected) = &self.etag
-            && *expected != found
-        {
-            return Err(RegistryError::StaleEtag { expected: expected.clone(), found });
-        }
+        check_etag(self.etag.as_deref(), current.map(Alias::etag).unwrap_or_default())?;
         let base_revision = current.map_or(0, |alias| alias.revision);
         let alias = Alias {
             model: self.model.clone(),
@@ -79,6 +74,14 @@ impl SetAlias {
             updated: now,
         };
         Ok(AliasChange { alias, base_revision })
+    }
+}
+
+/// Refuses a change to something that is no longer as the caller saw it; without an etag anything will do.
+pub fn check_etag(expected: Option<&str>, found: String) -> Result<(), RegistryError> {
+    match expected {
+        Some(expected) if expected != found => Err(RegistryError::StaleEtag { expected: expected.to_owned(), found }),
+        _ => Ok(()),
     }
 }
 

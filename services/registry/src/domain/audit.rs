@@ -36,6 +36,25 @@ pub struct AuditEntry {
     pub request: Option<Request>,
 }
 
+/// Which entries; everything that is `None` lets all through.
+#[derive(Debug, Clone, Default)]
+pub struct AuditSearch {
+    /// About this model.
+    pub model: Option<ModelName>,
+    /// About this version of any model.
+    pub number: Option<VersionNumber>,
+    /// By this actor.
+    pub actor: Option<String>,
+    /// Of this action.
+    pub action: Option<String>,
+    /// Done, or refused.
+    pub done: Option<bool>,
+    /// Not before.
+    pub since: Option<Timestamp>,
+    /// Before.
+    pub until: Option<Timestamp>,
+}
+
 /// The identity of a caller's intended change.
 #[derive(Debug, Clone)]
 pub struct Request {

@@ -37,7 +37,7 @@ pub enum RegistryError {
 
     #[error("`{alias}` moves by promotion only; use `lineal promote` or `lineal rollback`")]
     AliasReserved { alias: AliasName },
-    #[error("the alias is at `{found}`, not at `{expected}`; read it again")]
+    #[error("it is at `{found}`, not at `{expected}`; read it again")]
     StaleEtag { expected: String, found: String },
     #[error(
         "`{model}` version {number} has not been validated for this slot; run `lineal validate {model} {number}` first"

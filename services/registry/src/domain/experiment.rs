@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use lineal_kernel::{RequestId, Timestamp};
 
+use super::tags::TagChange;
+
 /// The experiment of runs that name none.
 pub const DEFAULT_EXPERIMENT: &str = "default";
 
@@ -42,12 +44,14 @@ impl FromStr for Stage {
 pub struct Experiment {
     /// Identity: a UUID.
     pub experiment_id: String,
-    /// Unique; never reused.
+    /// Unique.
     pub name: String,
     /// For people.
     pub description: String,
     /// Free words; a later value replaces an earlier one.
     pub tags: BTreeMap<String, String>,
+    /// Where other systems keep the files of its runs; empty if nobody said.
+    pub artifact_location: String,
     /// Deleted ones take no new runs.
     pub stage: Stage,
     /// When it was made.
@@ -67,8 +71,34 @@ pub struct CreateExperiment {
     pub description: String,
     /// Free words.
     pub tags: BTreeMap<String, String>,
+    /// Where other systems keep the files of its runs.
+    pub artifact_location: String,
     /// Key of this intended change.
     pub request_id: RequestId,
+}
+
+/// What changes of an experiment.
+#[derive(Debug, Clone, Default)]
+pub struct UpdateExperiment {
+    /// Left alone if `None`.
+    pub name: Option<String>,
+    /// Left alone if `None`.
+    pub description: Option<String>,
+    /// Tags to set and to take away.
+    pub tags: TagChange,
+}
+
+impl UpdateExperiment {
+    /// Makes the change.
+    pub fn apply(&self, experiment: &mut Experiment) {
+        if let Some(name) = &self.name {
+            experiment.name.clone_from(name);
+        }
+        if let Some(description) = &self.description {
+            experiment.description.clone_from(description);
+        }
+        self.tags.apply(&mut experiment.tags);
+    }
 }
 
 impl CreateExperiment {
@@ -79,6 +109,7 @@ impl CreateExperiment {
             name: self.name.clone(),
             description: self.description.clone(),
             tags: self.tags.clone(),
+            artifact_location: self.artifact_location.clone(),
             stage: Stage::Active,
             created: now,
             updated: now,

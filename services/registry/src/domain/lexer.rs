@@ -1,4 +1,4 @@
-//! The words of run searches.
+//! The words of searches.
 
 use std::{fmt, iter::Peekable, str::Chars};
 
@@ -49,7 +49,7 @@ impl fmt::Display for Token {
             Self::Single(text) => write!(f, "'{text}'"),
             Self::Double(text) => write!(f, "\"{text}\""),
             Self::Compare(compare) => write!(f, "`{compare}`"),
-            Self::Other(c) => write!(f, "`{c}`"),
+            Self::Other(c) => write!(f, "`{}`", c.escape_debug()),
         }
     }
 }
@@ -99,13 +99,20 @@ impl Reader<'_> {
         let position = self.position;
         self.take(|_| true);
         let mut text = String::new();
-        while let Some(c) = self.take(|_| true) {
+        while let Some(c) = self.take(|c| c != '\0') {
             if c == quote && self.take(|c| c == quote).is_none() {
                 return Ok(text);
             }
             text.push(c);
         }
-        Err(FilterError::Unclosed { position })
+        // No database takes a NUL character.
+        match self.rest.peek() {
+            Some(_) => {
+                let (expected, found) = ("the rest of the text".to_owned(), "`\\0`".to_owned());
+                Err(FilterError::Unexpected { position: self.position, expected, found })
+            }
+            None => Err(FilterError::Unclosed { position }),
+        }
     }
 
     fn compare(&mut self, first: char) -> Token {

@@ -5,11 +5,13 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 use lineal_kernel::{Digest, RequestId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{error::RegistryError, experiment::Stage, metric::MetricPoint};
+use super::{error::RegistryError, experiment::Stage, metric::MetricPoint, tags::TagChange};
 
 /// The states of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunStatus {
+    /// Open: it can be logged to and has not begun.
+    Scheduled,
     /// Open: it can be logged to.
     Running,
     /// Ended well.
@@ -20,9 +22,20 @@ pub enum RunStatus {
     Killed,
 }
 
+impl RunStatus {
+    /// Every word.
+    pub const WORDS: [&str; 5] = ["scheduled", "running", "finished", "failed", "killed"];
+
+    /// Whether it can be logged to.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Scheduled | Self::Running)
+    }
+}
+
 impl fmt::Display for RunStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Scheduled => "scheduled",
             Self::Running => "running",
             Self::Finished => "finished",
             Self::Failed => "failed",
@@ -36,6 +49,7 @@ impl FromStr for RunStatus {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
+            "scheduled" => Ok(Self::Scheduled),
             "running" => Ok(Self::Running),
             "finished" => Ok(Self::Finished),
             "failed" => Ok(Self::Failed),
@@ -50,6 +64,8 @@ impl FromStr for RunStatus {
 pub struct Run {
     /// Identity: a UUID, ordered by time.
     pub run_id: String,
+    /// The model that it is about.
+    pub model: String,
     /// For people.
     pub name: String,
     /// Name of the experiment that it belongs to.
@@ -124,12 +140,15 @@ pub struct DatasetReference {
     /// Statistics of the rows, in the writer's own form.
     #[serde(default)]
     pub profile: String,
+    /// Free words.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
 }
 
 /// The wish to open a run.
 #[derive(Debug, Clone)]
 pub struct CreateRun {
-    /// What it is about; names the run when `name` is empty.
+    /// The model that it is about; names the run when `name` is empty.
     pub model: String,
     /// For people.
     pub name: String,
@@ -147,6 +166,8 @@ pub struct CreateRun {
     pub source: Source,
     /// When it began, if not now.
     pub started: Option<Timestamp>,
+    /// Whether it has begun.
+    pub status: RunStatus,
     /// Key of this intended change.
     pub request_id: RequestId,
 }
@@ -157,13 +178,14 @@ impl CreateRun {
         let name = if self.name.is_empty() { format!("{}-{}", self.model, now.compact()) } else { self.name.clone() };
         Run {
             run_id,
+            model: self.model.clone(),
             name,
             experiment: self.experiment.clone(),
             experiment_id,
             parent_run_id: self.parent_run_id.clone(),
             description: self.description.clone(),
             source: self.source.clone(),
-            status: RunStatus::Running,
+            status: self.status,
             stage: Stage::Active,
             started_us: self.started.unwrap_or(now).micros(),
             ended_us: None,
@@ -175,6 +197,19 @@ impl CreateRun {
             revision: 1,
         }
     }
+}
+
+/// What changes of a run, also after its end.
+#[derive(Debug, Clone, Default)]
+pub struct UpdateRun {
+    /// Left alone if `None`.
+    pub name: Option<String>,
+    /// Left alone if `None`.
+    pub description: Option<String>,
+    /// Whether an open run has begun; left alone if `None`.
+    pub status: Option<RunStatus>,
+    /// Tags to set and to take away.
+    pub tags: TagChange,
 }
 
 /// What is added to an open run.
@@ -230,23 +265,32 @@ impl Run {
         Ok(())
     }
 
-    /// Changes what people call it, also after its end.
-    pub fn describe(&mut self, name: Option<String>, description: Option<String>) -> Result<(), RegistryError> {
+    /// Changes what people call it, also after its end, and whether it has begun.
+    pub fn update(&mut self, wish: &UpdateRun) -> Result<(), RegistryError> {
         self.check_active()?;
-        self.name = name.unwrap_or_else(|| std::mem::take(&mut self.name));
-        self.description = description.unwrap_or_else(|| std::mem::take(&mut self.description));
+        if let Some(status) = wish.status.filter(|status| *status != self.status) {
+            self.check_open()?;
+            self.status = status;
+        }
+        if let Some(name) = &wish.name {
+            self.name.clone_from(name);
+        }
+        if let Some(description) = &wish.description {
+            self.description.clone_from(description);
+        }
+        wish.tags.apply(&mut self.tags);
         Ok(())
     }
 
     /// What a change other than logging can touch. Compares as a whole, which NaN among the metrics would not.
     pub fn head(&self) -> impl PartialEq + '_ {
-        (&self.name, &self.description, self.status, self.stage, self.ended_us, &self.error)
+        (&self.name, &self.description, self.status, self.stage, self.ended_us, &self.error, &self.tags)
     }
 
     fn check_open(&self) -> Result<(), RegistryError> {
         self.check_active()?;
         match self.status {
-            RunStatus::Running => Ok(()),
+            status if status.is_open() => Ok(()),
             status => Err(RegistryError::RunFinished { run_id: self.run_id.clone(), status }),
         }
     }

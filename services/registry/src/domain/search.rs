@@ -1,10 +1,10 @@
-//! Searches among runs.
+//! Searches among runs, and the orders of all searches.
 
 use std::str::FromStr;
 
 use super::{
     experiment::Stage,
-    filter::{Field, Filter, FilterError, Parser, Text},
+    filter::{Field, Filter, FilterError, Kind, Named, Parser},
     run::RunStatus,
 };
 
@@ -18,9 +18,9 @@ pub struct Search {
     /// `None` for any.
     pub stage: Option<Stage>,
     /// What else a run must pass.
-    pub filter: Filter,
-    /// In which order.
-    pub order: Order,
+    pub filter: Filter<RunField>,
+    /// In which order. Runs without a finite value come last in either direction; newer ids come first among equals.
+    pub order: Order<RunOrder>,
 }
 
 impl Default for Search {
@@ -36,18 +36,64 @@ impl Default for Search {
     }
 }
 
-/// The order of a search. Runs without a finite value come last in either direction; newer ids come first among equals.
+/// What can be asked of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Order {
+pub enum RunField {
+    /// The latest value of a metric.
+    Metric(String),
+    /// A parameter by name.
+    Parameter(String),
+    /// A tag by name.
+    Tag(String),
+    /// The run's name.
+    Name,
+    /// One word of [`RunStatus`].
+    Status,
+    /// The run that it is a part of.
+    Parent,
+    /// The model that it is about.
+    Model,
+}
+
+impl Named for RunField {
+    const FORMS: &'static str = "metrics.KEY, params.KEY, tags.KEY, name, status, parent or model";
+
+    fn named(group: &str, keys: &[String]) -> Option<Self> {
+        match (group, keys) {
+            ("name", []) => Some(Self::Name),
+            ("status", []) => Some(Self::Status),
+            ("parent", []) => Some(Self::Parent),
+            ("model", []) => Some(Self::Model),
+            ("metrics", [_, ..]) => Some(Self::Metric(keys.join("."))),
+            ("params", [_, ..]) => Some(Self::Parameter(keys.join("."))),
+            ("tags", [_, ..]) => Some(Self::Tag(keys.join("."))),
+            _ => None,
+        }
+    }
+}
+
+impl Field for RunField {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Metric(_) => Kind::Number,
+            Self::Status => Kind::OneOf(&RunStatus::WORDS),
+            Self::Parameter(_) | Self::Tag(_) | Self::Name | Self::Parent | Self::Model => Kind::Text,
+        }
+    }
+}
+
+/// The order of a search.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order<B> {
     /// By what.
-    pub by: OrderBy,
+    pub by: B,
     /// Largest first.
     pub descending: bool,
 }
 
 /// What runs can be ordered by.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum OrderBy {
+pub enum RunOrder {
     /// When they began.
     StartTime,
     /// When they ended.
@@ -58,13 +104,30 @@ pub enum OrderBy {
     Parameter(String),
 }
 
-impl Default for Order {
-    fn default() -> Self {
-        Self { by: OrderBy::StartTime, descending: true }
+impl Named for RunOrder {
+    const FORMS: &'static str = "start_time, end_time, metrics.KEY or params.KEY";
+
+    fn named(group: &str, keys: &[String]) -> Option<Self> {
+        match (group, keys) {
+            ("start_time", []) => Some(Self::StartTime),
+            ("end_time", []) => Some(Self::EndTime),
+            ("metrics", [_, ..]) => Some(Self::Metric(keys.join("."))),
+            ("params", [_, ..]) => Some(Self::Parameter(keys.join("."))),
+            _ => None,
+        }
     }
 }
 
-impl FromStr for Order {
+impl Default for Order<RunOrder> {
+    fn default() -> Self {
+        Self { by: RunOrder::StartTime, descending: true }
+    }
+}
+
+impl<B: Named> FromStr for Order<B>
+where
+    Self: Default,
+{
     type Err = FilterError;
 
     fn from_str(text: &str) -> Result<Self, FilterError> {
@@ -72,17 +135,7 @@ impl FromStr for Order {
         if !parser.more() {
             return Ok(Self::default());
         }
-        let position = parser.position();
-        let by = match parser.field()? {
-            Field::Metric(key) => OrderBy::Metric(key),
-            Field::Text(Text::Parameter(key)) => OrderBy::Parameter(key),
-            Field::Other(word) if word == "start_time" => OrderBy::StartTime,
-            Field::Other(word) if word == "end_time" => OrderBy::EndTime,
-            Field::Text(_) | Field::Other(_) => {
-                let expected = "start_time, end_time, metrics.KEY or params.KEY";
-                return Err(FilterError::Unexpected { position, expected, found: "something else".to_owned() });
-            }
-        };
+        let by = parser.name()?;
         let descending = parser.more()
             && parser.next("`asc` or `desc`", |token| match token.word()?.to_ascii_lowercase().as_str() {
                 "asc" => Some(false),
@@ -103,16 +156,16 @@ mod tests {
     #[test]
     fn orders_are_read() {
         for (text, by, descending) in [
-            ("", OrderBy::StartTime, true),
-            ("start_time", OrderBy::StartTime, false),
-            ("end_time DESC", OrderBy::EndTime, true),
-            ("metrics.auc desc", OrderBy::Metric("auc".into()), true),
-            ("params.\"a b\" asc", OrderBy::Parameter("a b".into()), false),
+            ("", RunOrder::StartTime, true),
+            ("start_time", RunOrder::StartTime, false),
+            ("end_time DESC", RunOrder::EndTime, true),
+            ("metrics.auc desc", RunOrder::Metric("auc".into()), true),
+            ("params.\"a b\" asc", RunOrder::Parameter("a b".into()), false),
         ] {
             assert_eq!(text.parse(), Ok(Order { by, descending }), "{text}");
         }
         for (text, position) in [("auc", 1), ("tags.a", 1), ("start_time down", 12), ("start_time asc, end_time", 15)] {
-            let error = text.parse::<Order>().unwrap_err().to_string();
+            let error = text.parse::<Order<RunOrder>>().unwrap_err().to_string();
             assert!(error.starts_with(&format!("position {position}: ")), "{text}: {error}");
         }
     }

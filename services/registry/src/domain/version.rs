@@ -5,12 +5,18 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 use lineal_kernel::{Digest, ModelName, RequestId, Timestamp, VersionNumber};
 
 use super::{
-    alias::Alias,
+    alias::{Alias, check_etag},
     check::Check,
+    error::RegistryError,
     lineage::Lineage,
+    metadata::Metadata,
     reign::{EndedBy, Reign},
+    tags::TagChange,
     validation::Validation,
 };
+
+/// The alias of versions that are tried on a part of the traffic.
+pub const CANARY: &str = "canary";
 
 /// How far a version has come. It never moves backwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,6 +29,11 @@ pub enum VersionState {
     Validated,
     /// It will never serve.
     Failed,
+}
+
+impl VersionState {
+    /// Every word.
+    pub const WORDS: [&str; 4] = ["created", "trained", "validated", "failed"];
 }
 
 impl fmt::Display for VersionState {
@@ -77,8 +88,23 @@ pub struct Version {
     pub upstreams: Vec<(ModelName, VersionNumber)>,
     /// How it came to be.
     pub lineage: Lineage,
+    /// What callers keep with it.
+    pub metadata: Metadata,
+    /// Where it came from, in the caller's own words; usually a URI.
+    pub source: String,
+    /// Where people can see the run that made it.
+    pub run_link: String,
     /// When it was registered.
     pub created: Timestamp,
+    /// Advances with every [`UpdateVersion`].
+    pub edition: u64,
+}
+
+impl Version {
+    /// What a caller quotes to change only what it saw.
+    pub fn etag(&self) -> String {
+        format!("r{}", self.edition)
+    }
 }
 
 /// A version with everything that points at it or speaks of it.
@@ -94,6 +120,19 @@ pub struct VersionView {
     pub validations: Vec<Validation>,
     /// What reading its files again has shown; `None` if nobody has yet.
     pub check: Option<Check>,
+    /// The run that made it, if it is known here.
+    pub run: Option<RunSummary>,
+}
+
+/// What a version tells of its run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunSummary {
+    /// Identity.
+    pub run_id: String,
+    /// For people.
+    pub name: String,
+    /// Free words.
+    pub tags: BTreeMap<String, String>,
 }
 
 impl VersionView {
@@ -102,12 +141,17 @@ impl VersionView {
         if self.aliases.iter().any(|alias| alias.name.is_champion()) {
             return DisplayState::Production;
         }
-        match (self.version.state, self.reigns.first().and_then(|reign| reign.ended_by)) {
-            (VersionState::Failed, _) => DisplayState::Failed,
+        if self.version.state == VersionState::Failed {
+            return DisplayState::Failed;
+        }
+        if self.aliases.iter().any(|alias| alias.name.as_str() == CANARY) {
+            return DisplayState::Canary;
+        }
+        match self.reigns.first().and_then(|reign| reign.ended_by) {
             // A champion that gave way to a better one left healthy; one that was rolled back or demoted did not.
-            (_, Some(EndedBy::Promote)) if self.damage().is_none() => DisplayState::RollbackCandidate,
-            (_, Some(_)) => DisplayState::Archived,
-            (_, None) => DisplayState::Staging,
+            Some(EndedBy::Promote) if self.damage().is_none() => DisplayState::RollbackCandidate,
+            Some(_) => DisplayState::Archived,
+            None => DisplayState::Staging,
         }
     }
 
@@ -128,23 +172,41 @@ pub enum DisplayState {
     Archived,
     /// Will never serve.
     Failed,
+    /// Behind the alias `canary` of a slot.
+    Canary,
     /// Everything else.
     Staging,
 }
 
 impl DisplayState {
-    /// Every word.
-    pub const ALL: [Self; 5] = [Self::Production, Self::RollbackCandidate, Self::Archived, Self::Failed, Self::Staging];
+    /// Every state.
+    pub const ALL: [Self; 6] =
+        [Self::Production, Self::RollbackCandidate, Self::Archived, Self::Failed, Self::Canary, Self::Staging];
+    /// The word of each.
+    pub const WORDS: [&str; 6] = {
+        let all = Self::ALL;
+        [all[0].word(), all[1].word(), all[2].word(), all[3].word(), all[4].word(), all[5].word()]
+    };
 
     /// The word.
-    pub fn word(self) -> &'static str {
+    pub const fn word(self) -> &'static str {
         match self {
+            Self::Canary => "canary",
             Self::Production => "production",
             Self::RollbackCandidate => "rollback_candidate",
             Self::Archived => "archived",
             Self::Failed => "failed",
             Self::Staging => "staging",
         }
+    }
+}
+
+impl FromStr for DisplayState {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|state| state.word() == text);
+        known.ok_or_else(|| format!("`{text}` is none of {}", Self::WORDS.join(", ")))
     }
 }
 
@@ -167,6 +229,12 @@ pub struct CreateVersion {
     pub tags: BTreeMap<String, String>,
     /// Versions whose answers it uses.
     pub upstreams: Vec<(ModelName, VersionNumber)>,
+    /// What callers keep with it.
+    pub metadata: Metadata,
+    /// Where it came from, in the caller's own words.
+    pub source: String,
+    /// Where people can see the run that made it.
+    pub run_link: String,
     /// Key of this intended change.
     pub request_id: RequestId,
 }
@@ -176,6 +244,45 @@ impl CreateVersion {
     pub fn origins(&self) -> Vec<(ModelName, VersionNumber)> {
         let parent = VersionNumber::new(self.lineage.parent_number).ok().map(|number| (self.model.clone(), number));
         parent.into_iter().chain(self.upstreams.iter().cloned()).collect()
+    }
+}
+
+/// The wish to describe a version anew.
+#[derive(Debug, Clone)]
+pub struct UpdateVersion {
+    /// The model it belongs to.
+    pub model: ModelName,
+    /// Which.
+    pub number: VersionNumber,
+    /// Left alone if `None`.
+    pub description: Option<String>,
+    /// Tags to set and to take away.
+    pub tags: TagChange,
+    /// Replaces what was there as a whole; left alone if `None`.
+    pub metadata: Option<Metadata>,
+    /// The etag that the caller saw.
+    pub etag: Option<String>,
+    /// Key of this intended change.
+    pub request_id: RequestId,
+}
+
+impl UpdateVersion {
+    /// The version as it will be, at its next edition; `None` if that is as it is.
+    pub fn decide(&self, current: &Version) -> Result<Option<Version>, RegistryError> {
+        check_etag(self.etag.as_deref(), current.etag())?;
+        let mut changed = current.clone();
+        if let Some(description) = &self.description {
+            changed.description.clone_from(description);
+        }
+        self.tags.apply(&mut changed.tags);
+        if let Some(metadata) = &self.metadata {
+            changed.metadata.clone_from(metadata);
+        }
+        if changed == *current {
+            return Ok(None);
+        }
+        changed.edition += 1;
+        Ok(Some(changed))
     }
 }
 

@@ -38,7 +38,7 @@ impl pb::alias_service_server::AliasService for Grpc {
     async fn set_alias(&self, request: Request<pb::SetAliasRequest>) -> Result<Response<pb::SetAliasResponse>, Status> {
         let caller = caller_of(&request);
         let message = request.into_inner();
-        let etag = Some(message.etag).filter(|etag| !etag.is_empty());
+        let etag = fields::etag(message.etag);
         let wish = checked!({
             model: fields::model(&message.model),
             slot: fields::slot(message.slot),

@@ -1,7 +1,7 @@
 //! The audit.
 
 use futures::{StreamExt, stream::BoxStream};
-use lineal_kernel::{PageRequest, Slot};
+use lineal_kernel::{FieldError, FieldErrors, PageRequest, Slot};
 use lineal_proto::lineal::registry::v1 as pb;
 use lineal_rpc::{caller_of, timestamp};
 use tonic::{Request, Response, Status};
@@ -10,8 +10,12 @@ use super::{
     Grpc,
     fields::{self, checked},
     status::{bad_request, from_error},
+    tracking,
 };
-use crate::domain::{audit::AuditRecord, seal::Fault};
+use crate::domain::{
+    audit::{AuditRecord, AuditSearch},
+    seal::Fault,
+};
 
 #[tonic::async_trait]
 impl pb::audit_service_server::AuditService for Grpc {
@@ -20,14 +24,15 @@ impl pb::audit_service_server::AuditService for Grpc {
         request: Request<pb::ListAuditEntriesRequest>,
     ) -> Result<Response<pb::ListAuditEntriesResponse>, Status> {
         let caller = caller_of(&request);
-        let message = request.into_inner();
-        let query = format!("audit of {}", message.model);
-        let (model, page) = checked!({
-            model: fields::optional_model(&message.model),
-            page: PageRequest::new(message.page_size, &message.page_token, &query),
-        } => (model, page))
+        let mut message = request.into_inner();
+        let (size, token) = (std::mem::take(&mut message.page_size), std::mem::take(&mut message.page_token));
+        let query = format!("{message:?}");
+        let (search, page) = checked!({
+            search: search(message),
+            page: PageRequest::new(size, &token, &query),
+        } => (search, page))
         .map_err(bad_request)?;
-        let found = self.0.audit(&caller, model.as_ref(), &page).await.map_err(from_error)?;
+        let found = self.0.audit(&caller, &search, &page).await.map_err(from_error)?;
         Ok(Response::new(pb::ListAuditEntriesResponse {
             next_page_token: fields::next(found.next, &query),
             entries: found.items.into_iter().map(convert).collect(),
@@ -67,6 +72,29 @@ impl pb::audit_service_server::AuditService for Grpc {
             Err(error) => Err(from_error(error)),
         });
         Ok(Response::new(messages.boxed()))
+    }
+}
+
+fn search(message: pb::ListAuditEntriesRequest) -> Result<AuditSearch, FieldErrors> {
+    let given = |text: String| Some(text).filter(|text| !text.is_empty());
+    let number = Some(message.number).filter(|number| *number > 0);
+    checked!({
+        model: fields::optional_model(&message.model),
+        number: number.map(|number| fields::number(number, "number")).transpose(),
+        actor: fields::text(message.actor, "actor"),
+        action: fields::text(message.action, "action"),
+        done: done(message.outcome),
+        since: tracking::moment(message.start_time, "start_time"),
+        until: tracking::moment(message.end_time, "end_time"),
+    } => AuditSearch { model, number, actor: given(actor), action: given(action), done, since, until })
+}
+
+fn done(outcome: i32) -> Result<Option<bool>, FieldError> {
+    match pb::AuditOutcome::try_from(outcome) {
+        Ok(pb::AuditOutcome::Unspecified) => Ok(None),
+        Ok(pb::AuditOutcome::Done) => Ok(Some(true)),
+        Ok(pb::AuditOutcome::Refused) => Ok(Some(false)),
+        Err(_) => Err(FieldError::new("outcome", "is DONE or REFUSED")),
     }
 }
 

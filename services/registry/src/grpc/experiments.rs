@@ -11,7 +11,7 @@ use super::{
     status::{bad_request, from_error},
     tracking,
 };
-use crate::domain::experiment::{CreateExperiment, Experiment, Stage};
+use crate::domain::experiment::{CreateExperiment, Experiment, Stage, UpdateExperiment};
 
 #[tonic::async_trait]
 impl pb::experiment_service_server::ExperimentService for Grpc {
@@ -25,8 +25,9 @@ impl pb::experiment_service_server::ExperimentService for Grpc {
             name: tracking::experiment(message.name, "name"),
             description: fields::text(message.description, "description"),
             tags: fields::words(message.tags, "tags"),
+            artifact_location: fields::link(message.artifact_location, "artifact_location"),
             request_id: fields::request_id(&message.request_id),
-        } => CreateExperiment { name, description, tags, request_id });
+        } => CreateExperiment { name, description, tags, artifact_location, request_id });
         let made = self.0.create_experiment(&caller, wish.map_err(bad_request)?).await.map_err(from_error)?;
         Ok(Response::new(pb::CreateExperimentResponse { experiment: Some(convert(made)) }))
     }
@@ -71,13 +72,13 @@ impl pb::experiment_service_server::ExperimentService for Grpc {
     ) -> Result<Response<pb::UpdateExperimentResponse>, Status> {
         let caller = caller_of(&request);
         let message = request.into_inner();
-        let (description, tags) = checked!({
-            description: message.description.map(|text| fields::text(text, "description")).transpose(),
-            tags: fields::words(message.tags, "tags"),
-        } => (description, tags))
+        let wish = checked!({
+            name: message.name.map(|name| tracking::experiment(name, "name")).transpose(),
+            description: fields::optional_text(message.description, "description"),
+            tags: fields::tags(message.tags, message.remove_tags),
+        } => UpdateExperiment { name, description, tags })
         .map_err(bad_request)?;
-        let id = &message.experiment_id;
-        let changed = self.0.update_experiment(&caller, id, description.as_deref(), &tags).await.map_err(from_error)?;
+        let changed = self.0.update_experiment(&caller, &message.experiment_id, &wish).await.map_err(from_error)?;
         Ok(Response::new(pb::UpdateExperimentResponse { experiment: Some(convert(changed)) }))
     }
 
@@ -111,5 +112,6 @@ fn convert(experiment: Experiment) -> pb::Experiment {
         lifecycle_stage: tracking::stage_of(experiment.stage).into(),
         create_time: Some(timestamp(experiment.created)),
         update_time: Some(timestamp(experiment.updated)),
+        artifact_location: experiment.artifact_location,
     }
 }

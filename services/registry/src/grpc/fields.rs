@@ -4,8 +4,20 @@ use std::collections::BTreeMap;
 
 use lineal_kernel::{Digest, FieldError, FieldErrors, ModelName, PageToken, RequestId, Slot, VersionNumber};
 
+use crate::domain::tags::TagChange;
+
 const MAX_TEXT: usize = 64 * 1024;
 const MAX_ENTRIES: usize = 1000;
+
+/// Runs every check of a request, so that all bad fields are named at once, and builds the wish from what they yield.
+macro_rules! checked {
+    ({ $($field:ident: $check:expr),+ $(,)? } => $build:expr) => {{
+        let mut errors = lineal_kernel::FieldErrors::default();
+        $(let $field = crate::grpc::fields::gather(&mut errors, $check);)+
+        errors.into_result(|| { $(let $field = $field?;)+ Some($build) })
+    }};
+}
+pub(super) use checked;
 
 pub(super) fn model(text: &str) -> Result<ModelName, FieldError> {
     ModelName::new(text).map_err(|error| error.under("model"))
@@ -37,7 +49,44 @@ pub(super) fn text(text: String, path: &str) -> Result<String, FieldError> {
     if text.len() > MAX_TEXT {
         return Err(FieldError::new(path, format!("at most {MAX_TEXT} bytes")));
     }
+    // No database takes it.
+    if text.contains('\0') {
+        return Err(FieldError::new(path, "holds a NUL character"));
+    }
     Ok(text)
+}
+
+/// Free text that may be left alone.
+pub(super) fn optional_text(given: Option<String>, path: &str) -> Result<Option<String>, FieldError> {
+    given.map(|given| text(given, path)).transpose()
+}
+
+/// An address or another reference that people click on or programs follow.
+pub(super) fn link(given: String, path: &str) -> Result<String, FieldError> {
+    if given.chars().any(|c| {
+        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    }) {
+        return Err(FieldError::new(path, "holds control characters or changes the direction of writing"));
+    }
+    text(given, path)
+}
+
+/// The etag that the caller saw; empty for none.
+pub(super) fn etag(etag: String) -> Option<String> {
+    Some(etag).filter(|etag| !etag.is_empty())
+}
+
+/// Tags to set and to take away.
+pub(super) fn tags(set: BTreeMap<String, String>, removed: Vec<String>) -> Result<TagChange, FieldErrors> {
+    let both = removed.iter().find(|key| set.contains_key(*key));
+    let known = if removed.len() > MAX_ENTRIES {
+        Err(FieldError::new("remove_tags", format!("at most {MAX_ENTRIES} entries")))
+    } else if let Some(key) = both {
+        Err(FieldError::new("remove_tags", format!("`{key}` is to be set as well")))
+    } else {
+        removed.iter().try_for_each(|name| key(name, "remove_tags"))
+    };
+    checked!({ set: words(set, "tags"), known: known } => { let () = known; TagChange { set, removed } })
 }
 
 /// A reason that people will read in the audit.
@@ -51,10 +100,7 @@ pub(super) fn reason(given: String) -> Result<String, FieldError> {
 /// A map of bounded size with bounded keys and values.
 pub(super) fn words(map: BTreeMap<String, String>, path: &str) -> Result<BTreeMap<String, String>, FieldError> {
     keys(&map, path)?;
-    match map.iter().find(|(_, value)| value.len() > MAX_TEXT) {
-        Some((key, _)) => Err(FieldError::new(format!("{path}.{key}"), format!("at most {MAX_TEXT} bytes"))),
-        None => Ok(map),
-    }
+    map.into_iter().map(|(key, value)| Ok((key.clone(), text(value, &format!("{path}.{key}"))?))).collect()
 }
 
 /// Metrics by name, all finite.
@@ -81,16 +127,6 @@ pub(super) fn key(text: &str, path: &str) -> Result<(), FieldError> {
     }
     Ok(())
 }
-
-/// Runs every check of a request, so that all bad fields are named at once, and builds the wish from what they yield.
-macro_rules! checked {
-    ({ $($field:ident: $check:expr),+ $(,)? } => $build:expr) => {{
-        let mut errors = lineal_kernel::FieldErrors::default();
-        $(let $field = crate::grpc::fields::gather(&mut errors, $check);)+
-        errors.into_result(|| { $(let $field = $field?;)+ Some($build) })
-    }};
-}
-pub(super) use checked;
 
 /// Keeps the errors of one check, be it of a field or of a whole message, and goes on.
 pub(super) fn gather<T>(errors: &mut FieldErrors, result: Result<T, impl Into<FieldErrors>>) -> Option<T> {

@@ -7,6 +7,7 @@ mod datasets;
 mod experiments;
 mod fields;
 mod lineage;
+mod metadata;
 mod models;
 mod promotions;
 mod refusals;
@@ -15,6 +16,7 @@ mod runs;
 mod status;
 mod story;
 mod tracking;
+mod version_search;
 mod versions;
 
 use lineal_proto::lineal::registry::v1 as pb;

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::domain::{
     experiment::Stage,
-    run::{CreateRun, LogBatch, Run, RunStatus},
+    run::{CreateRun, LogBatch, Run, RunStatus, UpdateRun},
 };
 
 #[tonic::async_trait]
@@ -34,10 +34,23 @@ impl pb::run_service_server::RunService for Grpc {
             description: fields::text(message.description, "description"),
             source: tracking::source(message.source),
             started: tracking::moment(message.start_time, "start_time"),
+            status: first_status(message.status),
             request_id: fields::request_id(&message.request_id),
         } => {
             let model = model.to_string();
-            CreateRun { model, name, experiment, parameters, tags, parent_run_id, description, source, started, request_id }
+            CreateRun {
+                model,
+                name,
+                experiment,
+                parameters,
+                tags,
+                parent_run_id,
+                description,
+                source,
+                started,
+                status,
+                request_id,
+            }
         });
         let run = self.0.create_run(&caller, wish.map_err(bad_request)?).await.map_err(from_error)?;
         Ok(Response::new(pb::CreateRunResponse { run: Some(convert(run)) }))
@@ -79,12 +92,14 @@ impl pb::run_service_server::RunService for Grpc {
     ) -> Result<Response<pb::UpdateRunResponse>, Status> {
         let caller = caller_of(&request);
         let message = request.into_inner();
-        let (name, description) = checked!({
+        let wish = checked!({
             name: message.name.map(run_name).transpose(),
-            description: message.description.map(|text| fields::text(text, "description")).transpose(),
-        } => (name, description))
+            description: fields::optional_text(message.description, "description"),
+            status: message.status.map(open_status).transpose(),
+            tags: fields::tags(message.tags, message.remove_tags),
+        } => UpdateRun { name, description, status, tags })
         .map_err(bad_request)?;
-        let run = self.0.update_run(&caller, &message.run_id, name, description).await.map_err(from_error)?;
+        let run = self.0.update_run(&caller, &message.run_id, &wish).await.map_err(from_error)?;
         Ok(Response::new(pb::UpdateRunResponse { run: Some(convert(run)) }))
     }
 
@@ -168,6 +183,18 @@ impl pb::run_service_server::RunService for Grpc {
     }
 }
 
+fn first_status(status: i32) -> Result<RunStatus, FieldError> {
+    if status == i32::from(pb::RunStatus::Unspecified) { Ok(RunStatus::Running) } else { open_status(status) }
+}
+
+fn open_status(status: i32) -> Result<RunStatus, FieldError> {
+    match pb::RunStatus::try_from(status) {
+        Ok(pb::RunStatus::Running) => Ok(RunStatus::Running),
+        Ok(pb::RunStatus::Scheduled) => Ok(RunStatus::Scheduled),
+        _ => Err(FieldError::new("status", "an open run is RUNNING or SCHEDULED")),
+    }
+}
+
 fn final_status(status: i32) -> Result<RunStatus, FieldError> {
     match pb::RunStatus::try_from(status) {
         Ok(pb::RunStatus::Finished) => Ok(RunStatus::Finished),
@@ -208,5 +235,6 @@ pub(super) fn convert(run: Run) -> pb::Run {
         parent_run_id: run.parent_run_id,
         description: run.description,
         source: Some(source),
+        model: run.model,
     }
 }

@@ -98,25 +98,26 @@ pub(super) fn source(source: Option<pb::RunSource>) -> Result<Source, FieldError
 pub(super) fn datasets(references: Vec<pb::DatasetReference>) -> Result<Vec<DatasetReference>, FieldErrors> {
     let mut errors = FieldErrors::default();
     let known = references.into_iter().enumerate().filter_map(|(i, reference)| {
-        let digest = if reference.digest.is_empty() && !reference.foreign_digest.is_empty() {
-            None
-        } else {
-            Some(errors.check(fields::digest(&reference.digest, &format!("datasets[{i}].digest")))?)
-        };
-        Some(DatasetReference {
-            name: reference.name,
-            role: reference.role,
-            digest,
-            rows: reference.rows,
-            foreign_digest: reference.foreign_digest,
-            source_type: reference.source_type,
-            source: reference.source,
-            schema: reference.schema,
-            profile: reference.profile,
-        })
+        errors.check(dataset_in(reference).map_err(|error| error.under(&format!("datasets[{i}]"))))
     });
     let known = known.collect();
     errors.into_result(|| Some(known))
+}
+
+fn dataset_in(reference: pb::DatasetReference) -> Result<DatasetReference, FieldError> {
+    let is_snapshot = !reference.digest.is_empty() || reference.foreign_digest.is_empty();
+    Ok(DatasetReference {
+        digest: is_snapshot.then(|| fields::digest(&reference.digest, "digest")).transpose()?,
+        name: fields::text(reference.name, "name")?,
+        role: fields::text(reference.role, "role")?,
+        rows: reference.rows,
+        foreign_digest: fields::text(reference.foreign_digest, "foreign_digest")?,
+        source_type: fields::text(reference.source_type, "source_type")?,
+        source: fields::text(reference.source, "source")?,
+        schema: reference.schema,
+        profile: reference.profile,
+        tags: fields::words(reference.tags, "tags")?,
+    })
 }
 
 pub(super) fn dataset(dataset: DatasetReference) -> pb::DatasetReference {
@@ -130,11 +131,13 @@ pub(super) fn dataset(dataset: DatasetReference) -> pb::DatasetReference {
         source: dataset.source,
         schema: dataset.schema,
         profile: dataset.profile,
+        tags: dataset.tags,
     }
 }
 
 pub(super) fn status_of(status: RunStatus) -> pb::RunStatus {
     match status {
+        RunStatus::Scheduled => pb::RunStatus::Scheduled,
         RunStatus::Running => pb::RunStatus::Running,
         RunStatus::Finished => pb::RunStatus::Finished,
         RunStatus::Failed => pb::RunStatus::Failed,
@@ -165,12 +168,16 @@ fn statuses(wanted: &[i32]) -> Result<Vec<RunStatus>, FieldErrors> {
     let mut known = Vec::new();
     for (i, status) in wanted.iter().enumerate() {
         let status = match pb::RunStatus::try_from(*status) {
+            Ok(pb::RunStatus::Scheduled) => RunStatus::Scheduled,
             Ok(pb::RunStatus::Running) => RunStatus::Running,
             Ok(pb::RunStatus::Finished) => RunStatus::Finished,
             Ok(pb::RunStatus::Failed) => RunStatus::Failed,
             Ok(pb::RunStatus::Killed) => RunStatus::Killed,
             Ok(pb::RunStatus::Unspecified) | Err(_) => {
-                errors.0.push(FieldError::new(format!("statuses[{i}]"), "is RUNNING, FINISHED, FAILED or KILLED"));
+                errors.0.push(FieldError::new(
+                    format!("statuses[{i}]"),
+                    "is SCHEDULED, RUNNING, FINISHED, FAILED or KILLED",
+                ));
                 continue;
             }
         };

@@ -10,13 +10,16 @@ use tonic::{Request, Response, Status};
 use super::{
     Grpc,
     fields::{self, checked},
+    metadata,
     status::{bad_request, from_error},
+    version_search,
 };
 use crate::domain::{
     lineage::{Lineage, Recipe},
     reference::Reference,
     validation::{RecordValidation, Validation},
-    version::{CreateVersion, DisplayState, VersionState, VersionView},
+    version::{CreateVersion, UpdateVersion, VersionState, VersionView},
+    version_search::VersionSearch,
 };
 
 #[tonic::async_trait]
@@ -71,18 +74,53 @@ impl pb::version_service_server::VersionService for Grpc {
     ) -> Result<Response<pb::ListVersionsResponse>, Status> {
         let caller = caller_of(&request);
         let message = request.into_inner();
-        let query = format!("versions of {} {}", message.model, message.display_state);
-        let (model, page, state) = checked!({
+        let query = format!(
+            "versions of {} {} {:?} {:?}",
+            message.model, message.display_state, message.filter, message.order_by
+        );
+        let (search, page) = checked!({
             model: fields::model(&message.model),
             page: PageRequest::new(message.page_size, &message.page_token, &query),
-            state: display_state(&message.display_state),
-        } => (model, page, state))
+            query: version_search::query(&message.display_state, &message.filter, &message.order_by),
+        } => {
+            let (filter, order) = query;
+            (VersionSearch { model: Some(model), filter, order }, page)
+        })
         .map_err(bad_request)?;
-        let found = self.0.versions(&caller, &model, state, &page).await.map_err(from_error)?;
+        let found = self.0.search_versions(&caller, &search, &page).await.map_err(from_error)?;
         Ok(Response::new(pb::ListVersionsResponse {
             next_page_token: fields::next(found.next, &query),
             versions: found.items.into_iter().map(convert).collect(),
         }))
+    }
+
+    async fn search_versions(
+        &self,
+        request: Request<pb::SearchVersionsRequest>,
+    ) -> Result<Response<pb::SearchVersionsResponse>, Status> {
+        let caller = caller_of(&request);
+        let message = request.into_inner();
+        let query = format!("all versions {:?} {:?}", message.filter, message.order_by);
+        let (search, page) = checked!({
+            search: version_search::of_all(&message.filter, &message.order_by),
+            page: PageRequest::new(message.page_size, &message.page_token, &query),
+        } => (search, page))
+        .map_err(bad_request)?;
+        let found = self.0.search_versions(&caller, &search, &page).await.map_err(from_error)?;
+        Ok(Response::new(pb::SearchVersionsResponse {
+            next_page_token: fields::next(found.next, &query),
+            versions: found.items.into_iter().map(convert).collect(),
+        }))
+    }
+
+    async fn update_version(
+        &self,
+        request: Request<pb::UpdateVersionRequest>,
+    ) -> Result<Response<pb::UpdateVersionResponse>, Status> {
+        let caller = caller_of(&request);
+        let wish = update_version(request.into_inner()).map_err(bad_request)?;
+        let version = self.0.update_version(&caller, wish).await.map_err(from_error)?;
+        Ok(Response::new(pb::UpdateVersionResponse { version: Some(convert(version)) }))
     }
 
     async fn record_validation(
@@ -101,17 +139,6 @@ pub(super) fn name(model: &str, number: u64) -> Result<(ModelName, VersionNumber
     checked!({ model: fields::model(model), number: fields::number(number, "number") } => (model, number))
 }
 
-fn display_state(word: &str) -> Result<Option<DisplayState>, FieldError> {
-    if word.is_empty() {
-        return Ok(None);
-    }
-    let known = DisplayState::ALL.into_iter().find(|state| state.word() == word);
-    known.map(Some).ok_or_else(|| {
-        let words = DisplayState::ALL.map(DisplayState::word).join(", ");
-        FieldError::new("display_state", format!("`{word}` is none of {words}"))
-    })
-}
-
 fn create_version(message: pb::CreateVersionRequest) -> Result<CreateVersion, FieldErrors> {
     checked!({
         model: fields::model(&message.model),
@@ -122,8 +149,36 @@ fn create_version(message: pb::CreateVersionRequest) -> Result<CreateVersion, Fi
         description: fields::text(message.description, "description"),
         tags: fields::words(message.tags, "tags"),
         upstreams: upstreams(&message.upstreams),
+        metadata: metadata::read(message.metadata.unwrap_or_default()),
+        source: fields::link(message.source, "source"),
+        run_link: fields::link(message.run_link, "run_link"),
         request_id: fields::request_id(&message.request_id),
-    } => CreateVersion { model, family, digest, metrics, lineage, description, tags, upstreams, request_id })
+    } => CreateVersion {
+        model,
+        family,
+        digest,
+        metrics,
+        lineage,
+        description,
+        tags,
+        upstreams,
+        metadata,
+        source,
+        run_link,
+        request_id,
+    })
+}
+
+fn update_version(message: pb::UpdateVersionRequest) -> Result<UpdateVersion, FieldErrors> {
+    let etag = fields::etag(message.etag);
+    checked!({
+        model: fields::model(&message.model),
+        number: fields::number(message.number, "number"),
+        description: fields::optional_text(message.description, "description"),
+        tags: fields::tags(message.tags, message.remove_tags),
+        metadata: message.metadata.map(metadata::read).transpose(),
+        request_id: fields::request_id(&message.request_id),
+    } => UpdateVersion { model, number, description, tags, metadata, etag, request_id })
 }
 
 /// A family becomes the first part of a label.
@@ -234,6 +289,7 @@ fn failures(passed: bool, failures: Vec<String>) -> Result<Vec<String>, FieldErr
 pub(super) fn convert(view: VersionView) -> pb::Version {
     let display_state = view.display_state().word().to_owned();
     let version = view.version;
+    let etag = version.etag();
     let state = match version.state {
         VersionState::Created => pb::VersionState::Created,
         VersionState::Trained => pb::VersionState::Trained,
@@ -265,6 +321,11 @@ pub(super) fn convert(view: VersionView) -> pb::Version {
         check: view
             .check
             .map(|check| pb::ArtifactCheck { check_time: Some(timestamp(check.time)), problem: check.problem }),
+        metadata: Some(metadata::write(&version.metadata)),
+        source: version.source,
+        run_link: version.run_link,
+        run: view.run.map(|run| pb::RunSummary { run_id: run.run_id, name: run.name, tags: run.tags }),
+        etag,
     }
 }
 

@@ -17,10 +17,10 @@ pub use self::{
 };
 use crate::domain::{
     alias::{Alias, AliasChange, ServingTable},
-    audit::{AuditEntry, AuditRecord, Recorded},
+    audit::{AuditEntry, AuditRecord, AuditSearch, Recorded},
     experiment::{Experiment, Stage},
     metric::MetricPoint,
-    model::Model,
+    model::{Model, ModelView},
     promotion::{Promotion, PromotionFilter, PromotionState},
     reign::Reign,
     replica::{Beat, Replica},
@@ -29,8 +29,10 @@ use crate::domain::{
     search::Search,
     snapshot::Snapshot,
     story::PromotionEvent,
+    tags::TagChange,
     validation::Validation,
     version::{CreateVersion, Version, VersionView},
+    version_search::VersionSearch,
 };
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -82,13 +84,8 @@ pub trait AuditStore: Send + Sync {
     async fn recorded(&self, tenant: &TenantId, action: &str, request_id: &str) -> Result<Option<Recorded>>;
     /// Writes an entry of its own: a refused attempt.
     async fn record(&self, entry: &AuditEntry) -> Result<()>;
-    /// Entries, newest first, of one model or of all.
-    async fn audit(
-        &self,
-        tenant: &TenantId,
-        model: Option<&ModelName>,
-        page: &PageRequest,
-    ) -> Result<Page<AuditRecord>>;
+    /// Entries that pass a search, newest first.
+    async fn audit(&self, tenant: &TenantId, search: &AuditSearch, page: &PageRequest) -> Result<Page<AuditRecord>>;
     /// At most `limit` entries after `sequence`, oldest first; `None` stands for one that cannot be read.
     async fn audit_after(
         &self,
@@ -103,10 +100,12 @@ pub trait AuditStore: Send + Sync {
 /// Models.
 #[async_trait]
 pub trait ModelStore: Send + Sync {
-    /// One model.
-    async fn model(&self, tenant: &TenantId, name: &ModelName) -> Result<Option<Model>>;
+    /// One model with what is current of it.
+    async fn model(&self, tenant: &TenantId, name: &ModelName) -> Result<Option<ModelView>>;
     /// Models in order of their names.
-    async fn models(&self, tenant: &TenantId, page: &PageRequest) -> Result<Page<Model>>;
+    async fn models(&self, tenant: &TenantId, page: &PageRequest) -> Result<Page<ModelView>>;
+    /// Writes description and tags; `Conflict` if the model is no longer at revision `base`.
+    async fn update_model(&self, tenant: &TenantId, model: &Model, base: u64, entry: &AuditEntry) -> Result<()>;
     /// `Conflict` if the name is taken.
     async fn create_model(&self, tenant: &TenantId, model: &Model, entry: &AuditEntry) -> Result<()>;
 }
@@ -127,8 +126,15 @@ pub trait VersionStore: Send + Sync {
         model: &ModelName,
         digest: Digest,
     ) -> Result<Option<VersionNumber>>;
-    /// Versions of a model, newest first.
-    async fn versions(&self, tenant: &TenantId, model: &ModelName, page: &PageRequest) -> Result<Page<VersionView>>;
+    /// Versions that pass a search, in its order.
+    async fn search_versions(
+        &self,
+        tenant: &TenantId,
+        search: &VersionSearch,
+        page: &PageRequest,
+    ) -> Result<Page<VersionView>>;
+    /// Writes description, tags and metadata; `Conflict` if the version is no longer at edition `base`.
+    async fn update_version(&self, tenant: &TenantId, version: &Version, base: u64, entry: &AuditEntry) -> Result<()>;
     /// Gives the next number and a label, and creates the model on the way. Numbers have no gaps.
     async fn create_version(
         &self,
@@ -267,8 +273,8 @@ pub trait RunStore: Send + Sync {
     async fn create_run(&self, tenant: &TenantId, run: &Run, entry: &AuditEntry) -> Result<String>;
     /// Adds what is new to a run. `Conflict` if the run is no longer at its revision or has one of the parameters by now.
     async fn log_batch(&self, tenant: &TenantId, run: &Run, news: &LogBatch, entry: &AuditEntry) -> Result<()>;
-    /// Writes name, description and state of a run; `Conflict` if it is no longer at the revision the change was made to.
-    async fn update_run(&self, tenant: &TenantId, run: &Run, entry: &AuditEntry) -> Result<()>;
+    /// Writes name, description, state and `tags` of a run; `Conflict` if it is no longer at the revision the change was made to.
+    async fn update_run(&self, tenant: &TenantId, run: &Run, tags: &TagChange, entry: &AuditEntry) -> Result<()>;
 }
 
 /// Snapshots of datasets.

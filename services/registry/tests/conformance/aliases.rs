@@ -1,6 +1,9 @@
 use lineal_db::StoreError;
 use lineal_kernel::{AliasName, Slot};
-use lineal_registry::domain::alias::{Alias, AliasChange};
+use lineal_registry::domain::{
+    alias::{Alias, AliasChange},
+    audit::AuditSearch,
+};
 
 use crate::fixture::{NOW, Store, entry, every, first_page, model, number, promote, register_many, slot, tenant};
 
@@ -33,13 +36,13 @@ pub(crate) async fn an_alias_moves_only_from_the_revision_that_was_seen(store: &
     set(store, &first, 0).await.unwrap();
     let second = alias("", "candidate", 2, 2);
     set(store, &second, 1).await.unwrap();
-    let lines = store.audit(&tenant(), None, &first_page()).await.unwrap().items;
+    let lines = store.audit(&tenant(), &AuditSearch::default(), &first_page()).await.unwrap().items;
     for base_revision in [0, 1, 3] {
         let late = set(store, &alias("", "candidate", 3, base_revision + 1), base_revision).await;
         assert!(matches!(late, Err(StoreError::Conflict)), "from {base_revision}: {late:?}");
     }
     assert_eq!(read(store, "candidate").await, Some(second));
-    assert_eq!(store.audit(&tenant(), None, &first_page()).await.unwrap().items, lines);
+    assert_eq!(store.audit(&tenant(), &AuditSearch::default(), &first_page()).await.unwrap().items, lines);
 }
 
 pub(crate) async fn an_alias_points_at_versions_that_exist(store: &Store) {

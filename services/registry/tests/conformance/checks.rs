@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use lineal_kernel::{Digest, Timestamp};
 use lineal_registry::domain::{
+    audit::AuditSearch,
     check::Check,
     promotion::PromotionKind,
     reign::{self, EndedBy},
@@ -19,7 +20,7 @@ pub(crate) async fn the_latest_check_of_a_bundle_is_kept(store: &Store) {
     // F13
     register_many(store, "churn", 1).await;
     let digest = Digest::of(b"churn");
-    let audited = store.audit(&tenant(), None, &first_page()).await.unwrap().items.len();
+    let audited = store.audit(&tenant(), &AuditSearch::default(), &first_page()).await.unwrap().items.len();
     assert_eq!(store.check(&tenant(), digest).await.unwrap(), None);
     let passed = Check { time: after(1), problem: String::new() };
     store.record_check(&tenant(), digest, &passed, None).await.unwrap();
@@ -30,7 +31,7 @@ pub(crate) async fn the_latest_check_of_a_bundle_is_kept(store: &Store) {
     assert_eq!(store.check(&tenant(), digest).await.unwrap(), Some(failed.clone()), "an earlier check is no news");
     let view = store.version(&tenant(), &model("churn"), number(1)).await.unwrap().unwrap();
     assert_eq!(view.check, Some(failed));
-    let lines = store.audit(&tenant(), None, &first_page()).await.unwrap().items;
+    let lines = store.audit(&tenant(), &AuditSearch::default(), &first_page()).await.unwrap().items;
     assert_eq!((lines.len(), lines[0].action.as_str(), lines[0].done), (audited + 1, "check_artifact", false));
 }
 

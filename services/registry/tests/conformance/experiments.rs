@@ -12,6 +12,7 @@ fn experiment(name: &str) -> Experiment {
         name: name.into(),
         description: "weekly retraining".into(),
         tags: words(&[("team", "growth")]),
+        artifact_location: "s3://runs".into(),
         request_id: RequestId::random(),
     };
     wish.build(uuid::Uuid::now_v7().to_string(), NOW)

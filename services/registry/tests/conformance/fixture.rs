@@ -10,6 +10,7 @@ use lineal_registry::{
     domain::{
         audit::{AuditEntry, Request},
         lineage::{Lineage, Recipe},
+        metadata::Metadata,
         promotion::{Promotion, PromotionKind, PromotionState, ReloadPolicy},
         validation::Validation,
         version::{CreateVersion, Version},
@@ -86,6 +87,9 @@ pub(crate) fn version(model_name: &str) -> CreateVersion {
         description: "weekly".into(),
         tags: BTreeMap::from([("environment".into(), "uat".into())]),
         upstreams: Vec::new(),
+        metadata: Metadata::default(),
+        source: "s3://models/churn".into(),
+        run_link: "https://runs.example/1".into(),
         request_id: RequestId::random(),
     }
 }

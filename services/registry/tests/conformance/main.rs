@@ -19,6 +19,7 @@ mod search;
 mod snapshots;
 mod stories;
 mod upgrade;
+mod version_search;
 mod versions;
 
 /// One test per case, each on a store of its own that `$open` makes: an async closure to a store and what keeps it alive.
@@ -29,6 +30,8 @@ macro_rules! suite {
                 a_name_is_taken_once
                 models_are_listed_by_name
                 tenants_do_not_see_each_other
+                a_model_shows_its_champions_and_its_last_run
+                a_model_changes_only_from_what_was_seen
             }
             versions {
                 numbers_have_no_gaps_under_concurrent_registrations
@@ -40,6 +43,15 @@ macro_rules! suite {
                 a_passed_verdict_validates_and_a_later_failed_one_takes_nothing_back
                 each_slot_keeps_its_own_latest_verdict
                 a_report_is_stored_once
+                a_version_changes_only_from_what_was_seen
+            }
+            version_search {
+                every_comparison_finds_its_versions
+                metadata_is_found_by_the_keys_that_lead_to_it
+                every_order_of_versions_is_whole_in_pages
+                the_best_five_of_twenty_come_in_order_and_ties_by_age
+                words_for_people_are_the_same_in_searches_and_in_hand
+                all_models_are_searched_at_once
             }
             aliases {
                 an_alias_moves_only_from_the_revision_that_was_seen
@@ -79,6 +91,7 @@ macro_rules! suite {
                 a_batch_is_kept_whole_or_not_at_all
                 concurrent_batches_of_one_run_lose_nothing
                 a_deleted_run_is_kept_and_comes_back
+                tags_of_a_finished_run_are_set_and_taken_away
                 runs_are_listed_newest_first
             }
             metrics {
@@ -110,6 +123,7 @@ macro_rules! suite {
             audit {
                 sequences_have_no_gap_and_the_newest_comes_first
                 a_request_is_recorded_once_per_action
+                every_condition_narrows_the_audit
                 the_seal_holds_under_concurrent_writers
             }
         }

@@ -2,7 +2,7 @@ use lineal_db::StoreError;
 use lineal_kernel::AliasName;
 use lineal_registry::domain::{
     alias::Alias,
-    audit::AuditRecord,
+    audit::{AuditRecord, AuditSearch},
     promotion::{Promotion, PromotionFilter, PromotionKind, PromotionState, ReplicaOutcome},
     reign::{EndedBy, Reign},
 };
@@ -32,7 +32,7 @@ async fn picture(store: &Store) -> Picture {
         reigns: store.reigns(&tenant, &model, &slot).await.unwrap(),
         generation: store.generation(&tenant).await.unwrap(),
         promotions: store.promotions(&tenant, &PromotionFilter::default(), &first_page()).await.unwrap().items,
-        audit: store.audit(&tenant, None, &first_page()).await.unwrap().items,
+        audit: store.audit(&tenant, &AuditSearch::default(), &first_page()).await.unwrap().items,
     }
 }
 
@@ -218,7 +218,7 @@ pub(crate) async fn promotions_are_listed_newest_first(store: &Store) {
     let back = Promotion { state: PromotionState::Refused, ..intent(PromotionKind::Rollback, CHURN, 2, 1) };
     store.refuse_promotion(&tenant(), &back, &entry("rollback").refused("no")).await.unwrap();
     assert_eq!(narrowed(PromotionFilter { kind, state, ..PromotionFilter::default() }).await, [back]);
-    assert!(!store.audit(&tenant(), None, &first_page()).await.unwrap().items[0].done);
+    assert!(!store.audit(&tenant(), &AuditSearch::default(), &first_page()).await.unwrap().items[0].done);
     let under_way = store.promotions_in(&tenant(), PromotionState::Preparing.word()).await.unwrap();
     assert_eq!(under_way, made[..6].iter().rev().cloned().collect::<Vec<_>>(), "oldest first");
 }

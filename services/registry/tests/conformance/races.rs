@@ -5,7 +5,7 @@ use std::sync::{
 
 use futures::future::join_all;
 use lineal_db::StoreError;
-use lineal_registry::domain::{alias::ServingTable, promotion::PromotionKind};
+use lineal_registry::domain::{alias::ServingTable, audit::AuditSearch, promotion::PromotionKind};
 use tokio::task::JoinHandle;
 
 use crate::fixture::{Store, carry_out, champion, entry, first_page, intent, model, promote, register_many, tenant};
@@ -85,7 +85,7 @@ pub(crate) async fn readers_never_see_zero_or_two_champions(store: &Store) {
     assert_eq!(begun, (1..=moves).rev().collect::<Vec<_>>(), "one reign per generation");
     assert!(reigns.windows(2).all(|pair| pair[1].to_generation == Some(pair[0].from_generation)), "without a gap");
     assert_eq!(reigns[0].to_generation, None);
-    let audit = store.audit(&tenant(), None, &first_page()).await.unwrap().items;
+    let audit = store.audit(&tenant(), &AuditSearch::default(), &first_page()).await.unwrap().items;
     assert!(audit.windows(2).all(|pair| pair[0].sequence == pair[1].sequence + 1));
 }
 

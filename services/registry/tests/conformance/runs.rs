@@ -3,10 +3,12 @@ use std::collections::BTreeMap;
 use lineal_db::StoreError;
 use lineal_kernel::{Digest, RequestId};
 use lineal_registry::domain::{
+    audit::AuditSearch,
     experiment::Stage,
     metric::MetricPoint,
     run::{CreateRun, DatasetReference, LogBatch, Run, RunStatus, Source},
     search::Search,
+    tags::TagChange,
 };
 
 use crate::fixture::{NOW, Store, entry, every, first_page, tenant};
@@ -31,6 +33,7 @@ pub(crate) async fn open(store: &Store, experiment: &str, change: impl FnOnce(&m
         description: String::new(),
         source: Source::default(),
         started: None,
+        status: RunStatus::Running,
         request_id: RequestId::random(),
     };
     change(&mut wish);
@@ -65,6 +68,7 @@ fn dataset(name: &str) -> DatasetReference {
         source: "{\"uri\":\"s3://rows\"}".into(),
         schema: "age: long".into(),
         profile: "{}".into(),
+        tags: words(&[("context", "training")]),
     }
 }
 
@@ -105,7 +109,7 @@ pub(crate) async fn a_run_reads_back_as_it_was_written(store: &Store) {
     };
     assert_eq!(read(store, &expected.run_id).await, expected);
     assert_eq!(store.run(&tenant(), "unknown").await.unwrap(), None);
-    assert_eq!(store.audit(&tenant(), None, &first_page()).await.unwrap().items.len(), 3);
+    assert_eq!(store.audit(&tenant(), &AuditSearch::default(), &first_page()).await.unwrap().items.len(), 3);
 }
 
 pub(crate) async fn a_run_changes_only_from_what_was_seen(store: &Store) {
@@ -113,17 +117,17 @@ pub(crate) async fn a_run_changes_only_from_what_was_seen(store: &Store) {
     let opened = open(store, "weekly", |_| {}).await;
     let mut ended = opened.clone();
     ended.finish(RunStatus::Failed, "out of memory".into(), NOW).unwrap();
-    store.update_run(&tenant(), &ended, &entry("finish_run")).await.unwrap();
+    store.update_run(&tenant(), &ended, &TagChange::default(), &entry("finish_run")).await.unwrap();
 
     let mut late = opened.clone();
     late.finish(RunStatus::Finished, String::new(), NOW).unwrap();
-    let refused = store.update_run(&tenant(), &late, &entry("finish_run")).await;
+    let refused = store.update_run(&tenant(), &late, &TagChange::default(), &entry("finish_run")).await;
     assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
     let news = LogBatch { points: vec![point("auc", 1.0, 0)], tags: words(&[("a", "b")]), ..LogBatch::default() };
     let refused = store.log_batch(&tenant(), &opened, &news, &entry("log_batch")).await;
     assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
     assert_eq!(read(store, &opened.run_id).await, Run { revision: 2, ..ended });
-    assert_eq!(store.audit(&tenant(), None, &first_page()).await.unwrap().items.len(), 2);
+    assert_eq!(store.audit(&tenant(), &AuditSearch::default(), &first_page()).await.unwrap().items.len(), 2);
 }
 
 pub(crate) async fn a_batch_is_kept_whole_or_not_at_all(store: &Store) {
@@ -172,7 +176,7 @@ pub(crate) async fn concurrent_batches_of_one_run_lose_nothing(store: &Store) {
 pub(crate) async fn a_deleted_run_is_kept_and_comes_back(store: &Store) {
     let run = open(store, "weekly", |wish| wish.tags = words(&[("a", "b")])).await;
     let deleted = Run { stage: Stage::Deleted, ..run.clone() };
-    store.update_run(&tenant(), &deleted, &entry("delete_run")).await.unwrap();
+    store.update_run(&tenant(), &deleted, &TagChange::default(), &entry("delete_run")).await.unwrap();
     let listed = |stage| {
         let search = Search { stage, ..Search::default() };
         async move { store.search_runs(&tenant(), &search, &first_page()).await.unwrap().items }
@@ -182,7 +186,7 @@ pub(crate) async fn a_deleted_run_is_kept_and_comes_back(store: &Store) {
     assert_eq!(listed(Some(Stage::Deleted)).await, std::slice::from_ref(&deleted));
     assert_eq!(listed(None).await, std::slice::from_ref(&deleted));
     let restored = Run { stage: Stage::Active, ..deleted };
-    store.update_run(&tenant(), &restored, &entry("restore_run")).await.unwrap();
+    store.update_run(&tenant(), &restored, &TagChange::default(), &entry("restore_run")).await.unwrap();
     assert_eq!(listed(Some(Stage::Active)).await, [Run { revision: 3, ..run }]);
 }
 
@@ -201,4 +205,17 @@ pub(crate) async fn runs_are_listed_newest_first(store: &Store) {
     }
     let all = &Search::default();
     assert_eq!(every(4, |page| async move { store.search_runs(&tenant(), all, &page).await }).await.len(), 9);
+}
+
+pub(crate) async fn tags_of_a_finished_run_are_set_and_taken_away(store: &Store) {
+    let mut run = open(store, "weekly", |wish| wish.tags = words(&[("a", "1"), ("b", "2"), ("c", "3")])).await;
+    run.finish(RunStatus::Finished, String::new(), NOW).unwrap();
+    store.update_run(&tenant(), &run, &TagChange::default(), &entry("finish_run")).await.unwrap();
+    let run = read(store, &run.run_id).await;
+    let tags = TagChange { set: words(&[("b", "5"), ("d", "4")]), removed: vec!["c".into(), "none".into()] };
+    store.update_run(&tenant(), &run, &tags, &entry("update_run")).await.unwrap();
+    let tags = TagChange { removed: vec!["a".into()], ..tags };
+    let late = store.update_run(&tenant(), &run, &tags, &entry("update_run")).await;
+    assert!(matches!(late, Err(StoreError::Conflict)), "{late:?}");
+    assert_eq!(read(store, &run.run_id).await.tags, words(&[("a", "1"), ("b", "5"), ("d", "4")]));
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use lineal_db::DatabaseUrl;
+use lineal_registry::domain::audit::AuditSearch;
 use lineal_registry::store::SqliteStore;
 use sqlx::{Connection, Row, SqliteConnection};
 
@@ -33,7 +34,7 @@ async fn migrating_twice_changes_nothing() {
     let store: crate::fixture::Store = std::sync::Arc::new(store);
     let read = store.version(&tenant(), &made.model, number(1)).await.unwrap().unwrap();
     assert_eq!(read.version, made);
-    assert_eq!(store.audit(&tenant(), None, &first_page()).await.unwrap().items.len(), 1);
+    assert_eq!(store.audit(&tenant(), &AuditSearch::default(), &first_page()).await.unwrap().items.len(), 1);
     store.close().await;
     assert_eq!(schema(&file).await, before);
 }

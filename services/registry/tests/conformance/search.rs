@@ -3,6 +3,7 @@ use lineal_registry::domain::{
     experiment::Stage,
     run::{Run, RunStatus},
     search::Search,
+    tags::TagChange,
 };
 
 use crate::{
@@ -88,7 +89,7 @@ pub(crate) async fn every_comparison_of_texts_finds_its_runs(store: &Store) {
     .await;
     let mut ended = child.clone();
     ended.finish(RunStatus::Failed, String::new(), NOW).unwrap();
-    store.update_run(&tenant(), &ended, &entry("finish_run")).await.unwrap();
+    store.update_run(&tenant(), &ended, &TagChange::default(), &entry("finish_run")).await.unwrap();
     for (filter, expected) in [
         ("params.family = 'boosting'", "b c"),
         ("params.family != 'boosting'", "a e f"),
@@ -119,7 +120,7 @@ pub(crate) async fn every_order_is_whole_in_pages(store: &Store) {
     for (i, ended) in [(1, 50), (3, 70), (4, 60)] {
         let mut run = runs[i].clone();
         run.finish(RunStatus::Finished, String::new(), Timestamp::from_micros(ended)).unwrap();
-        store.update_run(&tenant(), &run, &entry("finish_run")).await.unwrap();
+        store.update_run(&tenant(), &run, &TagChange::default(), &entry("finish_run")).await.unwrap();
     }
     open(store, "weekly", |wish| {
         wish.name = "old".into();
@@ -147,9 +148,9 @@ pub(crate) async fn experiments_statuses_and_stages_narrow_a_search(store: &Stor
     let other = open(store, "monthly", |wish| wish.name = "m".into()).await;
     let mut failed = runs[0].clone();
     failed.finish(RunStatus::Failed, String::new(), NOW).unwrap();
-    store.update_run(&tenant(), &failed, &entry("finish_run")).await.unwrap();
+    store.update_run(&tenant(), &failed, &TagChange::default(), &entry("finish_run")).await.unwrap();
     let deleted = Run { stage: Stage::Deleted, ..runs[1].clone() };
-    store.update_run(&tenant(), &deleted, &entry("delete_run")).await.unwrap();
+    store.update_run(&tenant(), &deleted, &TagChange::default(), &entry("delete_run")).await.unwrap();
     let both = vec![runs[0].experiment_id.clone(), other.experiment_id.clone()];
     for (search, expected) in [
         (Search { experiments: vec![other.experiment_id], ..Search::default() }, "m"),

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use lineal_kernel::Digest;
-use lineal_registry::domain::snapshot::Snapshot;
+use lineal_registry::domain::{audit::AuditSearch, snapshot::Snapshot};
 
 use crate::fixture::{NOW, Store, entry, every, first_page, name, tenant};
 
@@ -23,7 +23,7 @@ pub(crate) async fn a_snapshot_is_recorded_once(store: &Store) {
     assert_eq!(store.create_snapshot(&tenant(), &later, &entry("create_snapshot")).await.unwrap(), first);
     let listed = store.snapshots(&tenant(), &name("churn"), &first_page()).await.unwrap();
     assert_eq!(listed.items, [first]);
-    assert_eq!(store.audit(&tenant(), None, &first_page()).await.unwrap().items.len(), 1);
+    assert_eq!(store.audit(&tenant(), &AuditSearch::default(), &first_page()).await.unwrap().items.len(), 1);
     assert!(store.snapshots(&tenant(), &name("fraud"), &first_page()).await.unwrap().items.is_empty());
 }
 

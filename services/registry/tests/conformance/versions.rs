@@ -4,13 +4,21 @@ use futures::future::join_all;
 use lineal_db::StoreError;
 use lineal_kernel::Digest;
 use lineal_registry::domain::{
+    audit::AuditSearch,
+    metadata::Metadata,
     validation::Validation,
     version::{Version, VersionState, VersionView},
+    version_search::VersionSearch,
 };
+use serde_json::{Value, json};
 
 use crate::fixture::{
     NOW, Store, entry, entry_of, every, first_page, model, number, register, register_many, tenant, validation, version,
 };
+
+pub(crate) fn metadata(value: &Value) -> Metadata {
+    Metadata::new(value.as_object().unwrap().clone()).unwrap()
+}
 
 async fn view(store: &Store, model_name: &str, n: u64) -> VersionView {
     store.version(&tenant(), &model(model_name), number(n)).await.unwrap().unwrap()
@@ -31,7 +39,7 @@ pub(crate) async fn numbers_have_no_gaps_under_concurrent_registrations(store: &
     assert_eq!(numbers, (1..=50).collect());
     let labels: BTreeSet<&str> = made.iter().map(|version| version.label.as_str()).collect();
     assert_eq!(labels.len(), 50);
-    assert_eq!(store.model(&tenant(), &model("churn")).await.unwrap().unwrap().latest_version, 50);
+    assert_eq!(store.model(&tenant(), &model("churn")).await.unwrap().unwrap().model.latest_version, 50);
 }
 
 pub(crate) async fn a_failed_registration_takes_no_number(store: &Store) {
@@ -42,7 +50,8 @@ pub(crate) async fn a_failed_registration_takes_no_number(store: &Store) {
     assert!(matches!(again, Err(StoreError::Conflict)), "{again:?}");
     let next = register(store, "churn").await;
     assert_eq!((first.number.get(), next.number.get()), (1, 2));
-    assert_eq!(store.versions(&tenant(), &wish.model, &first_page()).await.unwrap().items.len(), 2);
+    let all = VersionSearch::of(wish.model);
+    assert_eq!(store.search_versions(&tenant(), &all, &first_page()).await.unwrap().items.len(), 2);
 }
 
 pub(crate) async fn labels_are_unique_within_one_second(store: &Store) {
@@ -62,8 +71,8 @@ pub(crate) async fn a_model_groups_its_versions(store: &Store) {
     for size in [1, 2, 5] {
         let churn = model("ngm-churn-model");
         let found = every(size, |page| {
-            let churn = churn.clone();
-            async move { store.versions(&tenant(), &churn, &page).await }
+            let search = VersionSearch::of(churn.clone());
+            async move { store.search_versions(&tenant(), &search, &page).await }
         });
         let found = found.await;
         assert!(found.iter().all(|view| view.version.model == churn));
@@ -78,6 +87,7 @@ pub(crate) async fn a_version_reads_back_as_it_was_written(store: &Store) {
     let mut wish = version("blending");
     wish.upstreams = vec![(upstream.model, upstream.number)];
     wish.lineage.parent_number = 7;
+    wish.metadata = metadata(&json!({"a": {"b": [1.5, -0.0, 5e-324, "ü", null, true, {}, []]}, "a.b": 1e300}));
     let made = store.create_version(&tenant(), &wish, 42, &entry("create_version")).await.unwrap();
     let read = view(store, "blending", 1).await;
     assert_eq!(read.version, made);
@@ -96,10 +106,14 @@ pub(crate) async fn a_version_reads_back_as_it_was_written(store: &Store) {
             tags: wish.tags,
             upstreams: wish.upstreams,
             lineage: wish.lineage,
+            metadata: wish.metadata,
+            source: wish.source,
+            run_link: wish.run_link,
             created: NOW,
+            edition: 1,
         }
     );
-    assert!(read.aliases.is_empty() && read.reigns.is_empty() && read.validations.is_empty());
+    assert!(read.aliases.is_empty() && read.reigns.is_empty() && read.validations.is_empty() && read.run.is_none());
     assert_eq!(store.version(&tenant(), &model("blending"), number(2)).await.unwrap(), None);
 }
 
@@ -155,5 +169,18 @@ pub(crate) async fn a_report_is_stored_once(store: &Store) {
     let kept = view(store, "churn", 1).await;
     assert_eq!(kept.version.state, VersionState::Trained);
     assert_eq!(kept.validations, [validation("report-1", false, "")]);
-    assert_eq!(store.audit(&tenant(), None, &first_page()).await.unwrap().items.len(), 2);
+    assert_eq!(store.audit(&tenant(), &AuditSearch::default(), &first_page()).await.unwrap().items.len(), 2);
+}
+
+pub(crate) async fn a_version_changes_only_from_what_was_seen(store: &Store) {
+    // F25
+    let made = register(store, "churn").await;
+    let kept = metadata(&json!({"owner": {"team": "growth"}}));
+    let changed = Version { description: "monthly".into(), metadata: kept, edition: 2, ..made };
+    store.update_version(&tenant(), &changed, 1, &entry_of("update_version", "u1")).await.unwrap();
+    let late = store.update_version(&tenant(), &changed, 1, &entry("update_version")).await;
+    assert!(matches!(late, Err(StoreError::Conflict)), "{late:?}");
+    assert_eq!(view(store, "churn", 1).await.version, changed);
+    let found = store.audit(&tenant(), &AuditSearch::default(), &first_page()).await.unwrap().items;
+    assert_eq!((found.len(), found[0].action.as_str(), found[0].subject.as_str()), (2, "update_version", "1"));
 }

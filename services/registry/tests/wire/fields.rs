@@ -22,7 +22,12 @@ const BAD_SLOT: [(&str, &str); 1] = [("regime", "a b")];
 async fn bad_fields_of_models_runs_and_datasets_are_named() {
     let bench = Bench::start().await;
     let (mut models, mut runs, mut datasets) = (bench.model_service(), bench.run_service(), bench.dataset_service());
-    let model = pb::CreateModelRequest { name: "../x".into(), description: long(), request_id: "a b".into() };
+    let model = pb::CreateModelRequest {
+        name: "../x".into(),
+        description: long(),
+        request_id: "a b".into(),
+        ..Default::default()
+    };
     expect(Refusal::of(models.create_model(model).await), &["name", "description", "request_id"]);
     expect(Refusal::of(models.get_model(pb::GetModelRequest::default()).await), &["name"]);
 

@@ -84,6 +84,7 @@ async fn a_token_of_another_listing_is_refused() {
         page_token: page_token(),
         display_state: "staging".into(),
         page_size: 1,
+        ..Default::default()
     };
     let aliases = pb::ListAliasesRequest { model: "churn".into(), page_token: page_token(), page_size: 1 };
     let moves = pb::ListPromotionsRequest {
@@ -92,7 +93,12 @@ async fn a_token_of_another_listing_is_refused() {
         page_size: 1,
         ..Default::default()
     };
-    let audit = pb::ListAuditEntriesRequest { model: "churn".into(), page_token: page_token(), page_size: 1 };
+    let audit = pb::ListAuditEntriesRequest {
+        model: "churn".into(),
+        page_token: page_token(),
+        page_size: 1,
+        ..Default::default()
+    };
     let runs = pb::ListRunsRequest { page_token: page_token(), ..Default::default() };
     let rows = pb::ListSnapshotsRequest { dataset: "churn".into(), page_token: page_token(), page_size: 1 };
     let models = pb::ListModelsRequest { page_token: page_token(), page_size: 1 };

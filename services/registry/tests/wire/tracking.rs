@@ -119,7 +119,7 @@ async fn a_run_is_nested_described_deleted_and_restored() {
     assert!(search(&bench, "name = 'child'", "").await.is_empty());
     let batch = pb::LogBatchRequest { run_id: run_id(), tags: labels(&[("a", "b")]), ..Default::default() };
     assert_eq!(reason(service.log_batch(batch.clone()).await), (Code::FailedPrecondition, "RUN_DELETED".into()));
-    let update = pb::UpdateRunRequest { run_id: run_id(), name: Some("fold 1".into()), description: None };
+    let update = pb::UpdateRunRequest { run_id: run_id(), name: Some("fold 1".into()), ..Default::default() };
     assert_eq!(reason(service.update_run(update.clone()).await), (Code::FailedPrecondition, "RUN_DELETED".into()));
     service.restore_run(pb::RestoreRunRequest { run_id: run_id() }).await.unwrap();
     service.log_batch(batch).await.unwrap();
@@ -151,7 +151,8 @@ async fn an_experiment_lives_by_its_stage() {
     service.restore_experiment(pb::RestoreExperimentRequest { experiment_id: experiment_id() }).await.unwrap();
     assert_eq!(open(&bench, run()).await.experiment_id, experiment_id());
     let tags = labels(&[("team", "growth")]);
-    let update = pb::UpdateExperimentRequest { experiment_id: experiment_id(), description: None, tags: tags.clone() };
+    let update =
+        pb::UpdateExperimentRequest { experiment_id: experiment_id(), tags: tags.clone(), ..Default::default() };
     let changed = service.update_experiment(update).await.unwrap().into_inner().experiment.unwrap();
     assert_eq!((changed.lifecycle_stage(), changed.tags), (pb::LifecycleStage::Active, tags));
 }

@@ -138,8 +138,8 @@ impl Registry for RegistryClient {
             lineage: Some(lineage(version)),
             description: version.description.clone(),
             tags: version.tags.clone(),
-            upstreams: Vec::new(),
             request_id: request_id.to_owned(),
+            ..Default::default()
         };
         let client = VersionServiceClient::new(self.peer.clone());
         let answer = retry(|| call!(client.create_version(message))).await?;

@@ -19,7 +19,6 @@ use crate::store::{AliasStore, Page, Result};
 const GET: &str = "SELECT * FROM aliases WHERE tenant = $1 AND model = $2 AND slot = $3 AND name = $4";
 const LIST: &str = "SELECT * FROM aliases WHERE tenant = $1 AND model = $2 AND slot || ' ' || name > $3 \
      ORDER BY slot || ' ' || name LIMIT $4";
-const POINTING_AT: &str = "SELECT * FROM aliases WHERE tenant = $1 AND model = $2 AND number = $3 ORDER BY slot, name";
 const INSERT: &str = "INSERT INTO aliases (tenant, model, slot, name, number, generation, revision, updated_us) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 const UPDATE: &str = "UPDATE aliases SET number = $5, generation = $6, revision = $7, updated_us = $8 \
@@ -63,22 +62,6 @@ pub(super) async fn put(tx: &mut Connection, tenant: &TenantId, alias: &Alias, b
         return Err(StoreError::Conflict);
     }
     Ok(())
-}
-
-/// Aliases that point at a version.
-pub(super) async fn pointing_at(
-    tx: &mut Connection,
-    tenant: &TenantId,
-    model: &ModelName,
-    number: VersionNumber,
-) -> Result<Vec<Alias>> {
-    let found = sqlx::query(POINTING_AT)
-        .bind(tenant.as_str())
-        .bind(model.as_str())
-        .bind(rows::column(number.get()))
-        .fetch_all(tx)
-        .await?;
-    found.iter().map(alias).collect()
 }
 
 /// Every champion, inside a transaction.
@@ -136,7 +119,7 @@ impl AliasStore for Store {
     }
 }
 
-fn alias(row: &DbRow) -> Result<Alias> {
+pub(super) fn alias(row: &DbRow) -> Result<Alias> {
     let number: i64 = row.try_get("number")?;
     Ok(Alias {
         model: row.parsed("model")?,

@@ -2,14 +2,14 @@
 
 use async_trait::async_trait;
 use lineal_kernel::{ModelName, PageRequest, TenantId};
-use sqlx::Row;
+use sqlx::{QueryBuilder, Row};
 
 use super::{
-    Connection, Database, DbRow, Store,
+    Connection, Database, DbRow, Sql, Store,
     rows::{self, Read},
 };
 use crate::domain::{
-    audit::{AuditEntry, AuditRecord, Recorded},
+    audit::{AuditEntry, AuditRecord, AuditSearch, Recorded},
     seal::Head,
 };
 use crate::store::{AuditStore, Page, Result};
@@ -18,8 +18,6 @@ const RECORDED: &str = "SELECT fingerprint, subject FROM audit WHERE tenant = $1
 const INSERT: &str = "INSERT INTO audit (tenant, sequence, created_us, actor, action, model, slot, number, from_stage, \
      to_stage, done, detail, generation, request_id, fingerprint, subject, digest) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, NULLIF($14, ''), $15, $16, $17)";
-const LIST: &str = "SELECT * FROM audit WHERE tenant = $1 AND ($2 IS NULL OR model = $2) AND sequence < $3 \
-     ORDER BY sequence DESC LIMIT $4";
 const AFTER: &str = "SELECT * FROM audit WHERE tenant = $1 AND sequence > $2 ORDER BY sequence LIMIT $3";
 const HEAD: &str = "SELECT sequence, digest FROM audit_heads WHERE tenant = $1";
 const PUT_HEAD: &str = "INSERT INTO audit_heads (tenant, sequence, digest) VALUES ($1, $2, $3) \
@@ -108,19 +106,33 @@ impl AuditStore for Store {
         Ok(tx.commit().await?)
     }
 
-    async fn audit(
-        &self,
-        tenant: &TenantId,
-        model: Option<&ModelName>,
-        page: &PageRequest,
-    ) -> Result<Page<AuditRecord>> {
-        let found = sqlx::query(LIST)
-            .bind(tenant.as_str())
-            .bind(model.map(ModelName::as_str))
-            .bind(rows::before(page))
-            .bind(rows::limit(page))
-            .fetch_all(self.db.reader())
-            .await?;
+    async fn audit(&self, tenant: &TenantId, search: &AuditSearch, page: &PageRequest) -> Result<Page<AuditRecord>> {
+        let mut sql: Sql = QueryBuilder::new("SELECT * FROM audit WHERE tenant = ");
+        sql.push_bind(tenant.as_str()).push(" AND sequence < ").push_bind(rows::before(page));
+        let texts = [
+            ("model", search.model.as_ref().map(ModelName::as_str)),
+            ("actor", search.actor.as_deref()),
+            ("action", search.action.as_deref()),
+        ];
+        for (column, text) in texts {
+            if let Some(text) = text {
+                sql.push(format!(" AND {column} = ")).push_bind(text.to_owned());
+            }
+        }
+        if let Some(number) = search.number {
+            sql.push(" AND number = ").push_bind(rows::column(number.get()));
+        }
+        if let Some(done) = search.done {
+            sql.push(" AND done = ").push_bind(done);
+        }
+        if let Some(since) = search.since {
+            sql.push(" AND created_us >= ").push_bind(since.micros());
+        }
+        if let Some(until) = search.until {
+            sql.push(" AND created_us < ").push_bind(until.micros());
+        }
+        sql.push(" ORDER BY sequence DESC LIMIT ").push_bind(rows::limit(page));
+        let found = sql.build().persistent(false).fetch_all(self.db.reader()).await?;
         let records = found.iter().map(record).collect::<Result<_>>()?;
         Ok(rows::page(records, page, |record: &AuditRecord| record.sequence.to_string()))
     }

@@ -1,11 +1,17 @@
 //! Checks of bundles.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use lineal_kernel::{Digest, TenantId, Timestamp};
+use sqlx::QueryBuilder;
 
-use super::{Connection, Store, audit, promotions, rows::Read};
+use super::{
+    Connection, DbRow, Sql, Store, audit, promotions,
+    rows::{self, Read},
+};
 use crate::{
-    domain::{audit::AuditEntry, check::Check, reign::Reign},
+    domain::{audit::AuditEntry, check::Check, reign::Reign, version::Version},
     store::{CheckStore, Result},
 };
 
@@ -68,8 +74,21 @@ impl CheckStore for Store {
     }
 }
 
-/// The last check of a bundle, inside a transaction.
-pub(super) async fn get(tx: &mut Connection, tenant: &TenantId, digest: Digest) -> Result<Option<Check>> {
+/// The last checks of the bundles of `versions`, inside a transaction.
+pub(super) async fn of(tx: &mut Connection, tenant: &TenantId, versions: &[Version]) -> Result<HashMap<Digest, Check>> {
+    let digests: Vec<String> = versions.iter().map(|version| version.digest.to_string()).collect();
+    let mut sql: Sql = QueryBuilder::new("SELECT * FROM bundle_checks WHERE tenant = ");
+    sql.push_bind(tenant.as_str()).push(" AND digest");
+    rows::among(&mut sql, &digests);
+    let found = sql.build().persistent(false).fetch_all(tx).await?;
+    found.iter().map(|row| Ok((row.parsed("digest")?, check(row)?))).collect()
+}
+
+fn check(row: &DbRow) -> Result<Check> {
+    Ok(Check { time: row.moment("checked_us")?, problem: row.text("problem")? })
+}
+
+async fn get(tx: &mut Connection, tenant: &TenantId, digest: Digest) -> Result<Option<Check>> {
     let row = sqlx::query(GET).bind(tenant.as_str()).bind(digest.to_string()).fetch_optional(tx).await?;
-    row.map(|row| Ok(Check { time: row.moment("checked_us")?, problem: row.text("problem")? })).transpose()
+    row.as_ref().map(check).transpose()
 }

@@ -20,13 +20,13 @@ const NAMED: &str = "SELECT * FROM experiments WHERE tenant = $1 AND name = $2";
 const LIST: &str = "SELECT * FROM experiments WHERE tenant = $1 AND ($2 IS NULL OR stage = $2) AND name > $3 \
      ORDER BY name LIMIT $4";
 const INSERT: &str = "INSERT INTO experiments \
-     (tenant, experiment_id, name, description, tags, stage, created_us, updated_us, revision) \
-     VALUES ($1, $2, $3, $4, $5, 'active', $6, $6, 1)";
+     (tenant, experiment_id, name, description, tags, stage, created_us, updated_us, revision, artifact_location) \
+     VALUES ($1, $2, $3, $4, $5, 'active', $6, $6, 1, $7)";
 const ENSURE: &str = "INSERT INTO experiments \
      (tenant, experiment_id, name, description, tags, stage, created_us, updated_us, revision) \
      VALUES ($1, $2, $3, '', '{}', 'active', $4, $4, 1) ON CONFLICT (tenant, name) DO NOTHING";
 const ACTIVE: &str = "SELECT experiment_id FROM experiments WHERE tenant = $1 AND name = $2 AND stage = 'active'";
-const UPDATE: &str = "UPDATE experiments SET description = $4, tags = $5, stage = $6, updated_us = $7, \
+const UPDATE: &str = "UPDATE experiments SET description = $4, tags = $5, stage = $6, updated_us = $7, name = $8, \
      revision = revision + 1 WHERE tenant = $1 AND experiment_id = $2 AND revision = $3";
 
 /// The id of the active experiment that a new run belongs to, which is made on the way.
@@ -80,6 +80,7 @@ impl ExperimentStore for Store {
             .bind(&experiment.description)
             .bind(rows::json(&experiment.tags)?)
             .bind(experiment.created.micros())
+            .bind(&experiment.artifact_location)
             .execute(&mut *tx)
             .await?;
         audit::append(&mut tx, entry, 0, &experiment.experiment_id).await?;
@@ -96,6 +97,7 @@ impl ExperimentStore for Store {
             .bind(rows::json(&experiment.tags)?)
             .bind(experiment.stage.to_string())
             .bind(experiment.updated.micros())
+            .bind(&experiment.name)
             .execute(&mut *tx)
             .await?;
         if written.rows_affected() == 0 {
@@ -112,6 +114,7 @@ fn read(row: &DbRow) -> Result<Experiment> {
         name: row.text("name")?,
         description: row.text("description")?,
         tags: row.json("tags")?,
+        artifact_location: row.text("artifact_location")?,
         stage: row.parsed("stage")?,
         created: row.moment("created_us")?,
         updated: row.moment("updated_us")?,

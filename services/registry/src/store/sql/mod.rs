@@ -6,6 +6,7 @@ mod audit;
 mod checks;
 mod commits;
 mod experiments;
+mod facts;
 mod metrics;
 mod models;
 mod promotions;
@@ -15,7 +16,9 @@ mod runs;
 mod search;
 mod snapshots;
 mod stories;
+mod version_search;
 mod versions;
+mod views;
 
 use async_trait::async_trait;
 use lineal_db::{DatabaseUrl, OpenError};

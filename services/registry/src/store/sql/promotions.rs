@@ -34,8 +34,6 @@ const UPDATE: &str = "UPDATE promotions SET state = $3, generation = $4, body = 
      WHERE tenant = $1 AND promotion_id = $2 AND state = $6";
 const REIGNS: &str =
     "SELECT * FROM reigns WHERE tenant = $1 AND model = $2 AND slot = $3 ORDER BY from_generation DESC";
-const REIGNS_OF: &str =
-    "SELECT * FROM reigns WHERE tenant = $1 AND model = $2 AND number = $3 ORDER BY from_generation DESC";
 const REIGNED_AT: &str = "SELECT 1 FROM reigns WHERE tenant = $1 AND model = $2 AND number = $3 \
      AND from_generation <= $4 AND (to_generation IS NULL OR to_generation > $4) \
      AND $4 <= (SELECT generation FROM generations WHERE tenant = $1)";
@@ -226,22 +224,6 @@ async fn update(tx: &mut Connection, tenant: &TenantId, promotion: &Promotion, b
         return Err(StoreError::Conflict);
     }
     Ok(())
-}
-
-/// A version's times as champion, latest first.
-pub(super) async fn reigns_of(
-    tx: &mut Connection,
-    tenant: &TenantId,
-    model: &ModelName,
-    number: VersionNumber,
-) -> Result<Vec<Reign>> {
-    let found = sqlx::query(REIGNS_OF)
-        .bind(tenant.as_str())
-        .bind(model.as_str())
-        .bind(rows::column(number.get()))
-        .fetch_all(tx)
-        .await?;
-    found.iter().map(reign).collect()
 }
 
 pub(super) fn reign(row: &DbRow) -> Result<Reign> {

@@ -17,6 +17,7 @@ use crate::domain::{
     metric::MetricPoint,
     run::{LogBatch, Run},
     search::Search,
+    tags::TagChange,
 };
 use crate::store::{Page, Result, RunStore};
 
@@ -24,10 +25,11 @@ const GET: &str = "SELECT r.*, e.name AS experiment FROM runs r \
      JOIN experiments e ON e.tenant = r.tenant AND e.experiment_id = r.experiment_id \
      WHERE r.tenant = $1 AND r.run_id = $2";
 const INSERT: &str = "INSERT INTO runs (tenant, run_id, experiment_id, name, description, status, stage, started_us, ended_us, \
-     parent_run_id, source, datasets, error, revision) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+     parent_run_id, source, datasets, error, revision, model) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
 const UPDATE: &str = "UPDATE runs SET name = $4, description = $5, status = $6, stage = $7, ended_us = $8, error = $9, \
      revision = revision + 1 WHERE tenant = $1 AND run_id = $2 AND revision = $3";
+const REPLACE: &str = " ON CONFLICT (tenant, run_id, key) DO UPDATE SET value = excluded.value";
 const LOG: &str = "UPDATE runs SET datasets = $4, revision = revision + $5 \
      WHERE tenant = $1 AND run_id = $2 AND revision = $3";
 
@@ -76,6 +78,7 @@ impl RunStore for Store {
             .bind(rows::json(&run.datasets)?)
             .bind(&run.error)
             .bind(rows::column(run.revision))
+            .bind(&run.model)
             .execute(&mut *tx)
             .await?;
         put(&mut tx, "run_params", (tenant, &run.run_id), &run.parameters, "").await?;
@@ -101,14 +104,13 @@ impl RunStore for Store {
         }
         let place = (tenant, run.run_id.as_str());
         put(&mut tx, "run_params", place, &news.parameters, "").await?;
-        let replace = " ON CONFLICT (tenant, run_id, key) DO UPDATE SET value = excluded.value";
-        put(&mut tx, "run_tags", place, &news.tags, replace).await?;
+        put(&mut tx, "run_tags", place, &news.tags, REPLACE).await?;
         metrics::append(&mut tx, tenant, &run.run_id, &news.points).await?;
         audit::append(&mut tx, entry, 0, &run.run_id).await?;
         Ok(tx.commit().await?)
     }
 
-    async fn update_run(&self, tenant: &TenantId, run: &Run, entry: &AuditEntry) -> Result<()> {
+    async fn update_run(&self, tenant: &TenantId, run: &Run, tags: &TagChange, entry: &AuditEntry) -> Result<()> {
         let mut tx = self.db.begin().await?;
         let written = sqlx::query(UPDATE)
             .bind(tenant.as_str())
@@ -125,6 +127,13 @@ impl RunStore for Store {
         if written.rows_affected() == 0 {
             return Err(StoreError::Conflict);
         }
+        if !tags.removed.is_empty() {
+            let mut sql: Sql = QueryBuilder::new("DELETE FROM run_tags WHERE tenant = ");
+            sql.push_bind(tenant.as_str()).push(" AND run_id = ").push_bind(run.run_id.as_str()).push(" AND key");
+            rows::among(&mut sql, &tags.removed);
+            sql.build().persistent(false).execute(&mut *tx).await?;
+        }
+        put(&mut tx, "run_tags", (tenant, &run.run_id), &tags.set, REPLACE).await?;
         audit::append(&mut tx, entry, 0, &run.run_id).await?;
         Ok(tx.commit().await?)
     }
@@ -151,7 +160,7 @@ async fn put(
 }
 
 /// The words of each run in `run_ids`.
-async fn words(
+pub(super) async fn words(
     connection: &mut Connection,
     table: &'static str,
     tenant: &TenantId,
@@ -181,6 +190,7 @@ async fn whole(connection: &mut Connection, tenant: &TenantId, heads: &[DbRow]) 
             parameters: parameters.remove(&run_id).unwrap_or_default(),
             tags: tags.remove(&run_id).unwrap_or_default(),
             metrics: metrics.remove(&run_id).unwrap_or_default(),
+            model: row.text("model")?,
             name: row.text("name")?,
             experiment: row.text("experiment")?,
             experiment_id: row.text("experiment_id")?,

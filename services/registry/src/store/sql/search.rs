@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     domain::{
-        filter::{Clause, Compare, Text},
-        search::{OrderBy, Search},
+        filter::{Clause, Compare, Value},
+        search::{RunField, RunOrder, Search},
     },
     store::Result,
 };
@@ -46,37 +46,37 @@ pub(super) fn select(tenant: &TenantId, search: &Search, page: &PageRequest) -> 
     }
     let direction = if search.order.descending { "DESC" } else { "ASC" };
     // A start is never absent, and an index serves its order only if nothing is said of NULLs.
-    let nulls = if search.order.by == OrderBy::StartTime { "" } else { " NULLS LAST" };
+    let nulls = if search.order.by == RunOrder::StartTime { "" } else { " NULLS LAST" };
     sql.push(format!(" ORDER BY {sort} {direction}{nulls}, r.run_id DESC LIMIT ")).push_bind(rows::limit(page));
     sql
 }
 
 /// Where the page after this row begins: its id, and what it was ordered by if it has that.
-pub(super) fn cursor(row: &DbRow, by: &OrderBy) -> Result<String> {
+pub(super) fn cursor(row: &DbRow, by: &RunOrder) -> Result<String> {
     let sort = match by {
-        OrderBy::StartTime | OrderBy::EndTime => row.try_get::<Option<i64>, _>("sort")?.map(|time| time.to_string()),
-        OrderBy::Metric(_) => row.try_get::<Option<f64>, _>("sort")?.map(|value| value.to_string()),
-        OrderBy::Parameter(_) => row.try_get::<Option<String>, _>("sort")?,
+        RunOrder::StartTime | RunOrder::EndTime => row.try_get::<Option<i64>, _>("sort")?.map(|time| time.to_string()),
+        RunOrder::Metric(_) => row.try_get::<Option<f64>, _>("sort")?.map(|value| value.to_string()),
+        RunOrder::Parameter(_) => row.try_get::<Option<String>, _>("sort")?,
     };
     let run_id = row.text("run_id")?;
     Ok(sort.map_or_else(|| run_id.clone(), |sort| format!("{run_id} {sort}")))
 }
 
-fn sort(by: &OrderBy) -> &'static str {
+fn sort(by: &RunOrder) -> &'static str {
     match by {
-        OrderBy::StartTime => "r.started_us",
-        OrderBy::EndTime => "r.ended_us",
+        RunOrder::StartTime => "r.started_us",
+        RunOrder::EndTime => "r.ended_us",
         // Absent for a metric that is not finite.
-        OrderBy::Metric(_) => "k.value",
-        OrderBy::Parameter(_) => "substr(k.value, 1, 200)",
+        RunOrder::Metric(_) => "k.value",
+        RunOrder::Parameter(_) => "substr(k.value, 1, 200)",
     }
 }
 
-fn join(sql: &mut Sql, by: &OrderBy) {
+fn join(sql: &mut Sql, by: &RunOrder) {
     let (table, key) = match by {
-        OrderBy::StartTime | OrderBy::EndTime => return,
-        OrderBy::Metric(key) => ("run_latest_metrics", key),
-        OrderBy::Parameter(key) => ("run_params", key),
+        RunOrder::StartTime | RunOrder::EndTime => return,
+        RunOrder::Metric(key) => ("run_latest_metrics", key),
+        RunOrder::Parameter(key) => ("run_params", key),
     };
     sql.push(format!(" LEFT JOIN {table} k ON k.tenant = r.tenant AND k.run_id = r.run_id AND k.key = "));
     sql.push_bind(key.as_str());
@@ -94,53 +94,62 @@ fn seek(sql: &mut Sql, search: &Search, cursor: &str) {
     for piece in [format!(" AND ({sort} {beyond} "), format!(" OR ({sort} = ")] {
         sql.push(piece);
         match &search.order.by {
-            OrderBy::StartTime | OrderBy::EndTime => sql.push_bind(value.parse::<i64>().ok()),
-            OrderBy::Metric(_) => sql.push_bind(value.parse::<f64>().ok()),
-            OrderBy::Parameter(_) => sql.push_bind(value),
+            RunOrder::StartTime | RunOrder::EndTime => sql.push_bind(value.parse::<i64>().ok()),
+            RunOrder::Metric(_) => sql.push_bind(value.parse::<f64>().ok()),
+            RunOrder::Parameter(_) => sql.push_bind(value),
         };
     }
     sql.push(" AND r.run_id < ").push_bind(run_id).push(format!(") OR {sort} IS NULL)"));
 }
 
-fn pass(sql: &mut Sql, tenant: &TenantId, clause: &Clause) {
-    match clause {
-        Clause::Metric { key, compare, value } => {
-            carries(sql, tenant, "run_latest_metrics", key);
-            sql.push(operator(*compare)).push_bind(*value).push(")");
-        }
-        Clause::Text { of: Text::Parameter(key), equal, value } => {
-            carries_text(sql, tenant, "run_params", key, (*equal, value));
-        }
-        Clause::Text { of: Text::Tag(key), equal, value } => {
-            carries_text(sql, tenant, "run_tags", key, (*equal, value));
-        }
-        Clause::Text { of: Text::Name, equal, value } => own_text(sql, "r.name", *equal, value),
-        Clause::Text { of: Text::Status, equal, value } => own_text(sql, "r.status", *equal, value),
-        Clause::Text { of: Text::Parent, equal, value } => own_text(sql, "r.parent_run_id", *equal, value),
-    }
+fn pass(sql: &mut Sql, tenant: &TenantId, Clause { field, compare, value }: &Clause<RunField>) {
+    let column = match field {
+        RunField::Metric(key) => return carries(sql, tenant, ("run_latest_metrics", key), *compare, value),
+        RunField::Parameter(key) => return carries(sql, tenant, ("run_params", key), *compare, value),
+        RunField::Tag(key) => return carries(sql, tenant, ("run_tags", key), *compare, value),
+        RunField::Name => "r.name",
+        RunField::Status => "r.status",
+        RunField::Parent => "r.parent_run_id",
+        RunField::Model => "r.model",
+    };
+    sql.push(format!(" AND {column}{}", operator(*compare)));
+    bind(sql, value);
 }
 
-/// Up to the comparison with what a run carries under `key`.
-fn carries(sql: &mut Sql, tenant: &TenantId, table: &'static str, key: &str) {
+/// Compares with what a run carries under `key`.
+fn carries(sql: &mut Sql, tenant: &TenantId, (table, key): (&'static str, &str), compare: Compare, wanted: &Value) {
     sql.push(format!(" AND r.run_id IN (SELECT run_id FROM {table} WHERE tenant = ")).push_bind(tenant.as_str());
-    sql.push(" AND key = ").push_bind(key).push(" AND value");
-}
-
-fn carries_text(sql: &mut Sql, tenant: &TenantId, table: &'static str, key: &str, (equal, value): (bool, &str)) {
-    carries(sql, tenant, table, key);
-    sql.push(if equal { " = " } else { " <> " }).push_bind(value);
-    if equal {
-        let beginning: String = value.chars().take(INDEXED).collect();
-        sql.push(" AND substr(value, 1, 200) = ").push_bind(beginning);
+    sql.push(" AND key = ").push_bind(key.to_owned());
+    if let Value::Text(wanted) = wanted {
+        text(sql, compare == Compare::Equal, wanted);
+    } else {
+        sql.push(format!(" AND value{}", operator(compare)));
+        bind(sql, wanted);
     }
     sql.push(")");
 }
 
-fn own_text(sql: &mut Sql, column: &'static str, equal: bool, value: &str) {
-    sql.push(format!(" AND {column} {} ", if equal { "=" } else { "<>" })).push_bind(value);
+/// Compares a long text, of which an index holds the beginning.
+fn text(sql: &mut Sql, equal: bool, wanted: &str) {
+    sql.push(if equal { " AND value = " } else { " AND value <> " }).push_bind(wanted.to_owned());
+    if equal {
+        let beginning: String = wanted.chars().take(INDEXED).collect();
+        sql.push(" AND substr(value, 1, 200) = ").push_bind(beginning);
+    }
 }
 
-fn operator(compare: Compare) -> &'static str {
+/// The right side of a comparison, in the type of its column.
+pub(super) fn bind(sql: &mut Sql, value: &Value) {
+    match value {
+        Value::Number(number) => sql.push_bind(*number),
+        Value::Whole(number) => sql.push_bind(*number),
+        Value::Moment(moment) => sql.push_bind(moment.micros()),
+        Value::Text(text) => sql.push_bind(text.clone()),
+        Value::Flag(flag) => sql.push_bind(flag.to_string()),
+    };
+}
+
+pub(super) fn operator(compare: Compare) -> &'static str {
     match compare {
         Compare::Equal => " = ",
         Compare::NotEqual => " <> ",

@@ -5,20 +5,23 @@ use lineal_db::StoreError;
 use lineal_kernel::{Digest, ModelName, PageRequest, TenantId, VersionNumber};
 
 use super::{
-    Connection, DbRow, Store, aliases, audit, checks, models, promotions,
+    Connection, DbRow, Store, audit, facts, models,
     rows::{self, Read},
+    version_search, views,
 };
 use crate::domain::{
     audit::AuditEntry,
+    metadata::Metadata,
     validation::Validation,
     version::{self, CreateVersion, Version, VersionState, VersionView},
+    version_search::VersionSearch,
 };
 use crate::store::{Page, Result, VersionStore};
 
 const GET: &str = "SELECT * FROM versions WHERE tenant = $1 AND model = $2 AND number = $3";
 const STATE: &str = "SELECT state FROM versions WHERE tenant = $1 AND model = $2 AND number = $3";
-const LIST: &str =
-    "SELECT * FROM versions WHERE tenant = $1 AND model = $2 AND number < $3 ORDER BY number DESC LIMIT $4";
+const VALIDATIONS: &str = "SELECT * FROM validations WHERE tenant = $1 AND model = $2 AND number = $3 \
+     ORDER BY created_us DESC, report_id DESC";
 const BY_LABEL: &str = "SELECT number FROM versions WHERE tenant = $1 AND model = $2 AND label = $3";
 const BY_DIGEST: &str =
     "SELECT number FROM versions WHERE tenant = $1 AND model = $2 AND digest = $3 ORDER BY number DESC LIMIT 1";
@@ -26,10 +29,10 @@ const NEXT_NUMBER: &str = "UPDATE models SET latest_version = latest_version + 1
      RETURNING latest_version";
 const LABEL_TAKEN: &str = "SELECT 1 FROM versions WHERE tenant = $1 AND label = $2";
 const INSERT: &str = "INSERT INTO versions (tenant, model, number, label, family, digest, size_bytes, state, metrics, \
-     description, tags, upstreams, lineage, created_us) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
-const VALIDATIONS: &str = "SELECT * FROM validations WHERE tenant = $1 AND model = $2 AND number = $3 \
-     ORDER BY created_us DESC, report_id DESC";
+     description, tags, upstreams, lineage, created_us, metadata, source, run_link, run_id, edition) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
+const UPDATE: &str = "UPDATE versions SET description = $5, tags = $6, metadata = $7, edition = $8 \
+     WHERE tenant = $1 AND model = $2 AND number = $3 AND edition = $4";
 const ADD_VALIDATION: &str = "INSERT INTO validations (tenant, report_id, model, number, body, created_us) \
      VALUES ($1, $2, $3, $4, $5, $6)";
 const VALIDATED: &str = "UPDATE versions SET state = 'validated' \
@@ -50,10 +53,8 @@ impl VersionStore for Store {
             .bind(rows::column(number.get()))
             .fetch_optional(&mut *tx)
             .await?;
-        match row {
-            Some(row) => Ok(Some(view(&mut tx, tenant, version(&row)?).await?)),
-            None => Ok(None),
-        }
+        let versions = row.iter().map(version).collect::<Result<_>>()?;
+        Ok(views::of(&mut tx, tenant, versions).await?.pop())
     }
 
     async fn number_of_label(
@@ -74,20 +75,19 @@ impl VersionStore for Store {
         self.number(BY_DIGEST, tenant, model, &digest.to_string()).await
     }
 
-    async fn versions(&self, tenant: &TenantId, model: &ModelName, page: &PageRequest) -> Result<Page<VersionView>> {
+    async fn search_versions(
+        &self,
+        tenant: &TenantId,
+        search: &VersionSearch,
+        page: &PageRequest,
+    ) -> Result<Page<VersionView>> {
         let mut tx = self.db.snapshot().await?;
-        let found = sqlx::query(LIST)
-            .bind(tenant.as_str())
-            .bind(model.as_str())
-            .bind(rows::before(page))
-            .bind(rows::limit(page))
-            .fetch_all(&mut *tx)
-            .await?;
-        let mut views = Vec::with_capacity(found.len());
-        for row in &found {
-            views.push(view(&mut tx, tenant, version(row)?).await?);
-        }
-        Ok(rows::page(views, page, |view: &VersionView| view.version.number.to_string()))
+        let found = version_search::find(&mut tx, tenant, search, page).await?;
+        let cursors =
+            found.iter().map(|row| version_search::cursor(row, &search.order.by)).collect::<Result<Vec<_>>>()?;
+        let found = rows::page(found.iter().zip(cursors).collect(), page, |(_, cursor)| cursor.clone());
+        let versions = found.items.iter().map(|(row, _)| version(row)).collect::<Result<_>>()?;
+        Ok(Page { items: views::of(&mut tx, tenant, versions).await?, next: found.next })
     }
 
     async fn create_version(
@@ -118,13 +118,39 @@ impl VersionStore for Store {
             tags: wanted.tags.clone(),
             upstreams: wanted.upstreams.clone(),
             lineage: wanted.lineage.clone(),
+            metadata: wanted.metadata.clone(),
+            source: wanted.source.clone(),
+            run_link: wanted.run_link.clone(),
             created: entry.created,
+            edition: 1,
         };
         insert(&mut tx, tenant, &created).await?;
+        facts::put(&mut tx, tenant, &created).await?;
         let entry = AuditEntry { number: number.get(), ..entry.clone() };
         audit::append(&mut tx, &entry, 0, &number.to_string()).await?;
         tx.commit().await?;
         Ok(created)
+    }
+
+    async fn update_version(&self, tenant: &TenantId, version: &Version, base: u64, entry: &AuditEntry) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        let written = sqlx::query(UPDATE)
+            .bind(tenant.as_str())
+            .bind(version.model.as_str())
+            .bind(rows::column(version.number.get()))
+            .bind(rows::column(base))
+            .bind(&version.description)
+            .bind(rows::json(&version.tags)?)
+            .bind(version.metadata.json())
+            .bind(rows::column(version.edition))
+            .execute(&mut *tx)
+            .await?;
+        if written.rows_affected() == 0 {
+            return Err(StoreError::Conflict);
+        }
+        facts::put(&mut tx, tenant, version).await?;
+        audit::append(&mut tx, entry, 0, &version.number.to_string()).await?;
+        Ok(tx.commit().await?)
     }
 
     async fn record_validation(
@@ -206,18 +232,14 @@ async fn insert(tx: &mut Connection, tenant: &TenantId, version: &Version) -> Re
         .bind(rows::json(&upstreams)?)
         .bind(rows::json(&version.lineage)?)
         .bind(version.created.micros())
+        .bind(version.metadata.json())
+        .bind(&version.source)
+        .bind(&version.run_link)
+        .bind(&version.lineage.run_id)
+        .bind(rows::column(version.edition))
         .execute(tx)
         .await?;
     Ok(())
-}
-
-/// Adds what points at a version, read in the same transaction.
-async fn view(tx: &mut Connection, tenant: &TenantId, version: Version) -> Result<VersionView> {
-    let aliases = aliases::pointing_at(tx, tenant, &version.model, version.number).await?;
-    let reigns = promotions::reigns_of(tx, tenant, &version.model, version.number).await?;
-    let validations = validations(tx, tenant, &version.model, version.number).await?;
-    let check = checks::get(tx, tenant, version.digest).await?;
-    Ok(VersionView { version, aliases, reigns, validations, check })
 }
 
 /// How far a version has come; `None` if there is no such version.
@@ -249,17 +271,10 @@ pub(super) async fn validations(
         .bind(rows::column(number.get()))
         .fetch_all(tx)
         .await?;
-    let mut latest: Vec<Validation> = Vec::new();
-    for row in &found {
-        let validation = Validation { created: Some(row.moment("created_us")?), ..row.json("body")? };
-        if latest.iter().all(|later| later.slot != validation.slot) {
-            latest.push(validation);
-        }
-    }
-    Ok(latest)
+    Ok(views::latest(found.iter().map(views::validation).collect::<Result<_>>()?))
 }
 
-fn number(row: &DbRow) -> Result<VersionNumber> {
+pub(super) fn number(row: &DbRow) -> Result<VersionNumber> {
     VersionNumber::new(row.number("number")?).map_err(|error| StoreError::corrupt(error.problem))
 }
 
@@ -282,6 +297,10 @@ pub(super) fn version(row: &DbRow) -> Result<Version> {
         tags: row.json("tags")?,
         upstreams: upstreams.collect::<Result<_>>()?,
         lineage: row.json("lineage")?,
+        metadata: Metadata::stored(row.json("metadata")?),
+        source: row.text("source")?,
+        run_link: row.text("run_link")?,
         created: row.moment("created_us")?,
+        edition: row.number("edition")?,
     })
 }
