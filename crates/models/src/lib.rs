@@ -8,6 +8,7 @@ mod evaluators;
 mod families;
 mod labels;
 mod link;
+mod members;
 mod metrics;
 mod model;
 mod task;
@@ -23,6 +24,11 @@ pub use families::{
 };
 pub use labels::LabelError;
 pub use link::Link;
+pub use members::{
+    Forecast, Member, MemberDescription, MemberError, MemberFamily, MemberFamilyError, MemberFitError, MemberRows,
+    OUTCOME, Output, OutputColumn, Poisson, SCORES, ScoreMatrix, Team, Upstream, Upstreams, draw_probability,
+    match_outcomes, member_families, member_family,
+};
 pub use metrics::{Direction, Metric, MetricError, compute};
 pub use model::{Linear, Model, ModelError, Softmax, Trees};
 pub use task::Task;

@@ -7,7 +7,7 @@ const DEPENDENT: f64 = 1e-10;
 ///
 /// `a` is row-major, `b.len()` squared, and only its lower triangle is read. `None` if `A` is not positive definite in
 /// double precision.
-pub(super) fn solve(mut a: Vec<f64>, mut b: Vec<f64>) -> Option<Vec<f64>> {
+pub(crate) fn solve(mut a: Vec<f64>, mut b: Vec<f64>) -> Option<Vec<f64>> {
     let n = b.len();
     for i in 0..n {
         for j in 0..=i {

@@ -70,14 +70,23 @@ impl Hyperparameters {
         family: &FamilyDescription,
         given: BTreeMap<String, Value>,
     ) -> Result<Self, Vec<HyperparameterError>> {
-        let known = || family.hyperparameters.iter().map(|h| h.name).collect::<Vec<_>>().join(", ");
+        Self::check(family.name, family.hyperparameters, given)
+    }
+
+    /// Values for `hyperparameters`, which `family` takes.
+    pub(crate) fn check(
+        family: &str,
+        hyperparameters: &[HyperparameterDescription],
+        given: BTreeMap<String, Value>,
+    ) -> Result<Self, Vec<HyperparameterError>> {
+        let known = || hyperparameters.iter().map(|h| h.name).collect::<Vec<_>>().join(", ");
         let mut values: BTreeMap<_, _> =
-            family.hyperparameters.iter().map(|h| (h.name.to_owned(), h.kind.default_value())).collect();
+            hyperparameters.iter().map(|h| (h.name.to_owned(), h.kind.default_value())).collect();
         let mut errors = Vec::new();
         for (name, value) in given {
-            let checked = match family.hyperparameters.iter().find(|h| h.name == name) {
+            let checked = match hyperparameters.iter().find(|h| h.name == name) {
                 Some(description) => description.kind.check(value),
-                None => Err(format!("is unknown to {}, it takes {}", family.name, known())),
+                None => Err(format!("is unknown to {family}, it takes {}", known())),
             };
             match checked {
                 Ok(value) => drop(values.insert(name, value)),

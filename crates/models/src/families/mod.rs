@@ -3,7 +3,7 @@
 
 mod bins;
 mod blocks;
-mod cholesky;
+pub(crate) mod cholesky;
 mod data;
 mod elastic_net;
 mod error;

@@ -3,9 +3,11 @@
 
 mod bundle;
 mod common;
+mod football;
 mod gradient_boosting;
 mod linear;
 mod logistic_regression;
 mod metrics;
+mod poisson;
 mod random_forest;
 mod real_rows;
