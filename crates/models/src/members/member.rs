@@ -3,7 +3,7 @@
 use lineal_data::Frame;
 use serde::{Deserialize, Serialize};
 
-use super::{MemberError, Poisson};
+use super::{Calibration, DrawCalibration, MemberError, Poisson};
 use crate::SignatureColumn;
 
 /// A fitted member. Data only: its bytes are the same for the same numbers.
@@ -12,6 +12,10 @@ use crate::SignatureColumn;
 pub enum Member {
     /// Goals of both sides of a match.
     Poisson(Poisson),
+    /// A draw probability, corrected.
+    DrawCalibration(DrawCalibration),
+    /// Probabilities, corrected.
+    Calibration(Calibration),
 }
 
 /// One output of a member.
@@ -89,6 +93,8 @@ impl Member {
     fn kind(&self) -> &dyn Evaluate {
         match self {
             Self::Poisson(member) => member,
+            Self::DrawCalibration(member) => member,
+            Self::Calibration(member) => member,
         }
     }
 }
@@ -98,6 +104,15 @@ impl OutputColumn {
     pub(super) fn number(name: &str) -> Self {
         Self { name: name.to_owned(), shape: Vec::new() }
     }
+}
+
+/// Rows of one number per output, as outputs.
+pub(super) fn transpose(columns: Vec<OutputColumn>, rows: impl Iterator<Item = Vec<f64>>) -> Vec<Output> {
+    let mut outputs: Vec<Output> = columns.into_iter().map(|column| Output { column, values: Vec::new() }).collect();
+    for row in rows {
+        outputs.iter_mut().zip(row).for_each(|(output, value)| output.values.push(value));
+    }
+    outputs
 }
 
 /// That all of `values` are finite and none is larger than `limit`.

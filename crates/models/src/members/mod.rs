@@ -2,13 +2,19 @@
 //!
 //! A new family is one file here, its `mod` line, its entry in [`member_families`] and its arm in [`Member`].
 
+mod calibration;
 mod columns;
+mod draw_calibration;
 mod error;
 mod member;
 mod newton;
 mod poisson;
+mod sigmoid;
+mod softmax;
 mod upstream;
 
+pub use calibration::{Calibration, Curve, Method};
+pub use draw_calibration::DrawCalibration;
 pub use error::{MemberError, MemberFamilyError, MemberFitError};
 pub use member::{Member, Output, OutputColumn};
 pub use poisson::{Forecast, Poisson, SCORES, ScoreMatrix, Team, draw_probability, match_outcomes};
@@ -67,7 +73,7 @@ impl MemberDescription {
 
 /// Every family of members.
 pub fn member_families() -> &'static [&'static dyn MemberFamily] {
-    &[&poisson::PoissonFamily]
+    &[&poisson::PoissonFamily, &draw_calibration::DrawCalibrationFamily, &calibration::CalibrationFamily]
 }
 
 /// The family of members called `name`.

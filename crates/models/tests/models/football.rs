@@ -8,6 +8,8 @@ use serde::de::DeserializeOwned;
 
 use crate::common::Quiet;
 
+pub(crate) const CLASSES: [&str; 3] = ["home", "draw", "away"];
+
 pub(crate) fn texts<'a>(values: impl IntoIterator<Item = &'a str>) -> Column {
     Column::Texts(values.into_iter().map(|value| Some(value.into())).collect())
 }
@@ -47,6 +49,10 @@ pub(crate) fn read<T: DeserializeOwned>(json: &str) -> T {
     serde_json::from_str(json).unwrap()
 }
 
+pub(crate) fn upstream(member: &str) -> Upstream {
+    Upstream { member: member.into(), classes: CLASSES.map(String::from).into() }
+}
+
 pub(crate) fn fit_watched(
     family: &str,
     rows: &Frame,
@@ -69,8 +75,10 @@ pub(crate) fn fit_member(
 }
 
 pub(crate) fn poisson(rows: &Frame, json: &str) -> Poisson {
-    let Member::Poisson(poisson) = fit_member("poisson", rows, &[], json).unwrap();
-    poisson
+    match fit_member("poisson", rows, &[], json).unwrap() {
+        Member::Poisson(poisson) => poisson,
+        other => panic!("{other:?}"),
+    }
 }
 
 /// The output called `name`.
@@ -80,4 +88,13 @@ pub(crate) fn values<'a>(outputs: &'a [Output], name: &str) -> &'a [f64] {
 
 pub(crate) fn assert_near(found: f64, expected: f64, tolerance: f64, what: &str) {
     assert!((found - expected).abs() <= tolerance, "{what}: {found} instead of {expected}");
+}
+
+/// `rows` with the single numbers that `member`, called `name`, answers for them.
+pub(crate) fn with_answers(rows: &Frame, name: &str, member: &Member) -> Frame {
+    let mut rows = rows.clone();
+    for output in member.evaluate(&rows).unwrap().into_iter().filter(|output| output.column.shape.is_empty()) {
+        rows.push(Upstream::column(name, &output.column.name), Column::Numbers(output.values)).unwrap();
+    }
+    rows
 }

@@ -2,7 +2,9 @@
 #![cfg(test)]
 
 mod bundle;
+mod calibration;
 mod common;
+mod draw_calibration;
 mod football;
 mod gradient_boosting;
 mod linear;
