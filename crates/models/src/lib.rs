@@ -25,9 +25,9 @@ pub use families::{
 pub use labels::LabelError;
 pub use link::Link;
 pub use members::{
-    Calibration, Curve, DrawCalibration, Forecast, Member, MemberDescription, MemberError, MemberFamily,
-    MemberFamilyError, MemberFitError, MemberRows, Method, OUTCOME, Output, OutputColumn, Poisson, SCORES, ScoreMatrix,
-    Team, Upstream, Upstreams, draw_probability, match_outcomes, member_families, member_family,
+    Blend, Blending, Calibration, Curve, DrawCalibration, Forecast, Member, MemberDescription, MemberError,
+    MemberFamily, MemberFamilyError, MemberFitError, MemberRows, Method, OUTCOME, Output, OutputColumn, Poisson,
+    SCORES, ScoreMatrix, Team, Upstream, Upstreams, draw_probability, match_outcomes, member_families, member_family,
 };
 pub use metrics::{Direction, Metric, MetricError, compute};
 pub use model::{Linear, Model, ModelError, Softmax, Trees};

@@ -163,6 +163,14 @@ pub enum MemberFitError {
         /// The most there may be.
         limit: usize,
     },
+    /// A matrix of all pairs of coefficients would be too large.
+    #[error("{coefficients} coefficients, at most {limit} can be fitted; use fewer upstream members")]
+    ManyCoefficients {
+        /// Inputs and an intercept, times classes.
+        coefficients: usize,
+        /// The most there may be.
+        limit: usize,
+    },
     /// A strength without end: no goals at all.
     #[error("`{team}` {what} no goal in the matches that count, use more of its matches or leave it out")]
     NoGoals {

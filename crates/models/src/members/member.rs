@@ -3,7 +3,7 @@
 use lineal_data::Frame;
 use serde::{Deserialize, Serialize};
 
-use super::{Calibration, DrawCalibration, MemberError, Poisson};
+use super::{Blending, Calibration, DrawCalibration, MemberError, Poisson};
 use crate::SignatureColumn;
 
 /// A fitted member. Data only: its bytes are the same for the same numbers.
@@ -14,6 +14,8 @@ pub enum Member {
     Poisson(Poisson),
     /// A draw probability, corrected.
     DrawCalibration(DrawCalibration),
+    /// Probabilities of several members, made into one.
+    Blending(Blending),
     /// Probabilities, corrected.
     Calibration(Calibration),
 }
@@ -94,6 +96,7 @@ impl Member {
         match self {
             Self::Poisson(member) => member,
             Self::DrawCalibration(member) => member,
+            Self::Blending(member) => member,
             Self::Calibration(member) => member,
         }
     }

@@ -2,10 +2,12 @@
 //!
 //! A new family is one file here, its `mod` line, its entry in [`member_families`] and its arm in [`Member`].
 
+mod blending;
 mod calibration;
 mod columns;
 mod draw_calibration;
 mod error;
+mod market;
 mod member;
 mod newton;
 mod poisson;
@@ -13,6 +15,7 @@ mod sigmoid;
 mod softmax;
 mod upstream;
 
+pub use blending::{Blend, Blending};
 pub use calibration::{Calibration, Curve, Method};
 pub use draw_calibration::DrawCalibration;
 pub use error::{MemberError, MemberFamilyError, MemberFitError};
@@ -73,7 +76,12 @@ impl MemberDescription {
 
 /// Every family of members.
 pub fn member_families() -> &'static [&'static dyn MemberFamily] {
-    &[&poisson::PoissonFamily, &draw_calibration::DrawCalibrationFamily, &calibration::CalibrationFamily]
+    &[
+        &poisson::PoissonFamily,
+        &draw_calibration::DrawCalibrationFamily,
+        &blending::BlendingFamily,
+        &calibration::CalibrationFamily,
+    ]
 }
 
 /// The family of members called `name`.

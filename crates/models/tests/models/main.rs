@@ -1,6 +1,7 @@
 //! The crate from outside.
 #![cfg(test)]
 
+mod blending;
 mod bundle;
 mod calibration;
 mod common;
