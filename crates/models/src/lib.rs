@@ -2,8 +2,11 @@
 //!
 //! A [`Family`] fits a [`Model`]; [`Model::evaluator`] scores with it; a [`Bundle`] packs it with its features for
 //! serving, and a [`ServedModel`] is a bundle that has been verified and loaded; [`compute`] says how good scores are.
+//!
+//! A [`MemberFamily`] fits a [`Member`], which may take the answers of other members; a [`Chain`] evaluates them together.
 
 mod bundle;
+mod chain;
 mod evaluators;
 mod families;
 mod labels;
@@ -17,6 +20,7 @@ pub use bundle::{
     Bundle, BundleError, BundleParts, Datatype, Decision, FileEntry, Manifest, MostProbable, Rule, ServedModel,
     Signature, SignatureColumn, SplitReference, Threshold,
 };
+pub use chain::{Chain, ChainError, MemberOutputs};
 pub use evaluators::Evaluator;
 pub use families::{
     Family, FamilyDescription, FamilyError, FitContext, FitError, HyperparameterDescription, HyperparameterError,

@@ -4,6 +4,7 @@
 mod blending;
 mod bundle;
 mod calibration;
+mod chain;
 mod common;
 mod draw_calibration;
 mod football;
