@@ -1,8 +1,8 @@
 //! Blending: the probabilities of several upstreams, and of the market if asked, made into one.
 //!
-//! A multinomial logistic regression on the logs of all probabilities: the margin of a class is its intercept plus the sum
-//! of weight times log, and the margins become probabilities by softmax. Minimises `sum of log losses + |w|^2 / (2 c)` over
-//! all weights; the intercepts are not penalised and sum to 0.
+//! A multinomial logistic regression on the logs of all probabilities: the margin of a class is its intercept plus the
+//! sum of weight times log, and the margins become probabilities by softmax. Minimises `sum of log losses + |w|^2 / (2
+//! c)` over all weights; the intercepts are not penalised and sum to 0.
 
 use lineal_data::Frame;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! Draw calibration: the draw probability of a goals model, corrected by two numbers.
 //!
-//! `p' = 1 / (1 + exp(-(A logit(p) + B)))`, where A = 1 and B = 0 change nothing; A and B are the maximum likelihood. What
-//! is left goes to both sides in proportion to their probabilities.
+//! `p' = 1 / (1 + exp(-(A logit(p) + B)))`, where A = 1 and B = 0 change nothing; A and B are the maximum likelihood.
+//! What is left goes to both sides in proportion to their probabilities.
 
 use lineal_data::Frame;
 use serde::{Deserialize, Serialize};

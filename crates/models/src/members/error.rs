@@ -52,7 +52,8 @@ pub enum MemberError {
     },
     /// A team that was not in the training rows.
     #[error(
-        "`{column}` is `{team}` in row {row}, which is none of the {known} teams of the fit; check its spelling, or train with its matches"
+        "`{column}` is `{team}` in row {row}, none of the {known} teams of the fit; check the spelling, or \
+         fit with its matches"
     )]
     UnknownTeam {
         /// The column.

@@ -9,8 +9,8 @@ pub(super) fn column(class: &str) -> String {
     format!("odds_{class}")
 }
 
-/// The probabilities that decimal odds stand for, one column for each class. The overround, by which inverse odds sum to
-/// more than 1, is removed in proportion: each inverse is divided by their sum.
+/// The probabilities that decimal odds stand for, one column for each class. The overround, by which inverse odds sum
+/// to more than 1, is removed in proportion: each inverse is divided by their sum.
 pub(super) fn probabilities(rows: &Frame, classes: &[String]) -> Result<Vec<Vec<f64>>, MemberError> {
     let mut inverses: Vec<Vec<f64>> = classes.iter().map(|class| inverses(rows, class)).collect::<Result<_, _>>()?;
     for row in 0..rows.rows() {

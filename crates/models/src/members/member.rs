@@ -57,8 +57,8 @@ impl Member {
     /// The member stored in `bytes`.
     ///
     /// # Errors
-    /// [`MemberError::Malformed`]: after this, evaluating can neither panic nor answer what is not finite, whoever wrote
-    /// the bytes.
+    /// [`MemberError::Malformed`]: after this, evaluating can neither panic nor answer what is not finite, whoever
+    /// wrote the bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, MemberError> {
         let member: Self =
             serde_json::from_slice(bytes).map_err(|error| MemberError::Malformed { problem: error.to_string() })?;

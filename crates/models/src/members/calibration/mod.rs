@@ -1,8 +1,8 @@
 //! Calibration: the probabilities of one upstream, corrected so that they happen as often as they say.
 //!
 //! `platt` and `isotonic` correct each class on its own against all others, then divide by the sum; of two classes only
-//! the first has a curve, and the other is what is left. `temperature` divides the logs of all probabilities by one number.
-//! All three are scikit-learn's.
+//! the first has a curve, and the other is what is left. `temperature` divides the logs of all probabilities by one
+//! number. All three are scikit-learn's.
 
 mod curve;
 mod isotonic;

@@ -1,9 +1,9 @@
 //! Goals of a football match: independent Poisson counts, or those of Dixon and Coles (Applied Statistics 46, 1997).
 //!
-//! The home side is expected to score `exp(its attack + the defence of the other side + home advantage)` goals, the away
-//! side `exp(its attack + the defence of the other side)`: a low defence is a good one. The attacks sum to 0, which
-//! nothing else would determine. The fit is the weighted maximum likelihood, where a match `n` days before the reference
-//! date weighs `exp(-xi n)`.
+//! The home side is expected to score `exp(its attack + the defence of the other side + home advantage)` goals, the
+//! away side `exp(its attack + the defence of the other side)`: a low defence is a good one. The attacks sum to 0,
+//! which nothing else would determine. The fit is the weighted maximum likelihood, where a match `n` days before the
+//! reference date weighs `exp(-xi n)`.
 
 mod likelihood;
 mod matches;

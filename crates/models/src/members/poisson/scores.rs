@@ -32,7 +32,8 @@ impl ScoreMatrix {
     pub fn outcomes(&self) -> [f64; 3] {
         let sum = |wanted: fn(&usize, &usize) -> bool| -> f64 {
             let cells = (0..SCORES).flat_map(|i| (0..SCORES).map(move |j| (i, j)));
-            cells.filter(|(i, j)| wanted(i, j)).map(|(i, j)| self.0[i][j]).sum()
+            // A sum of probabilities may exceed 1 in its last bit.
+            cells.filter(|(i, j)| wanted(i, j)).map(|(i, j)| self.0[i][j]).sum::<f64>().min(1.0)
         };
         [sum(|i, j| i > j), sum(|i, j| i == j), sum(|i, j| i < j)]
     }
