@@ -12,12 +12,12 @@ use super::{
     Upstreams, market,
     member::{Evaluate, check_numbers, transpose},
     newton::{self, Objective, Value, Watch},
-    softmax::softmax,
     upstream::LARGEST,
 };
 use crate::{
     Datatype, HyperparameterDescription as Description, HyperparameterKind as Kind, Hyperparameters, Progress,
     SignatureColumn,
+    link::{multiclass_loss, softmax},
 };
 
 /// A probability counts as at least this much before its log is taken.
@@ -179,8 +179,8 @@ impl Likelihood<'_> {
     fn add_row(&self, value: &mut Value, point: &[f64], logs: &[f64], outcome: usize) {
         let (size, n) = (self.size, point.len());
         let mut chances: Vec<f64> = point.chunks_exact(size).map(|blend| margin(blend[0], &blend[1..], logs)).collect();
-        let chosen = chances[outcome];
-        value.loss += softmax(&mut chances) - chosen;
+        value.loss += multiclass_loss(&chances, outcome);
+        softmax(&mut chances);
         let input = |j: usize| if j == 0 { 1.0 } else { logs[j - 1] };
         for (a, p) in chances.iter().enumerate() {
             let residual = p - f64::from(a == outcome);

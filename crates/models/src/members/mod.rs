@@ -12,7 +12,6 @@ mod member;
 mod newton;
 mod poisson;
 mod sigmoid;
-mod softmax;
 mod upstream;
 
 pub use blending::{Blend, Blending};

@@ -3,10 +3,10 @@
 
 use crate::{
     Hyperparameters,
+    link::{multiclass_loss, softmax},
     members::{
         MemberFitError,
         newton::{self, Objective, Value, Watch},
-        softmax::softmax,
     },
 };
 
@@ -65,9 +65,9 @@ impl Likelihood {
         let mut value = Value::zero(1);
         for (logs, outcome) in &self.rows {
             let mut chances: Vec<f64> = logs.iter().map(|log| log * inverse).collect();
-            let log_sum = softmax(&mut chances);
+            value.loss += multiclass_loss(&chances, *outcome);
+            softmax(&mut chances);
             let mean: f64 = chances.iter().zip(logs).map(|(p, log)| p * log).sum();
-            value.loss += log_sum - logs[*outcome] * inverse;
             value.slope[0] += mean - logs[*outcome];
             value.curvature[0] += chances.iter().zip(logs).map(|(p, log)| p * (log - mean).powi(2)).sum::<f64>();
         }
