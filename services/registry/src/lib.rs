@@ -5,19 +5,21 @@
 
 mod app;
 pub mod artifacts;
+mod config;
 pub mod domain;
 pub mod failpoints;
 pub mod fleet;
 mod grpc;
 pub mod store;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use lineal_db::{DatabaseUrl, OpenError};
+use lineal_db::OpenError;
 use lineal_kernel::{Caller, Clock};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::service::Routes;
 
+pub use crate::config::{Limits, RegistryConfig};
 use crate::{
     app::{carried::Carried, stories::Stories},
     artifacts::{ArtifactError, ArtifactStore, Objects},
@@ -25,26 +27,6 @@ use crate::{
     fleet::{Fleet, GrpcFleet},
     store::RegistryStore,
 };
-
-/// How long a store may stay away after a commit before the outcome is called unknown.
-const OUTCOME: Duration = Duration::from_secs(10);
-
-/// What the registry needs to know.
-#[derive(Debug, Clone)]
-pub struct RegistryConfig {
-    /// Where tables are kept.
-    pub database: DatabaseUrl,
-    /// The folder of the artifacts.
-    pub artifacts: PathBuf,
-    /// How long a replica counts as live after its last heartbeat.
-    pub lease: Duration,
-    /// How long a replica may take to load a version before the commit, if a request does not say.
-    pub prepare_timeout: Duration,
-    /// How long a replica may take to switch after the commit; it catches up by itself later.
-    pub reload_timeout: Duration,
-    /// How often the files of champions and rollback candidates are read again.
-    pub check_every: Duration,
-}
 
 /// Why a registry cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -58,19 +40,6 @@ pub enum StartError {
     /// What an earlier process left behind.
     #[error("cannot finish what the last stop interrupted")]
     Recovery(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
-/// How long things may take.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// A replica counts as live for this long after its last heartbeat.
-    pub lease: Duration,
-    /// Replicas prepare a version, if a request does not say.
-    pub prepare: Duration,
-    /// A commit whose answer was lost is looked for.
-    pub outcome: Duration,
-    /// Files of champions and rollback candidates rest until they are read again.
-    pub check_every: Duration,
 }
 
 /// The service. Clones share everything.
@@ -106,13 +75,7 @@ impl Registry {
         let store = store::open(&config.database).await?;
         let artifacts = Arc::new(Objects::folder(&config.artifacts)?);
         let fleet = Arc::new(GrpcFleet { reload_timeout: config.reload_timeout });
-        let limits = Limits {
-            lease: config.lease,
-            prepare: config.prepare_timeout,
-            outcome: OUTCOME,
-            check_every: config.check_every,
-        };
-        let registry = Self::new(store, artifacts, fleet, clock, limits);
+        let registry = Self::new(store, artifacts, fleet, clock, config.limits());
         let recovered = registry.recover(&Caller::service("registry")).await;
         recovered.map_err(|error: RegistryError| StartError::Recovery(Box::new(error)))?;
         Ok(registry)

@@ -1,0 +1,45 @@
+//! What the registry is started with.
+
+use std::{path::PathBuf, time::Duration};
+
+use lineal_db::DatabaseUrl;
+
+/// How long a store may stay away after a commit before the outcome is called unknown.
+const OUTCOME: Duration = Duration::from_secs(10);
+
+/// What the registry needs to know.
+#[derive(Debug, Clone)]
+pub struct RegistryConfig {
+    /// Where tables are kept.
+    pub database: DatabaseUrl,
+    /// The folder of the artifacts.
+    pub artifacts: PathBuf,
+    /// How long a replica counts as live after its last heartbeat.
+    pub lease: Duration,
+    /// How long a replica may take to load a version before the commit, if a request does not say.
+    pub prepare_timeout: Duration,
+    /// How long a replica may take to switch after the commit; it catches up by itself later.
+    pub reload_timeout: Duration,
+    /// How often the files of champions and rollback candidates are read again.
+    pub check_every: Duration,
+}
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// A replica counts as live for this long after its last heartbeat.
+    pub lease: Duration,
+    /// Replicas prepare a version, if a request does not say.
+    pub prepare: Duration,
+    /// A commit whose answer was lost is looked for.
+    pub outcome: Duration,
+    /// Files of champions and rollback candidates rest until they are read again.
+    pub check_every: Duration,
+}
+
+impl RegistryConfig {
+    /// How long things may take as configured.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits { lease: self.lease, prepare: self.prepare_timeout, outcome: OUTCOME, check_every: self.check_every }
+    }
+}
