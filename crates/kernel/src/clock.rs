@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use time::{OffsetDateTime, format_description::well_known::Rfc3339, macros::format_description};
+use time::{OffsetDateTime, Time, format_description::well_known::Rfc3339, macros::format_description};
 
 use crate::FieldError;
 
@@ -38,6 +38,13 @@ impl Timestamp {
     /// The time from `earlier` to this moment, zero if it is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// The beginning of the month, in UTC, that this moment is in.
+    #[must_use]
+    pub fn month(self) -> Self {
+        let first = self.date_time().replace_day(1).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        Self((first.replace_time(Time::MIDNIGHT).unix_timestamp_nanos() / 1000) as i64)
     }
 
     /// `20250115-143022`, the form used in version labels.
@@ -116,6 +123,8 @@ mod tests {
         let moment = Timestamp::from_micros(1_736_951_422_000_000);
         assert_eq!(moment.to_string(), "2025-01-15T14:30:22Z");
         assert_eq!(moment.compact(), "20250115-143022");
+        assert_eq!(moment.month().to_string(), "2025-01-01T00:00:00Z");
+        assert_eq!(Timestamp::from_micros(-1).month().to_string(), "1969-12-01T00:00:00Z");
     }
 
     #[test]

@@ -1,8 +1,10 @@
-//! What the registry is started with.
+//! What the registry is started with, and why it may not start.
 
 use std::{path::PathBuf, time::Duration};
 
-use lineal_db::DatabaseUrl;
+use lineal_db::{DatabaseUrl, OpenError};
+
+use crate::artifacts::ArtifactError;
 
 /// How long a store may stay away after a commit before the outcome is called unknown.
 const OUTCOME: Duration = Duration::from_secs(10);
@@ -22,6 +24,22 @@ pub struct RegistryConfig {
     pub reload_timeout: Duration,
     /// How often the files of champions and rollback candidates are read again.
     pub check_every: Duration,
+    /// How long points of performance are kept; `None` for ever.
+    pub performance_retention: Option<Duration>,
+}
+
+/// Why a registry cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Its tables.
+    #[error(transparent)]
+    Database(#[from] OpenError),
+    /// Its artifacts.
+    #[error(transparent)]
+    Artifacts(#[from] ArtifactError),
+    /// What an earlier process left behind.
+    #[error("cannot finish what the last stop interrupted")]
+    Recovery(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// How long things may take.
@@ -35,11 +53,19 @@ pub struct Limits {
     pub outcome: Duration,
     /// Files of champions and rollback candidates rest until they are read again.
     pub check_every: Duration,
+    /// Points of performance are kept; `None` for ever.
+    pub performance_retention: Option<Duration>,
 }
 
 impl RegistryConfig {
     /// How long things may take as configured.
     pub(crate) fn limits(&self) -> Limits {
-        Limits { lease: self.lease, prepare: self.prepare_timeout, outcome: OUTCOME, check_every: self.check_every }
+        Limits {
+            lease: self.lease,
+            prepare: self.prepare_timeout,
+            outcome: OUTCOME,
+            check_every: self.check_every,
+            performance_retention: self.performance_retention,
+        }
     }
 }

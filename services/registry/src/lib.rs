@@ -14,33 +14,19 @@ pub mod store;
 
 use std::sync::Arc;
 
-use lineal_db::OpenError;
 use lineal_kernel::{Caller, Clock};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::service::Routes;
 
-pub use crate::config::{Limits, RegistryConfig};
+pub use crate::config::{Limits, RegistryConfig, StartError};
 use crate::{
     app::{carried::Carried, stories::Stories},
-    artifacts::{ArtifactError, ArtifactStore, Objects},
+    artifacts::{ArtifactStore, Objects},
     domain::error::RegistryError,
     fleet::{Fleet, GrpcFleet},
     store::RegistryStore,
 };
 
-/// Why a registry cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// Its tables.
-    #[error(transparent)]
-    Database(#[from] OpenError),
-    /// Its artifacts.
-    #[error(transparent)]
-    Artifacts(#[from] ArtifactError),
-    /// What an earlier process left behind.
-    #[error("cannot finish what the last stop interrupted")]
-    Recovery(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
 
 /// The service. Clones share everything.
 #[derive(Debug, Clone)]

@@ -171,6 +171,7 @@ fn registry(raw: &RawConfig, data: &Path, problems: &mut Problems) -> Option<Reg
     let prepare = problems.seconds("registry.prepare_timeout_seconds", raw.registry.prepare_timeout_seconds);
     let reload = problems.seconds("registry.reload_timeout_seconds", raw.registry.reload_timeout_seconds);
     let check_every = problems.seconds("registry.check_every_seconds", raw.registry.check_every_seconds);
+    let days = raw.registry.performance_retention_days;
     Some(RegistryConfig {
         database: database?,
         artifacts: folder(&raw.registry.artifacts, data, "artifacts"),
@@ -178,6 +179,7 @@ fn registry(raw: &RawConfig, data: &Path, problems: &mut Problems) -> Option<Reg
         prepare_timeout: prepare?,
         reload_timeout: reload?,
         check_every: check_every?,
+        performance_retention: (days > 0).then(|| Duration::from_hours(days.saturating_mul(24))),
     })
 }
 

@@ -90,6 +90,8 @@ pub struct RawRegistry {
     pub reload_timeout_seconds: u64,
     /// How often the files of champions and rollback candidates are read again.
     pub check_every_seconds: u64,
+    /// How long points of performance are kept, by whole months; 0 for ever.
+    pub performance_retention_days: u64,
 }
 
 impl Default for RawRegistry {
@@ -101,6 +103,7 @@ impl Default for RawRegistry {
             prepare_timeout_seconds: 60,
             reload_timeout_seconds: 10,
             check_every_seconds: 300,
+            performance_retention_days: 0,
         }
     }
 }

@@ -162,6 +162,7 @@ impl Registry {
             trigger: decided.trigger,
             evidence: decided.evidence.clone(),
             skipped: decided.skipped.clone(),
+            bake: decided.bake,
         }
     }
 }

@@ -16,20 +16,29 @@ use crate::{
     },
 };
 
-/// How often promotions are looked after that nobody carries.
+/// How often.
 const RECONCILE: Duration = Duration::from_secs(2);
 
 impl Registry {
-    /// Looks after promotions again and again until `shutdown`, which also ends the streams of those who watch.
+    /// Does what nobody asks for again and again until `shutdown`, which also ends the streams of those who watch.
     pub async fn reconcile(&self, shutdown: CancellationToken) {
         let mut ticks = tokio::time::interval(RECONCILE);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-            if let Err(error) = self.look_after_promotions().await {
-                tracing::warn!(%error, "could not look after promotions; trying again");
+            if let Err(error) = self.reconcile_once().await {
+                tracing::warn!(%error, "could not look after what others left; trying again");
             }
         }
         self.stopping.cancel();
+    }
+
+    /// Looks after promotions, watches new champions and tidies up.
+    pub async fn reconcile_once(&self) -> Result<(), RegistryError> {
+        self.look_after_promotions().await?;
+        let caller = Caller::service("registry");
+        self.watch_bakes(&caller).await?;
+        self.fold_usage(&caller).await?;
+        self.drop_performance().await
     }
 
     /// Cancels what was left before its commit, ends what was left after it, and marks what has converged. Does nothing while

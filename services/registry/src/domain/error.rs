@@ -28,6 +28,8 @@ pub enum RegistryError {
     RunNotFound { run_id: String },
     #[error("no promotion with id `{promotion_id}`")]
     PromotionNotFound { promotion_id: String },
+    #[error("no comparison with id `{comparison_id}`; `lineal compare` shows those of two versions")]
+    ComparisonNotFound { comparison_id: String },
     #[error("replica `{replica}` holds no lease; register it again")]
     ReplicaNotFound { replica: String },
     #[error("no artifact with digest {digest}")]
@@ -121,6 +123,15 @@ pub enum RegistryError {
 }
 
 impl RegistryError {
+    /// Whether asking again would only repeat the answer: nothing failed, and nothing is away.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Audited(inner) => inner.is_refusal(),
+            Self::Store(_) | Self::Artifacts(_) | Self::ShuttingDown => false,
+            _ => true,
+        }
+    }
+
     /// The same refusal, which its own code has written into the audit.
     #[must_use]
     pub fn audited(self) -> Self {

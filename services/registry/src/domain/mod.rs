@@ -2,9 +2,12 @@
 
 pub mod alias;
 pub mod audit;
+pub mod bake;
+pub mod block;
 pub mod bundle;
 pub mod chains;
 pub mod check;
+pub mod comparison;
 pub mod error;
 pub mod experiment;
 pub mod facts;
@@ -15,6 +18,7 @@ pub mod metadata;
 pub mod metric;
 pub mod model;
 pub mod moves;
+pub mod performance;
 pub mod prediction;
 pub mod promotion;
 pub mod reference;
@@ -27,6 +31,7 @@ pub mod snapshot;
 pub mod standby;
 pub mod story;
 pub mod tags;
+pub mod usage;
 pub mod validation;
 pub mod version;
 pub mod version_search;

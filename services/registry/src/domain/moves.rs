@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use lineal_kernel::{AliasName, ModelName, RequestId, Slot, VersionNumber};
 
 use super::{
+    bake::BakePlan,
     error::RegistryError,
     promotion::{PromotionKind, ReloadPolicy, Skipped, Trigger},
     reign::{self, Reign},
@@ -30,6 +31,8 @@ pub struct Promote {
     pub prepare_timeout: Option<Duration>,
     /// Why.
     pub reason: String,
+    /// How the new champion is watched afterwards.
+    pub bake: Option<BakePlan>,
     /// Key of this intended change.
     pub request_id: RequestId,
 }
@@ -101,6 +104,8 @@ pub struct Move {
     pub evidence: BTreeMap<String, f64>,
     /// Candidates that a rollback passed over.
     pub skipped: Vec<Skipped>,
+    /// How the new champion is watched afterwards.
+    pub bake: Option<BakePlan>,
 }
 
 impl Promote {
@@ -137,6 +142,7 @@ impl Promote {
             trigger: None,
             evidence: BTreeMap::new(),
             skipped: Vec::new(),
+            bake: self.bake,
         })
     }
 }
@@ -172,6 +178,7 @@ impl Rollback {
             trigger: Some(self.trigger),
             evidence: self.evidence.clone(),
             skipped,
+            bake: None,
         }
     }
 }
@@ -197,6 +204,7 @@ impl Demote {
             trigger: None,
             evidence: BTreeMap::new(),
             skipped: Vec::new(),
+            bake: None,
         })
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use lineal_kernel::{ModelName, RequestId};
 use serde::{Deserialize, Serialize};
 
-use super::{chains::Member, error::RegistryError, reign::EndedBy, version::DisplayState};
+use super::{bake::BakePlan, chains::Member, error::RegistryError, reign::EndedBy, version::DisplayState};
 
 /// Which replicas must have the new champion before it counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -212,6 +212,9 @@ pub struct Promotion {
     /// Candidates that a rollback passed over, the latest first.
     #[serde(default)]
     pub skipped: Vec<Skipped>,
+    /// How the new champion is watched after the commit; `None` if it is not.
+    #[serde(default)]
+    pub bake: Option<BakePlan>,
 }
 
 impl Promotion {

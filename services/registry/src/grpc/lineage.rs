@@ -5,7 +5,7 @@ use lineal_rpc::{caller_of, timestamp};
 use tonic::{Request, Response, Status};
 
 use super::{
-    Grpc, promotions, runs,
+    Grpc, runs,
     status::{bad_request, from_error},
     versions,
 };
@@ -47,11 +47,9 @@ impl pb::lineage_service_server::LineageService for Grpc {
         let message = request.into_inner();
         let (model, number) = versions::name(&message.model, message.number).map_err(bad_request)?;
         let explained = self.0.explain(&caller, &model, number).await.map_err(from_error)?;
-        Ok(Response::new(pb::ExplainVersionResponse {
-            version: Some(versions::convert(explained.version)),
-            run: explained.run.map(runs::convert),
-            promotions: explained.promotions.into_iter().map(promotions::convert).collect(),
-        }))
+        let promotions = self.shown(&caller, explained.promotions).await.map_err(from_error)?;
+        let version = self.detailed(&caller, explained.version).await.map_err(from_error)?;
+        Ok(Response::new(pb::ExplainVersionResponse { version, run: explained.run.map(runs::convert), promotions }))
     }
 
     async fn trace_prediction(
@@ -68,7 +66,7 @@ impl pb::lineage_service_server::LineageService for Grpc {
             generation: id.generation,
             replica: id.replica,
             run_id: view.version.lineage.run_id.clone(),
-            version: Some(versions::convert(view)),
+            version: self.detailed(&caller, view).await.map_err(from_error)?,
         }))
     }
 }

@@ -3,12 +3,16 @@
 mod aliases;
 mod artifacts;
 mod audit;
+mod bakes;
+mod blocks;
+mod comparisons;
 mod datasets;
 mod experiments;
 mod fields;
 mod lineage;
 mod metadata;
 mod models;
+mod performance;
 mod promotions;
 mod refusals;
 mod replicas;
@@ -16,6 +20,7 @@ mod runs;
 mod status;
 mod story;
 mod tracking;
+mod usage;
 mod version_search;
 mod versions;
 
@@ -39,13 +44,20 @@ pub(crate) fn mount(registry: &Registry, routes: Routes) -> Routes {
                 .max_decoding_message_size(MAX_MESSAGE),
         ))
         .add_service(Audited::new(registry, pb::audit_service_server::AuditServiceServer::new(grpc.clone())))
+        .add_service(Audited::new(registry, pb::block_service_server::BlockServiceServer::new(grpc.clone())))
+        .add_service(Audited::new(registry, pb::comparison_service_server::ComparisonServiceServer::new(grpc.clone())))
         .add_service(Audited::new(registry, pb::dataset_service_server::DatasetServiceServer::new(grpc.clone())))
         .add_service(Audited::new(registry, pb::experiment_service_server::ExperimentServiceServer::new(grpc.clone())))
         .add_service(Audited::new(registry, pb::lineage_service_server::LineageServiceServer::new(grpc.clone())))
         .add_service(Audited::new(registry, pb::model_service_server::ModelServiceServer::new(grpc.clone())))
+        .add_service(Audited::new(
+            registry,
+            pb::performance_service_server::PerformanceServiceServer::new(grpc.clone()),
+        ))
         .add_service(Audited::new(registry, pb::promotion_service_server::PromotionServiceServer::new(grpc.clone())))
         .add_service(Audited::new(registry, pb::replica_service_server::ReplicaServiceServer::new(grpc.clone())))
         .add_service(Audited::new(registry, pb::run_service_server::RunServiceServer::new(grpc.clone())))
+        .add_service(Audited::new(registry, pb::usage_service_server::UsageServiceServer::new(grpc.clone())))
         .add_service(Audited::new(registry, pb::version_service_server::VersionServiceServer::new(grpc)))
 }
 

@@ -9,7 +9,7 @@ use lineal_rpc::{caller_of, duration, timestamp};
 use tonic::{Request, Response, Status};
 
 use super::{
-    Grpc, aliases,
+    Grpc, aliases, bakes,
     fields::{self, checked},
     status::{bad_request, from_error},
     story,
@@ -47,6 +47,7 @@ impl pb::promotion_service_server::PromotionService for Grpc {
         } => Promote {
             model, slot, number, request_id,
             expected: None, report_id: None, policy: ReloadPolicy::All, prepare_timeout: None, reason: String::new(),
+            bake: None,
         })
         .map_err(bad_request)?;
         let plan = self.0.plan_promotion(&caller, &wish).await.map_err(from_error)?;
@@ -72,13 +73,15 @@ impl pb::promotion_service_server::PromotionService for Grpc {
             policy: policy(message.policy, message.quorum),
             prepare_timeout: prepare_timeout(message.prepare_timeout),
             reason: fields::text(message.reason, "reason"),
+            bake: bakes::plan(message.bake),
             request_id: fields::request_id(&message.request_id),
         } => Promote {
-            model, slot, number, report_id, policy, prepare_timeout, reason, request_id,
+            model, slot, number, report_id, policy, prepare_timeout, reason, bake, request_id,
             expected: message.expected_champion,
         });
         let promotion = self.0.promote(&caller, wish.map_err(bad_request)?).await.map_err(from_error)?;
-        Ok(Response::new(pb::PromoteResponse { promotion: Some(convert(promotion)) }))
+        let promotion = self.shown(&caller, vec![promotion]).await.map_err(from_error)?.pop();
+        Ok(Response::new(pb::PromoteResponse { promotion }))
     }
 
     async fn rollback(&self, request: Request<pb::RollbackRequest>) -> Result<Response<pb::RollbackResponse>, Status> {
@@ -121,7 +124,8 @@ impl pb::promotion_service_server::PromotionService for Grpc {
     ) -> Result<Response<pb::GetPromotionResponse>, Status> {
         let caller = caller_of(&request);
         let promotion = self.0.promotion(&caller, &request.into_inner().promotion_id).await.map_err(from_error)?;
-        Ok(Response::new(pb::GetPromotionResponse { promotion: Some(convert(promotion)) }))
+        let promotion = self.shown(&caller, vec![promotion]).await.map_err(from_error)?.pop();
+        Ok(Response::new(pb::GetPromotionResponse { promotion }))
     }
 
     type WatchPromotionStream = Pin<Box<dyn Stream<Item = Result<pb::WatchPromotionResponse, Status>> + Send>>;
@@ -171,10 +175,8 @@ impl pb::promotion_service_server::PromotionService for Grpc {
         } => (PromotionFilter { model, kind, state }, page))
         .map_err(bad_request)?;
         let found = self.0.promotions(&caller, &filter, &page).await.map_err(from_error)?;
-        Ok(Response::new(pb::ListPromotionsResponse {
-            next_page_token: fields::next(found.next, &query),
-            promotions: found.items.into_iter().map(convert).collect(),
-        }))
+        let promotions = self.shown(&caller, found.items).await.map_err(from_error)?;
+        Ok(Response::new(pb::ListPromotionsResponse { next_page_token: fields::next(found.next, &query), promotions }))
     }
 
     async fn get_defaults(
@@ -191,7 +193,7 @@ impl pb::promotion_service_server::PromotionService for Grpc {
     }
 }
 
-fn optional_number(number: u64) -> Result<Option<VersionNumber>, FieldError> {
+pub(super) fn optional_number(number: u64) -> Result<Option<VersionNumber>, FieldError> {
     if number == 0 { Ok(None) } else { fields::number(number, "number").map(Some) }
 }
 
@@ -279,6 +281,7 @@ fn defaults(recipe: Recipe) -> pb::Defaults {
     }
 }
 
+/// A promotion without its bake time.
 pub(super) fn convert(promotion: Promotion) -> pb::Promotion {
     let kind = match promotion.kind {
         PromotionKind::Promote => pb::PromotionKind::Promote,
@@ -325,6 +328,7 @@ pub(super) fn convert(promotion: Promotion) -> pb::Promotion {
         trigger: trigger_out(promotion.trigger).into(),
         evidence: promotion.evidence,
         skipped: promotion.skipped.into_iter().map(aliases::skipped).collect(),
+        bake: None,
     }
 }
 

@@ -50,6 +50,9 @@ fn problem(error: E) -> Problem {
         E::PromotionNotFound { promotion_id } => {
             Problem::new(Code::NotFound, "PROMOTION_NOT_FOUND", text).resource("promotion", promotion_id)
         }
+        E::ComparisonNotFound { comparison_id } => {
+            Problem::new(Code::NotFound, "COMPARISON_NOT_FOUND", text).resource("comparison", comparison_id)
+        }
         E::ReplicaNotFound { replica } => {
             Problem::new(Code::NotFound, "REPLICA_NOT_FOUND", text).resource("replica", replica)
         }

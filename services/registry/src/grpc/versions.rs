@@ -2,24 +2,28 @@
 
 use std::time::Duration;
 
-use lineal_kernel::{FieldError, FieldErrors, ModelName, PageRequest, RequestId, VersionNumber};
+use lineal_kernel::{Caller, FieldError, FieldErrors, ModelName, PageRequest, RequestId, VersionNumber};
 use lineal_proto::lineal::registry::v1 as pb;
 use lineal_rpc::{caller_of, duration, timestamp};
 use tonic::{Request, Response, Status};
 
 use super::{
-    Grpc,
+    Grpc, blocks,
     fields::{self, checked},
     metadata,
     status::{bad_request, from_error},
-    version_search,
+    usage, version_search,
 };
-use crate::domain::{
-    lineage::{Lineage, Recipe},
-    reference::Reference,
-    validation::{RecordValidation, Validation},
-    version::{CreateVersion, UpdateVersion, VersionState, VersionView},
-    version_search::VersionSearch,
+use crate::{
+    app::details::Details,
+    domain::{
+        error::RegistryError,
+        lineage::{Lineage, Recipe},
+        reference::Reference,
+        validation::{RecordValidation, Validation},
+        version::{CreateVersion, UpdateVersion, VersionState, VersionView},
+        version_search::VersionSearch,
+    },
 };
 
 #[tonic::async_trait]
@@ -42,7 +46,8 @@ impl pb::version_service_server::VersionService for Grpc {
         let message = request.into_inner();
         let (model, number) = name(&message.model, message.number).map_err(bad_request)?;
         let version = self.0.version(&caller, &model, number).await.map_err(from_error)?;
-        Ok(Response::new(pb::GetVersionResponse { version: Some(convert(version)) }))
+        let version = self.detailed(&caller, version).await.map_err(from_error)?;
+        Ok(Response::new(pb::GetVersionResponse { version }))
     }
 
     async fn resolve_version(
@@ -57,7 +62,8 @@ impl pb::version_service_server::VersionService for Grpc {
         } => (reference, slot))
         .map_err(bad_request)?;
         let version = self.0.resolve_version(&caller, &reference, &slot).await.map_err(from_error)?;
-        Ok(Response::new(pb::ResolveVersionResponse { version: Some(convert(version)) }))
+        let version = self.detailed(&caller, version).await.map_err(from_error)?;
+        Ok(Response::new(pb::ResolveVersionResponse { version }))
     }
 
     async fn get_chain(&self, request: Request<pb::GetChainRequest>) -> Result<Response<pb::GetChainResponse>, Status> {
@@ -88,9 +94,10 @@ impl pb::version_service_server::VersionService for Grpc {
         })
         .map_err(bad_request)?;
         let found = self.0.search_versions(&caller, &search, &page).await.map_err(from_error)?;
+        let detailed = self.0.details(&caller, found.items).await.map_err(from_error)?;
         Ok(Response::new(pb::ListVersionsResponse {
             next_page_token: fields::next(found.next, &query),
-            versions: found.items.into_iter().map(convert).collect(),
+            versions: detailed.into_iter().map(convert_detailed).collect(),
         }))
     }
 
@@ -132,6 +139,17 @@ impl pb::version_service_server::VersionService for Grpc {
         let wish = record_validation(message).map_err(bad_request)?;
         let version = self.0.record_validation(&caller, wish).await.map_err(from_error)?;
         Ok(Response::new(pb::RecordValidationResponse { version: Some(convert(version)) }))
+    }
+}
+
+impl Grpc {
+    /// A version as people read it.
+    pub(super) async fn detailed(
+        &self,
+        caller: &Caller,
+        view: VersionView,
+    ) -> Result<Option<pb::Version>, RegistryError> {
+        Ok(self.0.details(caller, vec![view]).await?.into_iter().next().map(convert_detailed))
     }
 }
 
@@ -326,6 +344,15 @@ pub(super) fn convert(view: VersionView) -> pb::Version {
         run_link: version.run_link,
         run: view.run.map(|run| pb::RunSummary { run_id: run.run_id, name: run.name, tags: run.tags }),
         etag,
+        ..pb::Version::default()
+    }
+}
+
+fn convert_detailed(details: Details) -> pb::Version {
+    pb::Version {
+        usage: Some(usage::convert(details.usage)),
+        blocks: Some(blocks::convert(details.blocks)),
+        ..convert(details.view)
     }
 }
 

@@ -1,10 +1,15 @@
 //! The store port. A method is one atomic change or one read; every change takes its audit entry along.
 
+mod bakes;
+mod blocks;
 mod checks;
 mod commit;
+mod comparisons;
+mod performance;
 mod postgres;
 mod sqlite;
 mod stories;
+mod usage;
 
 use std::sync::Arc;
 
@@ -13,7 +18,9 @@ use lineal_db::{DatabaseUrl, OpenError, StoreError};
 use lineal_kernel::{AliasName, Digest, ModelName, Name, PageRequest, Slot, TenantId, Timestamp, VersionNumber};
 
 pub use self::{
-    checks::CheckStore, commit::CommitError, postgres::PostgresStore, sqlite::SqliteStore, stories::StoryStore,
+    bakes::BakeStore, blocks::BlockStore, checks::CheckStore, commit::CommitError, comparisons::ComparisonStore,
+    performance::PerformanceStore, postgres::PostgresStore, sqlite::SqliteStore, stories::StoryStore,
+    usage::UsageStore,
 };
 use crate::domain::{
     alias::{Alias, AliasChange, ServingTable},
@@ -62,6 +69,11 @@ pub trait RegistryStore:
     + SnapshotStore
     + ReplicaStore
     + CheckStore
+    + UsageStore
+    + BakeStore
+    + BlockStore
+    + ComparisonStore
+    + PerformanceStore
     + std::fmt::Debug
 {
     /// Finishes what is under way and closes the database.

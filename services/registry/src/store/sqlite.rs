@@ -7,6 +7,9 @@ pub use self::sql::Store as SqliteStore;
 
 const MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations/sqlite");
 
+#[path = "months/sqlite.rs"]
+mod months;
+
 #[path = "sql/mod.rs"]
 #[allow(clippy::duplicate_mod, reason = "the same code is compiled once for each driver")]
 mod sql;

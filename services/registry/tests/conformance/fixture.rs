@@ -165,6 +165,7 @@ pub(crate) fn intent(kind: PromotionKind, (model_name, slot): (&str, &str), from
         prepare_timeout_us: 60_000_000,
         under_way: true,
         request_id: String::new(),
+        bake: None,
     }
 }
 

@@ -4,11 +4,15 @@
 
 mod aliases;
 mod audit;
+mod bakes;
 mod checks;
+mod comparisons;
 mod experiments;
 mod fixture;
 mod metrics;
 mod models;
+mod performance;
+mod plans;
 mod promotions;
 mod races;
 mod replicas;
@@ -19,6 +23,7 @@ mod search;
 mod snapshots;
 mod stories;
 mod upgrade;
+mod usage;
 mod version_search;
 mod versions;
 
@@ -119,6 +124,25 @@ macro_rules! suite {
                 a_lease_is_taken_renewed_and_given_back
                 answers_renew_leases_and_take_no_generation_back
                 replicas_are_listed_by_name
+            }
+            usage {
+                the_highest_count_of_each_process_counts
+                counts_of_unknown_versions_are_left_out
+                folding_keeps_the_sums_and_late_reports_change_nothing
+            }
+            performance {
+                a_window_holds_its_points_in_order
+                a_point_of_the_same_moment_is_replaced_and_odd_values_are_kept
+                buckets_sum_up_what_is_finite
+                whole_months_are_dropped
+                writers_of_a_new_month_do_not_hinder_each_other
+            }
+            comparisons {
+                a_report_has_one_comparison_which_reads_back_as_it_was_written
+                comparisons_are_listed_newest_first_and_by_pair
+            }
+            bakes {
+                a_bake_begins_with_the_commit_and_ends_once
             }
             audit {
                 sequences_have_no_gap_and_the_newest_comes_first

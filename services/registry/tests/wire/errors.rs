@@ -29,6 +29,9 @@ async fn absent(bench: &Bench) -> Vec<Refusal> {
         Refusal::of(bench.alias_service().resolve_alias(alias).await),
         Refusal::of(bench.run_service().get_run(pb::GetRunRequest { run_id: nobody() }).await),
         Refusal::of(bench.promotion_service().get_promotion(pb::GetPromotionRequest { promotion_id: nobody() }).await),
+        Refusal::of(
+            bench.comparison_service().get_comparison(pb::GetComparisonRequest { comparison_id: nobody() }).await,
+        ),
         Refusal::from(bench.beat("nobody", 0).await.unwrap_err()),
         Refusal::of(bench.artifact_service().download_artifact(artifact).await.map(|answer| answer.map(drop))),
         Refusal::of(bench.lineage_service().trace_prediction(prediction).await),

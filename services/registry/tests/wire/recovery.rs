@@ -39,6 +39,7 @@ fn under_way() -> Promotion {
         prepare_timeout_us: 1,
         under_way: true,
         request_id: "asked-once".into(),
+        bake: None,
     }
 }
 

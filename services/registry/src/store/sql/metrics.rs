@@ -120,7 +120,7 @@ fn point(row: &DbRow) -> Result<MetricPoint> {
 }
 
 /// How a value is kept: what is not finite is a kind without a number.
-fn split(value: f64) -> (&'static str, Option<f64>) {
+pub(super) fn split(value: f64) -> (&'static str, Option<f64>) {
     match value {
         value if value.is_finite() => ("finite", Some(value)),
         value if value.is_nan() => ("nan", None),
@@ -129,7 +129,7 @@ fn split(value: f64) -> (&'static str, Option<f64>) {
     }
 }
 
-fn value(row: &DbRow) -> Result<f64> {
+pub(super) fn value(row: &DbRow) -> Result<f64> {
     let (kind, value): (&str, Option<f64>) = (row.try_get("kind")?, row.try_get("value")?);
     match (kind, value) {
         ("finite", Some(value)) => Ok(value),

@@ -1,14 +1,18 @@
-//! The registry's tables. The SQL is written once, with `$N` and without dialect; the drivers differ in the four names that this
+//! The registry's tables. The SQL is written once, with `$N` and without dialect; the drivers differ in the five names that this
 //! module takes from its parent.
 
 mod aliases;
 mod audit;
+mod bakes;
+mod blocks;
 mod checks;
 mod commits;
+mod comparisons;
 mod experiments;
 mod facts;
 mod metrics;
 mod models;
+mod performance;
 mod promotions;
 mod replicas;
 mod rows;
@@ -16,6 +20,7 @@ mod runs;
 mod search;
 mod snapshots;
 mod stories;
+mod usage;
 mod version_search;
 mod versions;
 mod views;
@@ -24,7 +29,7 @@ use async_trait::async_trait;
 use lineal_db::{DatabaseUrl, OpenError};
 use sqlx::QueryBuilder;
 
-use super::{Connection, Database, DbRow, MIGRATIONS};
+use super::{Connection, Database, DbRow, MIGRATIONS, months};
 use crate::store::RegistryStore;
 
 /// SQL that is put together from fixed pieces and bound values.

@@ -6,7 +6,7 @@ use lineal_kernel::{ModelName, PageRequest, Slot, TenantId, Timestamp, VersionNu
 use sqlx::Row;
 
 use super::{
-    Connection, DbRow, Store, audit, commits,
+    Connection, DbRow, Store, audit, bakes, blocks, commits,
     rows::{self, Read},
     stories,
 };
@@ -97,6 +97,11 @@ impl PromotionStore for Store {
         let committed = Promotion { state: PromotionState::Committed, generation, ..promotion.clone() };
         update(&mut tx, tenant, &committed, PromotionState::Preparing).await?;
         stories::append(&mut tx, tenant, &promotion.promotion_id, &dated(news, generation)).await?;
+        let now = Timestamp::from_micros(committed.committed_us.unwrap_or(committed.created_us));
+        if let Some(plan) = committed.bake {
+            bakes::begin(&mut tx, tenant, &committed, plan, now).await?;
+        }
+        blocks::rolled_back(&mut tx, tenant, &committed, now).await?;
         for entry in entries {
             audit::append(&mut tx, entry, generation, &promotion.promotion_id).await?;
         }

@@ -4,7 +4,7 @@
 use std::{fmt::Display, str::FromStr};
 
 use lineal_db::StoreError;
-use lineal_kernel::{PageRequest, Slot, Timestamp};
+use lineal_kernel::{PageRequest, Slot, Timestamp, VersionNumber};
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::Row;
 
@@ -79,6 +79,15 @@ pub(super) fn among(sql: &mut Sql, texts: &[String]) {
     let mut list = sql.push(" IN (").separated(", ");
     for text in texts {
         list.push_bind(text.as_str());
+    }
+    sql.push(")");
+}
+
+/// `IN (...)` with at least one bound number.
+pub(super) fn among_numbers(sql: &mut Sql, numbers: &[VersionNumber]) {
+    let mut list = sql.push(" IN (").separated(", ");
+    for number in numbers {
+        list.push_bind(column(number.get()));
     }
     sql.push(")");
 }

@@ -5,12 +5,13 @@ use lineal_db::StoreError;
 use lineal_kernel::{Digest, ModelName, PageRequest, TenantId, VersionNumber};
 
 use super::{
-    Connection, DbRow, Store, audit, facts, models,
+    Connection, DbRow, Store, audit, blocks, facts, models,
     rows::{self, Read},
     version_search, views,
 };
 use crate::domain::{
     audit::AuditEntry,
+    block::{self, BlockStage},
     metadata::Metadata,
     validation::Validation,
     version::{self, CreateVersion, Version, VersionState, VersionView},
@@ -126,6 +127,8 @@ impl VersionStore for Store {
         };
         insert(&mut tx, tenant, &created).await?;
         facts::put(&mut tx, tenant, &created).await?;
+        let found = block::training(&created);
+        blocks::put(&mut tx, tenant, (&created.model, number), BlockStage::Training, &found, entry.created).await?;
         let entry = AuditEntry { number: number.get(), ..entry.clone() };
         audit::append(&mut tx, &entry, 0, &number.to_string()).await?;
         tx.commit().await?;
@@ -179,6 +182,8 @@ impl VersionStore for Store {
                 .execute(&mut *tx)
                 .await?;
         }
+        let found = block::validation(validation);
+        blocks::put(&mut tx, tenant, (model, number), BlockStage::Validation, &found, entry.created).await?;
         audit::append(&mut tx, entry, 0, &validation.report_id).await?;
         Ok(tx.commit().await?)
     }
