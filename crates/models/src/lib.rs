@@ -33,6 +33,6 @@ pub use members::{
     MemberFamily, MemberFamilyError, MemberFitError, MemberRows, Method, OUTCOME, Output, OutputColumn, Poisson,
     SCORES, ScoreMatrix, Team, Upstream, Upstreams, draw_probability, match_outcomes, member_families, member_family,
 };
-pub use metrics::{Direction, Metric, MetricError, compute};
+pub use metrics::{Direction, Metric, MetricError, PairedTest, SIGNIFICANCE, Side, compute, paired_test};
 pub use model::{Linear, Model, ModelError, Softmax, Trees};
 pub use task::Task;

@@ -1,12 +1,16 @@
 //! How good scores are. Every value equals scikit-learn's; what is undefined is an error, never NaN.
 
 mod classification;
+mod delong;
+mod mcnemar;
 mod multiclass;
+mod paired;
 mod regression;
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use classification::Confusion;
+pub use paired::{PairedTest, SIGNIFICANCE, Side, paired_test};
 
 use crate::{LabelError, Task};
 

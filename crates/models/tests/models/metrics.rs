@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lineal_models::{Task, compute};
+use lineal_models::{Metric, Side, Task, compute, paired_test};
 
 #[derive(serde::Deserialize)]
 struct Case {
@@ -28,4 +28,64 @@ fn metrics_equal_scikit_learns_ties_included() {
             assert!(error <= 1e-12, "{} of `{}`: {found} instead of {expected}", metric, case.name);
         }
     }
+}
+
+#[derive(serde::Deserialize)]
+struct Pair {
+    name: String,
+    labels: Vec<f64>,
+    candidate: Vec<f64>,
+    champion: Vec<f64>,
+    delong: Expected,
+    mcnemar: Expected,
+}
+
+#[derive(serde::Deserialize)]
+struct Expected {
+    statistic: f64,
+    p_value: f64,
+}
+
+fn side(scores: &[f64]) -> Side<'_> {
+    Side { scores, threshold: 0.5 }
+}
+
+#[test]
+fn tests_of_differences_equal_their_references_ties_included() {
+    // F28
+    let pairs: Vec<Pair> = serde_json::from_str(include_str!("../reference/comparisons.json")).unwrap();
+    assert_eq!(pairs.len(), 6);
+    for pair in pairs {
+        for (metric, name, expected) in
+            [(Metric::Auc, "delong", &pair.delong), (Metric::Accuracy, "mcnemar", &pair.mcnemar)]
+        {
+            let found = paired_test(metric, &pair.labels, side(&pair.candidate), side(&pair.champion)).unwrap();
+            let found = found.unwrap();
+            assert_eq!(found.name, name);
+            for (found, expected) in [(found.statistic, expected.statistic), (found.p_value, expected.p_value)] {
+                let error = (found - expected).abs() / expected.abs().max(1e-9);
+                assert!(error <= 1e-9, "{name} of `{}`: {found} instead of {expected}", pair.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_version_does_not_differ_from_itself() {
+    // F28
+    let (labels, scores) = ([0.0, 1.0, 0.0, 1.0, 1.0], [0.2, 0.6, 0.7, 0.9, 0.4]);
+    for metric in [Metric::Auc, Metric::Accuracy] {
+        let found = paired_test(metric, &labels, side(&scores), side(&scores)).unwrap().unwrap();
+        assert_eq!((found.statistic, found.p_value), (0.0, 1.0), "{metric}");
+    }
+}
+
+#[test]
+fn where_no_test_fits_there_is_none() {
+    let (labels, scores, others) = ([0.0, 0.0, 1.0], [0.2, 0.6, 0.7], [0.3, 0.5, 0.4]);
+    let test = |metric, labels: &[f64]| paired_test(metric, labels, side(&scores), side(&others));
+    assert_eq!(test(Metric::LogLoss, &labels), Ok(None));
+    assert_eq!(test(Metric::Auc, &labels), Ok(None), "one positive says nothing about how areas vary");
+    assert!(test(Metric::Auc, &[0.0, 0.0, 0.0]).is_err());
+    assert!(test(Metric::Accuracy, &[0.0, 1.0]).is_err());
 }
