@@ -33,17 +33,25 @@ pub struct InferenceConfig {
     pub prepared_ttl: Duration,
     /// How often the bundles for a rollback are tried.
     pub standby_every: Duration,
+    /// How often it says what it counted.
+    pub report_interval: Duration,
     /// Large batches that are scored at the same time; further ones wait their turn.
     pub large_batches: usize,
 }
 
 impl InferenceConfig {
-    /// A replica whose prepared bundles wait ten minutes, that tries the way back every five, and that scores one large batch on
-    /// each core.
+    /// A replica whose prepared bundles wait ten minutes, that tries the way back every five, that says every three seconds what it
+    /// counted, and that scores one large batch on each core.
     pub fn new(replica: Name, advertise: String, cache_dir: PathBuf) -> Self {
-        let large_batches = std::thread::available_parallelism().map_or(1, usize::from);
-        let (prepared_ttl, standby_every) = (Duration::from_mins(10), Duration::from_mins(5));
-        Self { replica, advertise, cache_dir, prepared_ttl, standby_every, large_batches }
+        Self {
+            replica,
+            advertise,
+            cache_dir,
+            prepared_ttl: Duration::from_mins(10),
+            standby_every: Duration::from_mins(5),
+            report_interval: Duration::from_secs(3),
+            large_batches: std::thread::available_parallelism().map_or(1, usize::from),
+        }
     }
 }
 
@@ -68,6 +76,12 @@ impl Inference {
     /// Holds a lease at the registry and serves what it wants, until `shutdown`; then gives the lease back.
     pub async fn run(&self, shutdown: CancellationToken) {
         self.replica.run(shutdown).await;
+    }
+
+    /// Says what the requests counted that were still in flight when [`Inference::run`] ended. Call it once the listener has
+    /// closed: after that no count is missing.
+    pub async fn close(&self) {
+        self.replica.report_last().await;
     }
 }
 

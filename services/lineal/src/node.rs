@@ -173,6 +173,9 @@ impl Services {
 
     /// Closes databases, the registry's last: the others may still have told it something.
     async fn close(&self) {
+        if let Some(inference) = &self.inference {
+            inference.close().await;
+        }
         if let Some(trainer) = &self.trainer {
             trainer.close().await;
         }

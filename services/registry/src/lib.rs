@@ -27,7 +27,6 @@ use crate::{
     store::RegistryStore,
 };
 
-
 /// The service. Clones share everything.
 #[derive(Debug, Clone)]
 pub struct Registry {

@@ -15,8 +15,8 @@ use crate::{
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 /// The longest wait.
 const LAST_RETRY: Duration = Duration::from_secs(15);
-/// How long the end may wait for the registry to take the lease back.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// How long the end may wait for the registry to hear something.
+pub(super) const FAREWELL: Duration = Duration::from_secs(2);
 
 impl Replica {
     /// Keeps a lease until it is dropped, through restarts of either side. What is served stays served meanwhile.

@@ -5,6 +5,7 @@ mod follow;
 mod predict;
 mod prepare;
 mod reload;
+mod report;
 mod standbys;
 
 use std::sync::{Arc, atomic::AtomicU32};
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{InferenceConfig, cache::Cache, domain::ServingTable, registry::Registry};
 use bundles::Bundles;
+use report::UsageBook;
 use standbys::Standbys;
 
 /// One inference process.
@@ -42,6 +44,8 @@ pub(crate) struct Replica {
     large_batches: Arc<Semaphore>,
     /// Tells predictions in the same microsecond apart.
     sequence: AtomicU32,
+    /// What each version did in this process.
+    usage: UsageBook,
 }
 
 impl Replica {
@@ -67,17 +71,20 @@ impl Replica {
             standbys: Standbys::default(),
             problem: ArcSwapOption::empty(),
             sequence: AtomicU32::new(0),
+            usage: UsageBook::default(),
         }
     }
 
-    /// Follows the registry until `shutdown`, then gives the lease back.
+    /// Follows the registry until `shutdown`, then says a last time what was counted and gives the lease back.
     pub(crate) async fn run(&self, shutdown: CancellationToken) {
         tokio::select! {
             () = self.keep_lease() => {}
             () = self.catch_up() => {}
             () = self.keep_standbys() => {}
+            () = self.keep_reporting() => {}
             () = shutdown.cancelled() => {}
         }
+        self.report_last().await;
         self.give_back_lease().await;
     }
 

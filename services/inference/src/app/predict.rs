@@ -36,7 +36,6 @@ impl Replica {
         } else {
             self.score_apart(target.entry.clone(), frame).await?
         };
-        target.entry.count();
         let scored_time = self.clock.now();
         let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
         let replica = self.config.replica.clone();

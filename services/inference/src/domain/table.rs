@@ -1,17 +1,11 @@
 //! The serving table: what one generation serves.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::{collections::HashMap, fmt, sync::Arc};
 
 use lineal_kernel::{AliasName, Digest, FieldError, ModelName, Slot, Timestamp, VersionNumber};
 use lineal_models::ServedModel;
 
+use super::Counters;
 use crate::InferenceError;
 
 /// What the registry says of one champion.
@@ -46,35 +40,26 @@ pub(crate) struct Entry {
     pub(crate) digest: String,
     /// When it was trained as text, for every answer; empty if nobody knows.
     pub(crate) trained_at: String,
+    /// What the version did in this process, in whatever slots and generations.
+    pub(crate) usage: Arc<Counters>,
     bundle: Arc<ServedModel>,
-    requests: AtomicU64,
 }
 
 impl Entry {
-    /// An entry that has answered nothing yet.
-    pub(crate) fn new(facts: Facts, bundle: Arc<ServedModel>) -> Self {
+    /// An entry that counts in `usage`.
+    pub(crate) fn new(facts: Facts, bundle: Arc<ServedModel>, usage: Arc<Counters>) -> Self {
         Self {
             digest: facts.digest.to_string(),
             trained_at: facts.trained_time.map(|moment| moment.to_string()).unwrap_or_default(),
             facts,
+            usage,
             bundle,
-            requests: AtomicU64::new(0),
         }
     }
 
     /// The model that answers.
     pub(crate) fn model(&self) -> &ServedModel {
         &self.bundle
-    }
-
-    /// Counts one answered request.
-    pub(crate) fn count(&self) {
-        self.requests.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Requests answered so far.
-    pub(crate) fn requests(&self) -> u64 {
-        self.requests.load(Ordering::Relaxed)
     }
 }
 

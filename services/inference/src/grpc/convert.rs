@@ -27,11 +27,15 @@ pub(super) fn pedigree(pedigree: Pedigree) -> pb::Pedigree {
 
 pub(super) fn served(entry: &Entry) -> pb::Served {
     let Facts { model, slot, version, .. } = &entry.facts;
+    let counts = entry.usage.counts();
     pb::Served {
         model: model.to_string(),
         slot: slot.labels().clone(),
         version: version.get(),
         digest: entry.digest.clone(),
-        requests: entry.requests(),
+        requests: counts.requests,
+        errors: counts.errors,
+        rows: counts.rows,
+        inference_micros: counts.micros,
     }
 }

@@ -73,6 +73,7 @@ impl GrpcInferenceService for InferenceGrpc {
         let slot = slot(&request.parameters).map_err(status::bad_request)?;
         let wanted = Wanted::parse(&request.model_version).map_err(status::bad_request)?;
         let target = self.replica.find(&request.model_name, &slot, &wanted).map_err(status::from_error)?;
+        let counted = self.replica.count(&target);
         let entry = target.entry.clone();
         let signature = entry.model().signature();
         let outputs = outputs::requested(&request.outputs, signature).map_err(status::bad_request)?;
@@ -80,6 +81,7 @@ impl GrpcInferenceService for InferenceGrpc {
         let frame =
             tensors::decode(request.inputs, request.raw_input_contents, signature).map_err(status::bad_request)?;
         let prediction = self.replica.predict(target, frame).await.map_err(status::from_error)?;
+        counted.answered(prediction.scores.len());
         let Pedigree { prediction_id, target, .. } = &prediction.pedigree;
         let (outputs, raw_output_contents) = outputs::encode(&outputs, &prediction.scores, target.entry.model(), raw);
         Ok(Response::new(pb::ModelInferResponse {

@@ -15,8 +15,10 @@ impl PredictionService for InferenceGrpc {
         let request = request.into_inner();
         let slot = Slot::new(request.slot).map_err(|error| status::bad_request(error.under("slot")))?;
         let target = self.replica.find(&request.model, &slot, &Wanted::champion()).map_err(status::from_error)?;
+        let counted = self.replica.count(&target);
         let frame = frame(request.columns, target.entry.model().signature()).map_err(status::bad_request)?;
         let prediction = self.replica.predict(target, frame).await.map_err(status::from_error)?;
+        counted.answered(prediction.scores.len());
         let model = prediction.pedigree.target.entry.model();
         let rows = prediction.scores.chunks_exact(model.outputs());
         let labels = rows.filter_map(|scores| model.label(scores)).map(str::to_owned).collect();

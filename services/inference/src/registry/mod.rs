@@ -10,7 +10,7 @@ use lineal_kernel::{Digest, FieldError, Name};
 
 pub(crate) use remote::RemoteRegistry;
 
-use crate::domain::{Listing, Standing};
+use crate::domain::{Listing, Standing, VersionCounts};
 
 /// The registry as a replica sees it.
 #[async_trait]
@@ -29,6 +29,14 @@ pub(crate) trait Registry: Send + Sync {
 
     /// Renews the lease and returns the generation to be served.
     async fn heartbeat(&self, replica: &Name, beat: Beat) -> Result<u64, RegistryError>;
+
+    /// Says what the process `incarnation` of the replica has counted since it started.
+    async fn report_usage(
+        &self,
+        replica: &Name,
+        incarnation: &str,
+        counts: &[VersionCounts],
+    ) -> Result<(), RegistryError>;
 
     /// Gives the lease back.
     async fn deregister(&self, replica: &Name) -> Result<(), RegistryError>;

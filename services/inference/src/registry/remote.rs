@@ -7,15 +7,16 @@ use bytes::Bytes;
 use lineal_kernel::{AliasName, Digest, FieldError, ModelName, Name, Slot, Timestamp, VersionNumber};
 use lineal_proto::lineal::registry::v1::{
     DeregisterReplicaRequest, GetServingTableRequest, GetServingTableResponse, HeartbeatRequest,
-    RegisterReplicaRequest, ServingEntry, StandbyReport, alias_service_client::AliasServiceClient,
-    replica_service_client::ReplicaServiceClient,
+    RegisterReplicaRequest, ReportUsageRequest, ServingEntry, StandbyReport, UsageCount,
+    alias_service_client::AliasServiceClient, replica_service_client::ReplicaServiceClient,
+    usage_service_client::UsageServiceClient,
 };
 use lineal_rpc::{Peer, artifacts, timestamp};
 use tokio::time::timeout;
 use tonic::{Code, Request, Status};
 
 use super::{Beat, Lease, Registry, RegistryError};
-use crate::domain::{Facts, Listing, Standing};
+use crate::domain::{Facts, Listing, Standing, VersionCounts};
 
 /// Longest time that a call may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -90,6 +91,22 @@ impl Registry for RemoteRegistry {
         }
     }
 
+    async fn report_usage(
+        &self,
+        replica: &Name,
+        incarnation: &str,
+        counts: &[VersionCounts],
+    ) -> Result<(), RegistryError> {
+        let request = ReportUsageRequest {
+            replica: replica.to_string(),
+            incarnation: incarnation.to_owned(),
+            counts: counts.iter().map(usage_count).collect(),
+        };
+        let mut usage = UsageServiceClient::new(self.peer.clone());
+        usage.report_usage(timed(request)).await.map_err(unavailable)?;
+        Ok(())
+    }
+
     async fn deregister(&self, replica: &Name) -> Result<(), RegistryError> {
         let request = DeregisterReplicaRequest { name: replica.to_string() };
         self.replicas().deregister_replica(timed(request)).await.map_err(unavailable)?;
@@ -101,6 +118,19 @@ fn timed<T>(message: T) -> Request<T> {
     let mut request = Request::new(message);
     request.set_timeout(DEADLINE);
     request
+}
+
+fn usage_count(counted: &VersionCounts) -> UsageCount {
+    let counts = counted.counts;
+    UsageCount {
+        model: counted.model.to_string(),
+        number: counted.version.get(),
+        requests: counts.requests,
+        errors: counts.errors,
+        rows: counts.rows,
+        inference_micros: counts.micros,
+        last_use_time: counts.last_use.map(timestamp),
+    }
 }
 
 fn unavailable(status: Status) -> RegistryError {

@@ -7,3 +7,4 @@ mod lease;
 mod predict;
 mod reload;
 mod standbys;
+mod usage;

@@ -11,8 +11,6 @@ pub(crate) mod blocks;
 pub(crate) mod carried;
 mod carrying;
 pub(crate) mod chains;
-pub(crate) mod chains;
-pub(crate) mod checks;
 pub(crate) mod checks;
 pub(crate) mod comparisons;
 pub(crate) mod details;
