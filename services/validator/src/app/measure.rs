@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use lineal_data::{DataError, Frame, Snapshot, Table, Target};
 use lineal_kernel::Digest;
-use lineal_models::{Decision, Manifest, ServedModel, Task};
+use lineal_models::{Decision, Manifest, Metric, ServedModel, Side, Task, paired_test};
 
 use super::fetch::{Contender, FetchedBundle};
-use crate::domain::{Evidence, Metrics, Policy, Rival, ValidatorError};
+use crate::domain::{Evidence, Metrics, Policy, Rival, TestResult, ValidatorError};
 
 /// Everything a verdict needs, in memory.
 #[derive(Debug)]
@@ -35,6 +35,20 @@ pub(crate) struct Measured {
     pub(crate) rival: Rival,
 }
 
+/// What a model said of the rows.
+struct Answers {
+    scores: Vec<f64>,
+    /// From this score on it calls a row positive, where it decides between two classes.
+    threshold: Option<f64>,
+    metrics: Metrics,
+}
+
+impl Answers {
+    fn side(&self) -> Option<Side<'_>> {
+        self.threshold.map(|threshold| Side { scores: &self.scores, threshold })
+    }
+}
+
 /// The rows with their labels.
 struct Exam {
     task: Task,
@@ -53,11 +67,12 @@ impl Case {
         let candidate = self.candidate.load()?;
         let exam = Exam::new(&manifest, self.reference, self.reference_digest)
             .map_err(|error| unusable(&contender, error.to_string()))?;
+        let answers = exam.answers(&candidate);
         let rival = match self.opponent {
             Opponent::Nobody(rival) => rival,
-            Opponent::Champion(champion) => exam.rival(*champion)?,
+            Opponent::Champion(champion) => exam.rival(*champion, answers.as_ref().ok(), self.policy.comparison)?,
         };
-        Ok(Measured { candidate: exam.evidence(&candidate), rival })
+        Ok(Measured { candidate: exam.evidence(&candidate, answers), rival })
     }
 }
 
@@ -69,29 +84,46 @@ impl Exam {
         Ok(Self { task: manifest.task, classes: manifest.decision.classes(), target, frame: table.to_frame(), labels })
     }
 
-    fn evidence(&self, model: &ServedModel) -> Evidence {
+    fn evidence(&self, model: &ServedModel, answers: Result<Answers, String>) -> Evidence {
         let (rows, inputs) = (self.frame.rows(), &model.signature().inputs);
         let missing = inputs.iter().filter(|input| self.frame.column(&input.name).is_none());
-        let measured = self.measure(model);
         Evidence {
             rows,
             inputs: inputs.len(),
             missing_inputs: missing.map(|input| input.name.clone()).collect(),
-            answers: measured.as_ref().map(|_| rows).map_err(Clone::clone),
-            metrics: measured.unwrap_or_default(),
+            answers: answers.as_ref().map(|_| rows).map_err(Clone::clone),
+            metrics: answers.map(|answers| answers.metrics).unwrap_or_default(),
         }
     }
 
-    /// Metrics of the model's answers, or why it did not answer. A metric that overflows is left out: it has no value.
-    fn measure(&self, model: &ServedModel) -> Result<Metrics, String> {
+    /// The model's answers and how good they are, or why it did not answer. A metric that overflows is left out: it has no value.
+    fn answers(&self, model: &ServedModel) -> Result<Answers, String> {
         let scores = model.score(&self.frame).map_err(|error| error.to_string())?;
+        let threshold = match model.decision() {
+            Decision::Threshold(decision) => Some(decision.threshold),
+            Decision::MostProbable(_) | Decision::Number => None,
+        };
         let metrics = model.measure(&self.labels, &scores);
         let metrics = metrics.map_err(|error| error.to_string())?.into_iter();
-        Ok(metrics.filter(|(_, value)| value.is_finite()).map(|(name, value)| (name.to_owned(), value)).collect())
+        let finite = metrics.filter(|(_, value)| value.is_finite()).map(|(name, value)| (name.to_owned(), value));
+        Ok(Answers { metrics: finite.collect(), scores, threshold })
+    }
+
+    /// Whether the difference in `metric` may be chance, where a test can tell.
+    fn test(&self, metric: Metric, candidate: &Answers, champion: &Answers) -> Option<TestResult> {
+        let found = paired_test(metric, &self.labels, candidate.side()?, champion.side()?).ok()??;
+        let finite = found.statistic.is_finite() && found.p_value.is_finite();
+        let (name, statistic, p_value) = (found.name.to_owned(), found.statistic, found.p_value);
+        finite.then_some(TestResult { name, statistic, p_value })
     }
 
     /// The champion on the candidate's rows and labels.
-    fn rival(&self, champion: FetchedBundle) -> Result<Rival, ValidatorError> {
+    fn rival(
+        &self,
+        champion: FetchedBundle,
+        candidate: Option<&Answers>,
+        metric: Metric,
+    ) -> Result<Rival, ValidatorError> {
         let number = champion.contender.number;
         let (task, target) = (champion.manifest.task, target_of(&champion.manifest));
         // The other of two classes may be left without a name, the order of several is that of the scores.
@@ -102,8 +134,11 @@ impl Exam {
             let problem = format!("it predicts {} of `{}`, another target", task.name(), target.column);
             return Ok(Rival::Incomparable { number, problem });
         }
-        Ok(match self.measure(&champion) {
-            Ok(metrics) => Rival::Measured { number, metrics },
+        Ok(match self.answers(&champion) {
+            Ok(answers) => {
+                let test = candidate.and_then(|candidate| self.test(metric, candidate, &answers));
+                Rival::Measured { number, metrics: answers.metrics, test }
+            }
             Err(problem) => Rival::Incomparable { number, problem },
         })
     }

@@ -114,6 +114,7 @@ impl App {
                 number,
                 digest,
                 metrics: rival.metrics().cloned().unwrap_or_default(),
+                test: rival.test().cloned(),
             }),
             reference: Reference { digest: facts.reference, rows: candidate.rows as u64 },
             gates: judge(&command.policy, &candidate, &rival),

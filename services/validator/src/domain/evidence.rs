@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use lineal_kernel::VersionNumber;
 
+use super::TestResult;
+
 /// Finite values by the name of the metric.
 pub(crate) type Metrics = BTreeMap<String, f64>;
 
@@ -32,7 +34,7 @@ pub(crate) enum Rival {
     /// Nobody: the policy does not ask for it.
     Skipped,
     /// A champion, measured on the candidate's reference set.
-    Measured { number: VersionNumber, metrics: Metrics },
+    Measured { number: VersionNumber, metrics: Metrics, test: Option<TestResult> },
     /// A champion that cannot be measured on the candidate's reference set, for this reason.
     Incomparable { number: VersionNumber, problem: String },
 }
@@ -42,6 +44,14 @@ impl Rival {
     pub(crate) fn metrics(&self) -> Option<&Metrics> {
         match self {
             Self::Measured { metrics, .. } => Some(metrics),
+            Self::Absent | Self::Itself | Self::Skipped | Self::Incomparable { .. } => None,
+        }
+    }
+
+    /// Whether the difference to the candidate may be chance.
+    pub(crate) fn test(&self) -> Option<&TestResult> {
+        match self {
+            Self::Measured { test, .. } => test.as_ref(),
             Self::Absent | Self::Itself | Self::Skipped | Self::Incomparable { .. } => None,
         }
     }

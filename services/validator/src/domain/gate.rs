@@ -190,7 +190,7 @@ mod tests {
     }
 
     fn rival(metric: Metric, value: f64) -> Rival {
-        Rival::Measured { number: VersionNumber::new(3).unwrap(), metrics: metrics(metric, value) }
+        Rival::Measured { number: VersionNumber::new(3).unwrap(), metrics: metrics(metric, value), test: None }
     }
 
     #[test]
@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn what_cannot_be_measured_beats_nobody() {
         let number = VersionNumber::new(3).unwrap();
-        let unmeasured = Rival::Measured { number, metrics: Metrics::new() };
+        let unmeasured = Rival::Measured { number, metrics: Metrics::new(), test: None };
         let incomparable = Rival::Incomparable { number, problem: "it predicts another column".to_owned() };
         let good = metrics(Metric::Auc, 0.99);
         assert!(!better(Metric::Auc, &good, &unmeasured).passed);

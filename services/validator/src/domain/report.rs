@@ -6,7 +6,7 @@ use lineal_kernel::{Digest, FieldError, ModelName, Slot, TenantId, Timestamp, Ve
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Gate, Metrics, Policy};
+use super::{Gate, Metrics, Policy, TestResult};
 
 /// Identity of a report, ordered by the moment it was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +68,8 @@ pub(crate) struct Champion {
     pub(crate) digest: Digest,
     /// Its metrics on the candidate's reference set; empty if it was not measured.
     pub(crate) metrics: Metrics,
+    /// Whether the difference may be chance, where a test can tell.
+    pub(crate) test: Option<TestResult>,
 }
 
 /// The rows that candidate and champion were scored on.

@@ -22,7 +22,7 @@ pub(crate) trait Registry: Send + Sync {
     /// The file with this digest; [`RegistryError::Artifact`] if it is absent, damaged or has more than `limit` bytes.
     async fn artifact(&self, digest: Digest, limit: usize) -> Result<Bytes, RegistryError>;
 
-    /// Stores the verdict on the version. Recording the same report again changes nothing.
+    /// Stores the verdict on the version, and the comparison with the champion if there was one. Recording the same report again changes nothing.
     async fn record(&self, report: &Report) -> Result<(), RegistryError>;
 }
 

@@ -6,14 +6,15 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use lineal_kernel::{AliasName, Digest, FieldError, ModelName, Slot, VersionNumber};
 use lineal_proto::lineal::registry::v1::{
-    GetVersionRequest, RecordValidationRequest, ResolveAliasRequest, Validation,
-    alias_service_client::AliasServiceClient, version_service_client::VersionServiceClient,
+    Comparison, ComparisonVerdict, GetVersionRequest, RecordComparisonRequest, RecordValidationRequest,
+    ResolveAliasRequest, Validation, alias_service_client::AliasServiceClient,
+    comparison_service_client::ComparisonServiceClient, version_service_client::VersionServiceClient,
 };
 use lineal_rpc::{Peer, artifacts, timestamp};
 use tonic::{Code, Request, Response, Status};
 
 use super::{Pointer, Registry, RegistryError, Version};
-use crate::domain::Report;
+use crate::domain::{Report, Verdict};
 
 /// Longest time that any call but a download may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -73,6 +74,11 @@ impl Registry for RemoteRegistry {
 
     async fn record(&self, report: &Report) -> Result<(), RegistryError> {
         self.versions().record_validation(timed(record(report))).await.map_err(failure)?;
+        if let Some(comparison) = comparison(report) {
+            let request = RecordComparisonRequest { comparison: Some(comparison), request_id: report.id.to_string() };
+            let mut comparisons = ComparisonServiceClient::new(self.peer.clone());
+            comparisons.record_comparison(timed(request)).await.map_err(failure)?;
+        }
         Ok(())
     }
 }
@@ -95,6 +101,34 @@ fn record(report: &Report) -> RecordValidationRequest {
         validation: Some(validation),
         request_id: report.id.to_string(),
     }
+}
+
+/// What the report says of candidate and champion, if it compares them.
+fn comparison(report: &Report) -> Option<Comparison> {
+    let (champion, verdict) = report.comparison()?;
+    let verdict = match verdict {
+        Verdict::Better => ComparisonVerdict::Better,
+        Verdict::NotBetter => ComparisonVerdict::NotBetter,
+        Verdict::Inconclusive => ComparisonVerdict::Inconclusive,
+    };
+    let test = champion.test.as_ref();
+    Some(Comparison {
+        model: report.model.to_string(),
+        slot: report.slot.labels().clone(),
+        candidate_number: report.number.get(),
+        champion_number: champion.number.get(),
+        reference_digest: report.reference.digest.to_string(),
+        reference_rows: report.reference.rows,
+        candidate_metrics: report.metrics.clone(),
+        champion_metrics: champion.metrics.clone(),
+        metric: report.policy.comparison.name().to_owned(),
+        test: test.map(|test| test.name.clone()).unwrap_or_default(),
+        statistic: test.map(|test| test.statistic),
+        p_value: test.map(|test| test.p_value),
+        verdict: verdict.into(),
+        report_id: report.id.to_string(),
+        ..Comparison::default()
+    })
 }
 
 fn timed<T>(message: T) -> Request<T> {

@@ -10,9 +10,10 @@ use lineal_proto::lineal::{
         self as pb,
         alias_service_server::{AliasService, AliasServiceServer},
         artifact_service_server::{ArtifactService, ArtifactServiceServer},
+        comparison_service_server::{ComparisonService, ComparisonServiceServer},
         version_service_server::{VersionService, VersionServiceServer},
     },
-    validator::v1::{ValidateRequest, report_service_client::ReportServiceClient},
+    validator::v1::{Report, ValidateRequest, report_service_client::ReportServiceClient},
 };
 use lineal_rpc::{Health, Peer, ServerConfig, connect, reason_of, serve};
 use tokio::net::TcpListener;
@@ -27,6 +28,7 @@ use crate::{Validator, ValidatorConfig, registry::Registry as _};
 struct RegistryGrpc {
     registry: Arc<FakeRegistry>,
     recorded: Arc<Mutex<Vec<pb::RecordValidationRequest>>>,
+    compared: Arc<Mutex<Vec<pb::RecordComparisonRequest>>>,
 }
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -73,6 +75,25 @@ impl VersionService for RegistryGrpc {
         }
         self.recorded.lock().unwrap().push(request.into_inner());
         Ok(Response::new(pb::RecordValidationResponse { version: None }))
+    }
+}
+
+#[tonic::async_trait]
+impl ComparisonService for RegistryGrpc {
+    async fn record_comparison(
+        &self,
+        request: Request<pb::RecordComparisonRequest>,
+    ) -> Answer<pb::RecordComparisonResponse> {
+        self.compared.lock().unwrap().push(request.into_inner());
+        Ok(Response::new(pb::RecordComparisonResponse { comparison: None }))
+    }
+
+    async fn get_comparison(&self, _: Request<pb::GetComparisonRequest>) -> Answer<pb::GetComparisonResponse> {
+        unused()
+    }
+
+    async fn list_comparisons(&self, _: Request<pb::ListComparisonsRequest>) -> Answer<pb::ListComparisonsResponse> {
+        unused()
     }
 }
 
@@ -142,11 +163,12 @@ async fn a_verdict_travels_from_client_to_registry() {
         registry.upload(bundle, &world().reference);
         registry.register(version, bundle);
     }
-    let grpc = RegistryGrpc { registry: Arc::clone(&registry), recorded: Arc::default() };
-    let recorded = Arc::clone(&grpc.recorded);
+    let grpc = RegistryGrpc { registry: Arc::clone(&registry), recorded: Arc::default(), compared: Arc::default() };
+    let (recorded, compared) = (Arc::clone(&grpc.recorded), Arc::clone(&grpc.compared));
     let shutdown = CancellationToken::new();
     let routes = Routes::new(VersionServiceServer::new(grpc.clone()))
         .add_service(AliasServiceServer::new(grpc.clone()))
+        .add_service(ComparisonServiceServer::new(grpc.clone()))
         .add_service(ArtifactServiceServer::new(grpc));
     let peer = served(routes, &shutdown).await;
 
@@ -182,8 +204,25 @@ async fn a_verdict_travels_from_client_to_registry() {
     let reports: Vec<_> = recorded.iter().map(|record| record.request_id.as_str()).collect();
     assert_eq!(reports, [&first.report_id, &second.report_id]);
     let validation = recorded[1].validation.clone().unwrap();
-    assert_eq!((validation.report_id, validation.passed, validation.champion_number), (second.report_id, true, 1));
-    assert_eq!((validation.metrics, validation.reference_digest), (second.metrics, second.reference_digest));
+    assert_eq!((&validation.report_id, validation.passed, validation.champion_number), (&second.report_id, true, 1));
+    assert_eq!((&validation.metrics, &validation.reference_digest), (&second.metrics, &second.reference_digest));
+    compared_once(&compared.lock().unwrap(), &second);
     shutdown.cancel();
     validator.close().await;
+}
+
+/// F28: there is one comparison, for the one report that has a champion.
+fn compared_once(compared: &[pb::RecordComparisonRequest], report: &Report) {
+    let [pb::RecordComparisonRequest { comparison: Some(comparison), request_id }] = compared else {
+        panic!("{compared:?}")
+    };
+    assert_eq!((request_id, &comparison.report_id), (&report.report_id, &report.report_id));
+    assert_eq!((comparison.candidate_number, comparison.champion_number), (2, 1));
+    assert_eq!(comparison.candidate_metrics, report.metrics);
+    assert_eq!(comparison.champion_metrics, report.champion_metrics);
+    assert_eq!((comparison.metric.as_str(), comparison.test.as_str()), ("auc", "delong"));
+    assert!(comparison.statistic.is_some_and(|z| z > 0.0), "{comparison:?}");
+    let significant = comparison.p_value.is_some_and(|p| p < 0.05);
+    let expected = if significant { pb::ComparisonVerdict::Better } else { pb::ComparisonVerdict::Inconclusive };
+    assert_eq!(comparison.verdict(), expected);
 }

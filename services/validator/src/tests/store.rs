@@ -8,7 +8,9 @@ use lineal_kernel::{Caller, Digest, ModelName, PageRequest, RequestId, Slot, Ten
 use super::{Harness, caller, number};
 use crate::{
     app::ListReports,
-    domain::{Champion, Evidence, Metrics, Policy, Reference, Report, ReportId, Rival, ValidatorError, judge},
+    domain::{
+        Champion, Evidence, Metrics, Policy, Reference, Report, ReportId, Rival, TestResult, ValidatorError, judge,
+    },
 };
 
 /// A report with every field set, and a gate without a value.
@@ -22,7 +24,8 @@ fn report(model: &str, version: u64) -> Report {
         answers: Err("no column `age`".to_owned()),
         metrics: metrics.clone(),
     };
-    let rival = Rival::Measured { number: number(1), metrics: metrics.clone() };
+    let test = TestResult { name: "delong".to_owned(), statistic: -0.1, p_value: 1e-300 };
+    let rival = Rival::Measured { number: number(1), metrics: metrics.clone(), test: Some(test.clone()) };
     let policy = Policy::new(&[("brier".to_owned(), 0.3)], "auc", false).unwrap();
     Report {
         id: ReportId::fresh(now),
@@ -31,7 +34,12 @@ fn report(model: &str, version: u64) -> Report {
         slot: Slot::parse("regime=trending,symbol=BTCUSDT").unwrap(),
         number: number(version),
         digest: Digest::of(b"candidate"),
-        champion: Some(Champion { number: number(1), digest: Digest::of(b"champion"), metrics: metrics.clone() }),
+        champion: Some(Champion {
+            number: number(1),
+            digest: Digest::of(b"champion"),
+            metrics: metrics.clone(),
+            test: Some(test),
+        }),
         reference: Reference { digest: Digest::of(b"reference"), rows: 10 },
         gates: judge(&policy, &evidence, &rival),
         metrics,

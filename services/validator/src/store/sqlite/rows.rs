@@ -4,7 +4,7 @@ use lineal_db::StoreError;
 use lineal_kernel::{Digest, FieldError, ModelName, Slot, TenantId, Timestamp, VersionNumber};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Champion, Gate, Metrics, Policy, Reference, Report};
+use crate::domain::{Champion, Gate, Metrics, Policy, Reference, Report, TestResult};
 
 /// One row of `reports`.
 #[derive(sqlx::FromRow)]
@@ -27,6 +27,9 @@ pub(super) struct Body {
     digest: Digest,
     champion_digest: Option<Digest>,
     champion_metrics: Metrics,
+    /// Absent in what the first release wrote.
+    #[serde(default)]
+    champion_test: Option<TestResult>,
     reference: Reference,
     gates: Vec<Gate>,
     metrics: Metrics,
@@ -40,6 +43,7 @@ impl Body {
             digest: report.digest,
             champion_digest: champion.map(|champion| champion.digest),
             champion_metrics: champion.map(|champion| champion.metrics.clone()).unwrap_or_default(),
+            champion_test: champion.and_then(|champion| champion.test.clone()),
             reference: report.reference,
             gates: report.gates.clone(),
             metrics: report.metrics.clone(),
@@ -62,7 +66,8 @@ impl Row {
         let body: Body = serde_json::from_str(&self.body).map_err(|error| error.to_string())?;
         let champion = match (self.champion_number, body.champion_digest) {
             (Some(champion), Some(digest)) => {
-                Some(Champion { number: number(champion)?, digest, metrics: body.champion_metrics })
+                let (metrics, test) = (body.champion_metrics, body.champion_test);
+                Some(Champion { number: number(champion)?, digest, metrics, test })
             }
             (None, None) => None,
             _ => return Err("half a champion".to_owned()),
