@@ -14,6 +14,7 @@ mod promotions;
 mod restart;
 mod split;
 mod upgrade;
+mod usage;
 mod way_back;
 
 use common::{process, scenario};

@@ -2,6 +2,7 @@
 
 mod aliases;
 mod audit;
+mod compare;
 mod context;
 mod demo;
 mod demote;
@@ -17,6 +18,7 @@ mod jobs;
 mod models;
 mod output;
 mod parse;
+mod performance;
 mod predict;
 mod promote;
 mod promotions;
@@ -29,6 +31,7 @@ mod serve;
 mod status;
 mod story;
 mod train;
+mod usage;
 mod validate;
 mod versions;
 mod watch;
@@ -84,6 +87,12 @@ enum Command {
     Tag(describe::TagArgs),
     /// Describe a model or a version anew
     Describe(describe::Args),
+    /// Tell what versions did in production
+    Usage(usage::Args),
+    /// Show a metric in production over time
+    Performance(performance::Args),
+    /// Show two versions side by side, and whether the difference may be chance
+    Compare(compare::Args),
     /// List the aliases of a model
     Aliases(aliases::Args),
     /// Point an alias of your own at a version
@@ -146,6 +155,9 @@ impl Cli {
             Command::Versions(args) => versions::run(args, ctx).await,
             Command::Tag(args) => describe::tag(args, ctx).await,
             Command::Describe(args) => describe::run(args, ctx).await,
+            Command::Usage(args) => usage::run(args, ctx).await,
+            Command::Performance(args) => performance::run(args, ctx).await,
+            Command::Compare(args) => compare::run(args, ctx).await,
             Command::Aliases(args) => aliases::run(args, ctx).await,
             Command::Alias(args) => aliases::change(args, ctx).await,
             Command::Validate(args) => validate::run(args, ctx).await,
@@ -191,6 +203,9 @@ mod tests {
         for command in [
             "models",
             "versions churn",
+            "usage churn",
+            "performance churn",
+            "compare churn 2 1",
             "jobs",
             "families",
             "status",

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use lineal_proto::lineal::registry::v1::{
-    ChainMove, PlanPromotionRequest, PlanPromotionResponse, PromoteRequest, Promotion, PromotionKind, PromotionState,
-    ReloadPolicy, promotion_service_client::PromotionServiceClient,
+    Bake, ChainMove, PlanPromotionRequest, PlanPromotionResponse, PromoteRequest, Promotion, PromotionKind,
+    PromotionState, ReloadPolicy, promotion_service_client::PromotionServiceClient,
 };
 use serde::Serialize;
 
@@ -38,6 +38,9 @@ pub(super) struct Args {
     /// How long replicas may take to be ready, at most 4m [default: as the registry is configured]
     #[arg(long, value_name = "TIME", value_parser = parse::duration)]
     prepare_timeout: Option<Duration>,
+    /// Watch the new champion for this long, e.g. 30m, and roll back if more than a tenth of its requests fail
+    #[arg(long, value_name = "TIME", value_parser = parse::duration)]
+    bake: Option<Duration>,
     /// Why; it goes into the audit
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
@@ -71,6 +74,7 @@ pub(super) async fn run(args: Args, ctx: &Context) -> Result<Exit, CliError> {
         quorum,
         prepare_timeout: args.prepare_timeout.map(lineal_rpc::duration),
         reason: args.reason,
+        bake: args.bake.map(|time| Bake { duration: Some(lineal_rpc::duration(time)), ..Bake::default() }),
         request_id: request_id.clone(),
     };
     let mut client = PromotionServiceClient::new(ctx.registry.peer());
