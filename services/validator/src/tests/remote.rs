@@ -66,6 +66,14 @@ impl VersionService for RegistryGrpc {
         unused()
     }
 
+    async fn search_versions(&self, _: Request<pb::SearchVersionsRequest>) -> Answer<pb::SearchVersionsResponse> {
+        unused()
+    }
+
+    async fn update_version(&self, _: Request<pb::UpdateVersionRequest>) -> Answer<pb::UpdateVersionResponse> {
+        unused()
+    }
+
     async fn record_validation(
         &self,
         request: Request<pb::RecordValidationRequest>,
