@@ -7,7 +7,7 @@ use super::requests::request;
 use crate::{
     Registry,
     domain::{
-        alias::{Alias, ResolvedAlias, ServingTable, SetAlias},
+        alias::{ResolvedAlias, ServingTable, SetAlias},
         audit::{AuditEntry, Request},
         error::RegistryError,
     },
@@ -25,12 +25,11 @@ impl Registry {
         slot: &Slot,
         name: &AliasName,
     ) -> Result<ResolvedAlias, RegistryError> {
-        let Some(alias) = self.store.alias(&caller.tenant, model, slot, name).await? else {
-            self.model(caller, model).await?;
-            let (model, slot, alias) = (model.clone(), slot.clone(), name.clone());
-            return Err(RegistryError::AliasNotFound { model, slot, alias });
-        };
-        self.resolved(caller, alias).await
+        if let Some(found) = self.store.resolved_alias(&caller.tenant, model, slot, name).await? {
+            return Ok(found);
+        }
+        self.model(caller, model).await?;
+        Err(RegistryError::AliasNotFound { model: model.clone(), slot: slot.clone(), alias: name.clone() })
     }
 
     /// Points a user-defined alias at a version.
@@ -76,17 +75,7 @@ impl Registry {
         page: &PageRequest,
     ) -> Result<Page<ResolvedAlias>, RegistryError> {
         self.model(caller, model).await?;
-        let found = self.store.aliases(&caller.tenant, model, page).await?;
-        let mut items = Vec::with_capacity(found.items.len());
-        for alias in found.items {
-            items.push(self.resolved(caller, alias).await?);
-        }
-        Ok(Page { items, next: found.next })
-    }
-
-    async fn resolved(&self, caller: &Caller, alias: Alias) -> Result<ResolvedAlias, RegistryError> {
-        let version = self.version(caller, &alias.model, alias.number).await?.version;
-        Ok(ResolvedAlias { alias, digest: version.digest, run_id: version.lineage.run_id })
+        Ok(self.store.aliases(&caller.tenant, model, page).await?)
     }
 
     /// Every champion, at one generation.

@@ -23,7 +23,7 @@ pub use self::{
     usage::UsageStore,
 };
 use crate::domain::{
-    alias::{Alias, AliasChange, ServingTable},
+    alias::{Alias, AliasChange, ResolvedAlias, ServingTable},
     audit::{AuditEntry, AuditRecord, AuditSearch, Recorded},
     experiment::{Experiment, Stage},
     metric::MetricPoint,
@@ -172,8 +172,16 @@ pub trait AliasStore: Send + Sync {
     /// One alias.
     async fn alias(&self, tenant: &TenantId, model: &ModelName, slot: &Slot, name: &AliasName)
     -> Result<Option<Alias>>;
-    /// Aliases of a model in order of slot and name.
-    async fn aliases(&self, tenant: &TenantId, model: &ModelName, page: &PageRequest) -> Result<Page<Alias>>;
+    /// One alias with what it points at.
+    async fn resolved_alias(
+        &self,
+        tenant: &TenantId,
+        model: &ModelName,
+        slot: &Slot,
+        name: &AliasName,
+    ) -> Result<Option<ResolvedAlias>>;
+    /// Aliases of a model with what they point at, in order of slot and name.
+    async fn aliases(&self, tenant: &TenantId, model: &ModelName, page: &PageRequest) -> Result<Page<ResolvedAlias>>;
     /// `Conflict` if the alias is no longer at the revision the change was decided on.
     async fn commit_alias(&self, tenant: &TenantId, change: &AliasChange, entry: &AuditEntry) -> Result<()>;
     /// Every champion and the generation, read at one moment.

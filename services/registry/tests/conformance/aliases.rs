@@ -1,7 +1,7 @@
 use lineal_db::StoreError;
-use lineal_kernel::{AliasName, Slot};
+use lineal_kernel::{AliasName, Digest, Slot};
 use lineal_registry::domain::{
-    alias::{Alias, AliasChange},
+    alias::{Alias, AliasChange, ResolvedAlias},
     audit::AuditSearch,
 };
 
@@ -51,6 +51,22 @@ pub(crate) async fn an_alias_points_at_versions_that_exist(store: &Store) {
     assert_eq!(read(store, "candidate").await, None);
 }
 
+pub(crate) async fn an_alias_is_read_with_what_it_points_at(store: &Store) {
+    // F8
+    register_many(store, "churn", 2).await;
+    let candidate = alias("", "candidate", 2, 1);
+    set(store, &candidate, 0).await.unwrap();
+    let resolve = |name: &str| {
+        let name = AliasName::new(name).unwrap();
+        async move { store.resolved_alias(&tenant(), &model("churn"), &Slot::default(), &name).await.unwrap() }
+    };
+    let digest = Digest::of(b"churn");
+    let expected = ResolvedAlias { alias: candidate, digest, run_id: "run-1".to_owned() };
+    assert_eq!(resolve("candidate").await, Some(expected.clone()));
+    assert_eq!(resolve("champion").await, None);
+    assert_eq!(store.aliases(&tenant(), &model("churn"), &first_page()).await.unwrap().items, [expected]);
+}
+
 pub(crate) async fn aliases_are_listed_by_slot_and_name(store: &Store) {
     register_many(store, "churn", 1).await;
     let places = [("a=1,b=2", "x"), ("a=1", "y"), ("a=1", "x"), ("", "z"), ("a=1-x", "a"), ("", "b"), ("a=1.5", "k")];
@@ -63,7 +79,7 @@ pub(crate) async fn aliases_are_listed_by_slot_and_name(store: &Store) {
     for size in [1, 3, 8] {
         let found = every(size, |page| async move { store.aliases(&tenant(), &model("churn"), &page).await }).await;
         let found: Vec<(String, String)> =
-            found.into_iter().map(|alias| (alias.slot.to_string(), alias.name.to_string())).collect();
+            found.into_iter().map(|found| (found.alias.slot.to_string(), found.alias.name.to_string())).collect();
         let found: Vec<(&str, &str)> = found.iter().map(|(slot, name)| (slot.as_str(), name.as_str())).collect();
         assert_eq!(found, sorted, "in pages of {size}");
     }

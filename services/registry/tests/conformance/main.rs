@@ -61,6 +61,7 @@ macro_rules! suite {
             aliases {
                 an_alias_moves_only_from_the_revision_that_was_seen
                 an_alias_points_at_versions_that_exist
+                an_alias_is_read_with_what_it_points_at
                 aliases_are_listed_by_slot_and_name
             }
             promotions {

@@ -62,6 +62,9 @@ pub(crate) async fn labels_are_unique_within_one_second(store: &Store) {
         register(store, "shots").await.label,
     ];
     assert_eq!(labels, ["poisson-20250115-143022", "poisson-20250115-143022-2", "poisson-20250115-143022-3"]);
+    for n in 4..=40 {
+        assert_eq!(register(store, "goals").await.label, format!("poisson-20250115-143022-{n}"));
+    }
 }
 
 pub(crate) async fn a_model_groups_its_versions(store: &Store) {

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use lineal_db::StoreError;
 use lineal_kernel::{AliasName, ModelName, PageRequest, Slot, TenantId, VersionNumber};
+use serde::Deserialize;
 use sqlx::Row;
 
 use super::{
@@ -11,14 +12,19 @@ use super::{
     versions,
 };
 use crate::domain::{
-    alias::{Alias, AliasChange, ServingEntry, ServingTable},
+    alias::{Alias, AliasChange, ResolvedAlias, ServingEntry, ServingTable},
     audit::AuditEntry,
 };
 use crate::store::{AliasStore, Page, Result};
 
 const GET: &str = "SELECT * FROM aliases WHERE tenant = $1 AND model = $2 AND slot = $3 AND name = $4";
-const LIST: &str = "SELECT * FROM aliases WHERE tenant = $1 AND model = $2 AND slot || ' ' || name > $3 \
-     ORDER BY slot || ' ' || name LIMIT $4";
+const RESOLVE: &str = "SELECT a.*, v.digest, v.lineage FROM aliases a \
+     JOIN versions v ON v.tenant = a.tenant AND v.model = a.model AND v.number = a.number \
+     WHERE a.tenant = $1 AND a.model = $2 AND a.slot = $3 AND a.name = $4";
+const LIST: &str = "SELECT a.*, v.digest, v.lineage FROM aliases a \
+     JOIN versions v ON v.tenant = a.tenant AND v.model = a.model AND v.number = a.number \
+     WHERE a.tenant = $1 AND a.model = $2 AND a.slot || ' ' || a.name > $3 \
+     ORDER BY a.slot || ' ' || a.name LIMIT $4";
 const INSERT: &str = "INSERT INTO aliases (tenant, model, slot, name, number, generation, revision, updated_us) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 const UPDATE: &str = "UPDATE aliases SET number = $5, generation = $6, revision = $7, updated_us = $8 \
@@ -88,7 +94,24 @@ impl AliasStore for Store {
         get(&mut connection, tenant, model, slot, name).await
     }
 
-    async fn aliases(&self, tenant: &TenantId, model: &ModelName, page: &PageRequest) -> Result<Page<Alias>> {
+    async fn resolved_alias(
+        &self,
+        tenant: &TenantId,
+        model: &ModelName,
+        slot: &Slot,
+        name: &AliasName,
+    ) -> Result<Option<ResolvedAlias>> {
+        let row = sqlx::query(RESOLVE)
+            .bind(tenant.as_str())
+            .bind(model.as_str())
+            .bind(slot.to_string())
+            .bind(name.as_str())
+            .fetch_optional(self.db.reader())
+            .await?;
+        row.as_ref().map(resolved).transpose()
+    }
+
+    async fn aliases(&self, tenant: &TenantId, model: &ModelName, page: &PageRequest) -> Result<Page<ResolvedAlias>> {
         let found = sqlx::query(LIST)
             .bind(tenant.as_str())
             .bind(model.as_str())
@@ -96,8 +119,8 @@ impl AliasStore for Store {
             .bind(rows::limit(page))
             .fetch_all(self.db.reader())
             .await?;
-        let aliases = found.iter().map(alias).collect::<Result<_>>()?;
-        Ok(rows::page(aliases, page, |alias: &Alias| format!("{} {}", alias.slot, alias.name)))
+        let aliases = found.iter().map(resolved).collect::<Result<_>>()?;
+        Ok(rows::page(aliases, page, |found: &ResolvedAlias| format!("{} {}", found.alias.slot, found.alias.name)))
     }
 
     async fn commit_alias(&self, tenant: &TenantId, change: &AliasChange, entry: &AuditEntry) -> Result<()> {
@@ -117,6 +140,17 @@ impl AliasStore for Store {
         let mut connection = self.db.reader().acquire().await?;
         generation(&mut connection, tenant).await
     }
+}
+
+/// What of a version's lineage goes with an alias.
+#[derive(Deserialize)]
+struct Origin {
+    run_id: String,
+}
+
+fn resolved(row: &DbRow) -> Result<ResolvedAlias> {
+    let Origin { run_id } = row.json("lineage")?;
+    Ok(ResolvedAlias { alias: alias(row)?, digest: row.parsed("digest")?, run_id })
 }
 
 pub(super) fn alias(row: &DbRow) -> Result<Alias> {

@@ -80,7 +80,8 @@ pub(super) async fn seal(db: &Database) -> Result<()> {
         }
         put_head(&mut tx, &tenant, &head).await?;
     }
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    Ok(())
 }
 
 async fn put_head(tx: &mut Connection, tenant: &str, head: &Head) -> Result<()> {
