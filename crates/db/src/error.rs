@@ -21,21 +21,29 @@ impl StoreError {
     pub fn corrupt(what: impl Into<String>) -> Self {
         Self::Backend(what.into().into())
     }
+
+    /// For each of those who waited for the same commit.
+    pub(crate) fn shared(error: &sqlx::Error) -> Self {
+        if is_busy(error) { Self::Busy } else { Self::Backend(format!("the commit failed: {error}").into()) }
+    }
 }
 
 /// SQLite: busy or locked. PostgreSQL: serialization failure, deadlock, lock not available, too many connections, shutting
 /// down, starting up.
 const BUSY: [&str; 10] = ["5", "6", "261", "517", "40001", "40P01", "55P03", "53300", "57P01", "57P03"];
 
+fn is_busy(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) | sqlx::Error::Tls(_) => true,
+        sqlx::Error::Database(inner) => inner.code().is_some_and(|code| BUSY.contains(&code.as_ref())),
+        _ => false,
+    }
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        let busy = match &error {
-            sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) | sqlx::Error::Tls(_) => true,
-            sqlx::Error::Database(inner) => inner.code().is_some_and(|code| BUSY.contains(&code.as_ref())),
-            _ => false,
-        };
         let conflict = error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation);
-        match (busy, conflict) {
+        match (is_busy(&error), conflict) {
             (true, _) => Self::Busy,
             (_, true) => Self::Conflict,
             _ => Self::Backend(Box::new(error)),

@@ -4,8 +4,10 @@ mod error;
 mod postgres;
 mod sqlite;
 mod url;
+mod writers;
 
 pub use error::{OpenError, StoreError};
 pub use postgres::Postgres;
 pub use sqlite::Sqlite;
 pub use url::DatabaseUrl;
+pub use writers::Write;

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use sqlx::{
-    PgPool, Transaction,
+    Connection as _, PgPool, Transaction,
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -20,6 +20,9 @@ const IS_GONE: &str = "SELECT pg_try_advisory_xact_lock(hashtextextended('lineal
 /// One process of a schema at a time finishes what others have left.
 const RECONCILE: &str =
     "SELECT pg_try_advisory_xact_lock(hashtextextended('lineal:reconcile:' || current_schema(), 0))";
+
+/// A connection is used unseen for this long.
+const UNUSED: Duration = Duration::from_secs(1);
 
 /// A schema of a PostgreSQL database.
 #[derive(Debug, Clone)]
@@ -42,6 +45,16 @@ impl Postgres {
         let pool = PgPoolOptions::new()
             .max_connections(16)
             .acquire_timeout(Duration::from_secs(10))
+            .test_before_acquire(false)
+            .before_acquire(|connection, found| {
+                Box::pin(async move {
+                    // To ask whether the server is still there costs as much as a small query.
+                    if found.idle_for > UNUSED {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .connect_with(options.clone())
             .await
             .map_err(connect)?;

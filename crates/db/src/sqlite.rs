@@ -1,4 +1,4 @@
-//! SQLite: many readers, one writer.
+//! SQLite: many readers, one writer at a time.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,13 +8,20 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::{DatabaseUrl, OpenError, StoreError};
+use tokio::sync::watch;
 
-/// A SQLite file. Writers queue for one connection instead of losing to each other's locks; readers never wait for them.
+use crate::{
+    DatabaseUrl, OpenError, StoreError,
+    writers::{Write, Writers},
+};
+
+/// A SQLite file. Writers queue for one connection instead of losing to each other's locks, and share commits; readers wait for them
+/// only after a refusal whose cause is not committed yet.
 #[derive(Debug, Clone)]
 pub struct Sqlite {
     read: SqlitePool,
     write: SqlitePool,
+    writers: Writers,
     process: Arc<str>,
 }
 
@@ -35,12 +42,23 @@ impl Sqlite {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(10));
         let connect = |source| OpenError::Connect { database: url.to_string(), source };
-        let pool = |connections: u32| SqlitePoolOptions::new().max_connections(connections);
+        // A file does not go away.
+        let pool = |connections: u32| SqlitePoolOptions::new().max_connections(connections).test_before_acquire(false);
         let write = pool(1).acquire_timeout(Duration::from_secs(30)).connect_with(options.clone()).await;
         let write = write.map_err(connect)?;
         migrations.run(&write).await.map_err(|source| OpenError::Migrate { database: url.to_string(), source })?;
-        let read = pool(4).connect_with(options.read_only(true)).await.map_err(connect)?;
-        Ok(Self { read, write, process: uuid::Uuid::now_v7().to_string().into() })
+        let (refused, _) = watch::channel(false);
+        let (first, again) = (refused.clone(), refused.clone());
+        let read = pool(4)
+            .after_connect(move |_, _| Box::pin(settled(first.subscribe())))
+            .before_acquire(move |_, _| {
+                let refused = again.subscribe();
+                Box::pin(async { settled(refused).await.map(|()| true) })
+            })
+            .connect_with(options.read_only(true));
+        let read = read.await.map_err(connect)?;
+        let writers = Writers::new(write.clone(), refused);
+        Ok(Self { read, write, writers, process: uuid::Uuid::now_v7().to_string().into() })
     }
 
     /// This process among those that share the database.
@@ -65,9 +83,10 @@ impl Sqlite {
         &self.read
     }
 
-    /// A transaction that may write: it takes its turn before it reads, so what it decides on cannot change.
-    pub async fn begin(&self) -> Result<Transaction<'static, sqlx::Sqlite>, StoreError> {
-        Ok(self.write.begin_with("BEGIN IMMEDIATE").await?)
+    /// A transaction that may write: it takes its turn before it reads, so what it decides on cannot change. It also sees changes that
+    /// are not durable yet: what it read may be told after its own commit only.
+    pub async fn begin(&self) -> Result<Write, StoreError> {
+        self.writers.begin().await
     }
 
     /// A transaction whose reads all see the same moment.
@@ -77,7 +96,15 @@ impl Sqlite {
 
     /// Finishes what is under way and closes the file.
     pub async fn close(&self) {
+        self.writers.end_now().await;
         self.read.close().await;
         self.write.close().await;
     }
+}
+
+/// Waits until what someone was refused for is committed: whoever asks why must find it.
+async fn settled(mut refused: watch::Receiver<bool>) -> sqlx::Result<()> {
+    // A sender that is gone has nothing open.
+    let _ = refused.wait_for(|refused| !refused).await;
+    Ok(())
 }

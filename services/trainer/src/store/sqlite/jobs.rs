@@ -16,6 +16,8 @@ pub(super) async fn create(db: &Sqlite, job: &Job) -> Result<Job, StoreError> {
     let mut tx = db.begin().await?;
     let known = sqlx::query_as::<_, JobRow>(sql::JOB_BY_REQUEST).bind(job.request_id.as_str());
     if let Some(row) = known.fetch_optional(&mut *tx).await? {
+        // The first request may still wait for its commit.
+        tx.commit().await?;
         return row.try_into();
     }
     sqlx::query(sql::INSERT_JOB)

@@ -8,7 +8,7 @@ mod sql;
 use async_trait::async_trait;
 use lineal_db::{DatabaseUrl, OpenError, Sqlite, StoreError};
 use lineal_kernel::{RequestId, Timestamp};
-use sqlx::{Transaction, migrate::Migrator};
+use sqlx::{SqliteConnection, migrate::Migrator};
 
 use super::TrainerStore;
 use crate::domain::{Claim, DefinitionKind, Job, JobChange, JobEvent, JobFilter, JobId, Lease, Step};
@@ -98,7 +98,7 @@ impl TrainerStore for SqliteStore {
 }
 
 /// Appends an event whose number the job has just been given in the same transaction.
-async fn append(tx: &mut Transaction<'_, sqlx::Sqlite>, id: &JobId, event: &JobEvent) -> Result<(), StoreError> {
+async fn append(tx: &mut SqliteConnection, id: &JobId, event: &JobEvent) -> Result<(), StoreError> {
     sqlx::query(sql::INSERT_EVENT)
         .bind(id.as_str())
         .bind(event.sequence as i64)
@@ -109,7 +109,7 @@ async fn append(tx: &mut Transaction<'_, sqlx::Sqlite>, id: &JobId, event: &JobE
         .bind(event.progress)
         .bind(rows::to_json(&event.metrics)?)
         .bind(&event.message)
-        .execute(&mut **tx)
+        .execute(tx)
         .await?;
     Ok(())
 }

@@ -79,7 +79,7 @@ pub(super) async fn record(db: &Sqlite, lease: &Lease, change: &JobChange, now: 
         message: change.message.clone(),
     };
     append(&mut tx, &lease.job_id, &event).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await
 }
 
 pub(super) async fn lost(db: &Sqlite, moment: Timestamp) -> Result<Vec<Claim>, StoreError> {
