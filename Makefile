@@ -3,6 +3,7 @@
 # make check   formatting, lints with warnings denied, rules
 # make faults  processes that die at every point of a promotion, and storms, on both databases
 # make bench   predictions beside a bare echo, pinned to cores
+# make bench-registry   calls of the registry on both databases beside their bare SQL; PEER=mlflow adds the newest MLflow
 # make chart-check   the Helm chart, linted, rendered and validated
 
 SHELL := /bin/bash
@@ -10,7 +11,7 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lineal
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 VENV := $(CACHE)/venv
 
-.PHONY: demo test check faults bench chart-check test-tools fmt
+.PHONY: demo test check faults bench bench-registry chart-check test-tools fmt
 
 demo:
 	cargo build --locked --release --package lineal
@@ -30,6 +31,10 @@ check:
 bench:
 	cargo build --locked --release --package lineal --package lineal-load
 	"$(CARGO_TARGET_DIR)/release/lineal-load" predictions
+
+bench-registry:
+	cargo build --locked --release --package lineal --package lineal-load
+	tests/with-postgres "$(CARGO_TARGET_DIR)/release/lineal-load" registry $(if $(PEER),--peer $(PEER) --peer-folder "$(CACHE)/$(PEER)")
 
 chart-check:
 	deploy/chart-check.sh

@@ -1,4 +1,4 @@
-//! Calls of the Open Inference Protocol that cost the load as little as possible.
+//! gRPC calls that cost the load as little as possible.
 
 use bytes::{Buf as _, BufMut as _, Bytes};
 use http::uri::PathAndQuery;
@@ -8,8 +8,6 @@ use tonic::{
     client::Grpc,
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
 };
-
-const MODEL_INFER: PathAndQuery = PathAndQuery::from_static("/inference.GRPCInferenceService/ModelInfer");
 
 /// Who asks, as the server sees it.
 pub(crate) const ACTOR: &str = "lineal-load";
@@ -26,10 +24,10 @@ impl Client {
         Ok(Self { grpc: Grpc::new(lineal_rpc::connect(address, ACTOR)?) })
     }
 
-    /// Sends an encoded `ModelInferRequest` and returns the encoded answer.
-    pub(crate) async fn infer(&mut self, request: Bytes) -> Result<Bytes, Status> {
+    /// Sends an encoded request of the method at `path` and returns the encoded answer.
+    pub(crate) async fn call(&mut self, path: PathAndQuery, request: Bytes) -> Result<Bytes, Status> {
         self.grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
-        let answer = self.grpc.unary(Request::new(request), MODEL_INFER, Encoded).await?;
+        let answer = self.grpc.unary(Request::new(request), path, Encoded).await?;
         Ok(answer.into_inner())
     }
 }

@@ -12,7 +12,8 @@ use anyhow::{Context as _, ensure};
 pub(crate) struct Cores {
     /// What the server runs on.
     pub(crate) server: usize,
-    load: usize,
+    /// What the load runs on.
+    pub(crate) load: usize,
 }
 
 impl Cores {
@@ -38,9 +39,14 @@ impl Cores {
 
     /// Moves this process, which is the load, to its core.
     pub(crate) fn pin_load(self) -> anyhow::Result<()> {
-        let (core, pid) = (self.load.to_string(), std::process::id().to_string());
+        self.beside_load(std::process::id())
+    }
+
+    /// Moves the process `pid`, and what it starts from now on, to the core of the load.
+    pub(crate) fn beside_load(self, pid: u32) -> anyhow::Result<()> {
+        let (core, pid) = (self.load.to_string(), pid.to_string());
         let pinned = Command::new("taskset").args(["-a", "-c", "-p", &core, &pid]).stdout(Stdio::null()).status();
-        ensure!(pinned.context("cannot run taskset")?.success(), "taskset cannot pin the load to core {core}");
+        ensure!(pinned.context("cannot run taskset")?.success(), "taskset cannot pin process {pid} to core {core}");
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! A closed loop: a fixed number of requests in flight over one connection, each followed by the next once it is answered.
+//! A closed loop: a fixed number of requests in flight, each followed by the next once it is answered.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -6,15 +6,13 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use bytes::Bytes;
 use hdrhistogram::Histogram;
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep_until, timeout_at},
 };
-use tonic::Status;
 
-use crate::{client::Client, server::Server};
+use crate::server::Server;
 
 /// Comes before every measurement and does not count.
 const WARM_UP: Duration = Duration::from_millis(300);
@@ -32,34 +30,46 @@ pub(crate) struct Measured {
     pub(crate) p50: f64,
     /// Latency that one of a hundred answers exceeds, in milliseconds.
     pub(crate) p99: f64,
-    /// Processor time of the server per answer, in microseconds.
+    /// Processor time of the server per answer, in microseconds; 0 without a server of ours.
     pub(crate) cpu: f64,
 }
 
-/// Keeps `in_flight` of the `requests` in flight for `time`, after a warm-up. One failed request fails the measurement.
+/// The median over turns, of which there is an odd number.
+pub(crate) fn middle(turns: &[Measured], of: fn(&Measured) -> f64) -> f64 {
+    let mut values: Vec<_> = turns.iter().map(of).collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Whoever has one request in flight.
+pub(crate) trait Asks: Send + 'static {
+    /// Asks once and waits for the answer.
+    fn ask(&mut self) -> impl Future<Output = anyhow::Result<()>> + Send;
+}
+
+/// Keeps one request of each of the `clients` in flight for `time`, after a warm-up. Requests that are asked in that time count, so
+/// slow ones too, and at least one of each client. One failed request fails the measurement.
 pub(crate) async fn measure(
-    server: &Server,
-    requests: &Arc<[Bytes]>,
-    in_flight: usize,
+    server: Option<&Server>,
+    clients: Vec<impl Asks>,
     time: Duration,
 ) -> anyhow::Result<Measured> {
-    let client = Client::new(server.address())?;
+    let cpu = || server.map_or(Ok(Duration::ZERO), Server::cpu);
     let begin = Instant::now() + WARM_UP;
     let window = Window { begin, end: begin + time };
     let latencies = Arc::new(Mutex::new(Histogram::new_with_bounds(1, LONGEST, 3)?));
     let mut lanes = JoinSet::new();
-    for first in 0..in_flight {
-        lanes.spawn(lane(client.clone(), Arc::clone(requests), first, window, Arc::clone(&latencies)));
+    for client in clients {
+        lanes.spawn(lane(client, window, Arc::clone(&latencies)));
     }
     sleep_until(window.begin).await;
-    let before = server.cpu()?;
-    sleep_until(window.end).await;
-    let cpu = server.cpu()?.saturating_sub(before);
+    let before = cpu()?;
     let ends = timeout_at(window.end + GRACE, lanes.join_all()).await;
     let ends = ends.with_context(|| format!("requests were unanswered {GRACE:?} after the measurement"))?;
+    let (time, cpu) = (window.begin.elapsed(), cpu()?.saturating_sub(before));
     let failures: Vec<_> = ends.into_iter().filter_map(Result::err).collect();
     if let Some(first) = failures.first() {
-        anyhow::bail!("{} requests failed, the first one with: {first}", failures.len());
+        anyhow::bail!("{} requests failed, the first one with: {first:#}", failures.len());
     }
     let latencies = latencies.lock().unwrap_or_else(PoisonError::into_inner);
     summary(&latencies, time, cpu)
@@ -71,27 +81,22 @@ struct Window {
     end: Instant,
 }
 
-/// One request after the other until the window closes or one fails.
-async fn lane(
-    mut client: Client,
-    requests: Arc<[Bytes]>,
-    first: usize,
-    window: Window,
-    latencies: Arc<Mutex<Histogram<u64>>>,
-) -> Result<(), Status> {
-    for request in requests.iter().cycle().skip(first) {
+/// One request after the other until the window closes, at least one of them in it, or until one fails.
+async fn lane(mut client: impl Asks, window: Window, latencies: Arc<Mutex<Histogram<u64>>>) -> anyhow::Result<()> {
+    let mut counted = false;
+    loop {
         let asked = Instant::now();
-        if asked >= window.end {
-            break;
+        if counted && asked >= window.end {
+            return Ok(());
         }
-        client.infer(request.clone()).await?;
-        let answered = Instant::now();
-        if answered >= window.begin && answered < window.end {
+        client.ask().await?;
+        let latency = asked.elapsed();
+        if asked >= window.begin {
+            counted = true;
             let mut latencies = latencies.lock().unwrap_or_else(PoisonError::into_inner);
-            latencies.saturating_record((answered - asked).as_nanos() as u64);
+            latencies.saturating_record(latency.as_nanos() as u64);
         }
     }
-    Ok(())
 }
 
 fn summary(latencies: &Histogram<u64>, time: Duration, cpu: Duration) -> anyhow::Result<Measured> {

@@ -3,8 +3,10 @@
 mod client;
 mod cores;
 mod echo;
+mod http;
 mod load;
 mod predictions;
+mod registry;
 mod report;
 mod requests;
 mod server;
@@ -22,6 +24,8 @@ use tokio::{
 enum Command {
     /// Predictions a second, their latency and their price, beside a bare gRPC server with the same messages
     Predictions(predictions::Args),
+    /// Calls of a registry on each database, beside their bare SQL statements and beside MLflow
+    Registry(registry::Args),
     /// The bare gRPC server, started by the others
     #[command(hide = true)]
     Echo(echo::Args),
@@ -29,13 +33,16 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     match Command::parse() {
-        // The load gets one core, so it is one thread.
-        Command::Predictions(args) => {
-            Builder::new_current_thread().enable_all().build()?.block_on(unless_interrupted(predictions::run(args)))
-        }
+        Command::Predictions(args) => on_one_thread(predictions::run(args)),
+        Command::Registry(args) => on_one_thread(registry::run(args)),
         // The same runtime as that of Lineal.
         Command::Echo(args) => Builder::new_multi_thread().enable_all().build()?.block_on(echo::run(args)),
     }
+}
+
+/// The load gets one core, so it is one thread.
+fn on_one_thread(bench: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    Builder::new_current_thread().enable_all().build()?.block_on(unless_interrupted(bench))
 }
 
 /// Dropping the benchmark stops the servers that it started.

@@ -9,6 +9,7 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use bytes::Bytes;
+use http::uri::PathAndQuery;
 use lineal_proto::inference::{
     ModelInferResponse, ModelMetadataRequest, grpc_inference_service_client::GrpcInferenceServiceClient,
 };
@@ -17,13 +18,14 @@ use prost::Message as _;
 use crate::{
     client::{ACTOR, Client},
     cores::Cores,
-    load::{Measured, measure},
+    load::{Asks, Measured, measure, middle},
     report::{Figure, Report},
     requests::Table,
     server::Server,
     training,
 };
 
+const MODEL_INFER: PathAndQuery = PathAndQuery::from_static("/inference.GRPCInferenceService/ModelInfer");
 /// Model and rows of a request.
 const KINDS: [(&str, usize); 3] = [("gradient_boosting", 1), ("gradient_boosting", 100), ("logistic_regression", 1)];
 const IN_FLIGHT: [usize; 3] = [1, 16, 64];
@@ -123,7 +125,8 @@ impl Bench {
             let (mut ours, mut limit) = (Vec::new(), Vec::new());
             for _ in 0..TURNS {
                 for (server, turns) in [(server, &mut ours), (&echo, &mut limit)] {
-                    let measured = measure(server, &requests, in_flight, self.turn).await;
+                    let clients = lanes(server.address(), &requests, in_flight)?;
+                    let measured = measure(Some(server), clients, self.turn).await;
                     turns.push(measured.with_context(|| format!("{case}: {}", server.address()))?);
                 }
             }
@@ -141,9 +144,32 @@ async fn requests(address: &str, table: &Table, model: &str, rows: usize) -> any
     Ok(table.requests(model, &metadata.inputs, rows)?.into())
 }
 
+/// Asks for one prediction after the other.
+struct Lane {
+    client: Client,
+    requests: Arc<[Bytes]>,
+    next: usize,
+}
+
+/// `count` lanes over one connection, each from another request on.
+fn lanes(address: &str, requests: &Arc<[Bytes]>, count: usize) -> anyhow::Result<Vec<Lane>> {
+    let client = Client::new(address)?;
+    let lane = |next| Lane { client: client.clone(), requests: Arc::clone(requests), next };
+    Ok((0..count).map(lane).collect())
+}
+
+impl Asks for Lane {
+    async fn ask(&mut self) -> anyhow::Result<()> {
+        let request = self.requests[self.next % self.requests.len()].clone();
+        self.next += 1;
+        self.client.call(MODEL_INFER, request).await?;
+        Ok(())
+    }
+}
+
 /// A real answer, encoded, after a look at it.
 async fn answer(address: &str, request: &Bytes, rows: usize) -> anyhow::Result<Bytes> {
-    let answer = Client::new(address)?.infer(request.clone()).await?;
+    let answer = Client::new(address)?.call(MODEL_INFER, request.clone()).await?;
     let ModelInferResponse { outputs, raw_output_contents, .. } = ModelInferResponse::decode(answer.clone())?;
     let score = outputs.iter().position(|output| output.name == "score").context("the answer has no score")?;
     let size = raw_output_contents.get(score).map_or(0, Bytes::len);
@@ -161,13 +187,6 @@ fn figures(case: &str, ours: &[Measured], limit: &[Measured]) -> [Figure; 4] {
         figure("p99", "ms", |turn| turn.p99),
         figure("server CPU", "us/request", |turn| turn.cpu),
     ]
-}
-
-/// The median over the turns, of which there is an odd number.
-fn middle(turns: &[Measured], of: fn(&Measured) -> f64) -> f64 {
-    let mut values: Vec<_> = turns.iter().map(of).collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 #[cfg(test)]

@@ -18,13 +18,57 @@ pub(crate) struct Figure {
     peer: Option<f64>,
     ratio_to_limit: Option<f64>,
     ratio_to_peer: Option<f64>,
+    goal: Option<Goal>,
+    met: Option<bool>,
+}
+
+/// What a figure should be.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Goal {
+    /// This or more.
+    AtLeast(f64),
+    /// This or less.
+    AtMost(f64),
+}
+
+impl Goal {
+    fn is_met(self, value: f64) -> bool {
+        match self {
+            Self::AtLeast(least) => value >= least,
+            Self::AtMost(most) => value <= most,
+        }
+    }
+}
+
+impl fmt::Display for Goal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtLeast(least) => write!(f, "at least {least}"),
+            Self::AtMost(most) => write!(f, "at most {most}"),
+        }
+    }
 }
 
 impl Figure {
     /// Ratios are ours divided by theirs; there is none to a figure that is absent or zero.
     pub(crate) fn new(case: String, unit: &'static str, ours: f64, limit: Option<f64>, peer: Option<f64>) -> Self {
         let ratio = |other: Option<f64>| other.map(|other| ours / other).filter(|ratio| ratio.is_finite());
-        Self { case, unit, ours, limit, peer, ratio_to_limit: ratio(limit), ratio_to_peer: ratio(peer) }
+        let (ratio_to_limit, ratio_to_peer) = (ratio(limit), ratio(peer));
+        Self { case, unit, ours, limit, peer, ratio_to_limit, ratio_to_peer, goal: None, met: None }
+    }
+
+    /// With what it should be, if it should be anything.
+    pub(crate) fn goal(self, goal: Option<Goal>) -> Self {
+        Self { goal, met: goal.map(|goal| goal.is_met(self.ours)), ..self }
+    }
+
+    /// Case, figure, goal and verdict, if there is a goal.
+    pub(crate) fn verdict(&self) -> Option<[String; 4]> {
+        let unit = self.unit;
+        let verdict = if self.met? { "met" } else { "MISSED" };
+        let (found, goal) = (format!("{} {unit}", number(self.ours)), format!("{} {unit}", self.goal?));
+        Some([self.case.clone(), found, goal, verdict.to_owned()])
     }
 
     fn cells(&self) -> [String; COLUMNS] {
@@ -67,21 +111,29 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut lines = vec![HEADINGS.map(str::to_owned)];
         lines.extend(self.figures.iter().map(Figure::cells));
-        let width = |column: usize| {
-            let filled = lines[1..].iter().any(|line| !line[column].is_empty());
-            filled.then(|| lines.iter().map(|line| line[column].len()).max().unwrap_or_default())
-        };
-        let widths: Vec<_> = (0..COLUMNS).map(width).collect();
-        for line in &lines {
-            let cells = line.iter().zip(&widths).enumerate().filter_map(|(column, (cell, width))| {
-                let width = (*width)?;
-                // Texts to the left, numbers to the right.
-                Some(if column < 2 { format!("{cell:width$}") } else { format!("{cell:>width$}") })
-            });
-            writeln!(f, "{}", cells.collect::<Vec<_>>().join("  "))?;
-        }
-        Ok(())
+        // Texts to the left, numbers to the right.
+        f.write_str(&aligned(&lines, 2))
     }
+}
+
+/// Lines of a table, the first `left` columns to the left and the others to the right; the first line is the headings. A column that
+/// no line fills is left out.
+pub(crate) fn aligned<L: AsRef<[String]>>(lines: &[L], left: usize) -> String {
+    let columns = lines.first().map_or(0, |line| line.as_ref().len());
+    let width = |column: usize| {
+        let filled = lines.iter().skip(1).any(|line| !line.as_ref()[column].is_empty());
+        filled.then(|| lines.iter().map(|line| line.as_ref()[column].len()).max().unwrap_or_default())
+    };
+    let widths: Vec<_> = (0..columns).map(width).collect();
+    let mut table = String::new();
+    for line in lines {
+        let cells = line.as_ref().iter().zip(&widths).enumerate().filter_map(|(column, (cell, width))| {
+            let width = (*width)?;
+            Some(if column < left { format!("{cell:width$}") } else { format!("{cell:>width$}") })
+        });
+        table += &(cells.collect::<Vec<_>>().join("  ") + "\n");
+    }
+    table
 }
 
 /// Three or more digits that mean something.
@@ -106,15 +158,20 @@ mod tests {
     #[test]
     fn the_file_is_a_list_of_cases_with_null_where_nothing_applies() {
         let target = tempfile::tempdir().unwrap();
-        let report = Report { figures: vec![figure(30.0, Some(60.0), None), figure(30.0, None, Some(10.0))] };
+        let report = Report {
+            figures: vec![
+                figure(30.0, Some(60.0), None),
+                figure(30.0, None, Some(10.0)).goal(Some(Goal::AtMost(20.0))),
+            ],
+        };
         let file = report.write(target.path(), "predictions").unwrap();
         assert_eq!(file, target.path().join("bench/predictions.json"));
         let found: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
         let expected = json!([
             {"case": "trees, rate", "unit": "1/s", "ours": 30.0, "limit": 60.0, "peer": null, "ratio_to_limit": 0.5,
-             "ratio_to_peer": null},
+             "ratio_to_peer": null, "goal": null, "met": null},
             {"case": "trees, rate", "unit": "1/s", "ours": 30.0, "limit": null, "peer": 10.0, "ratio_to_limit": null,
-             "ratio_to_peer": 3.0},
+             "ratio_to_peer": 3.0, "goal": {"at_most": 20.0}, "met": false},
         ]);
         assert_eq!(found, expected);
     }

@@ -63,6 +63,15 @@ impl Server {
         cpu_of(&stat).with_context(|| format!("{path} has another form than expected"))
     }
 
+    /// The most memory that it has held so far, in MiB.
+    pub(crate) fn memory(&self) -> anyhow::Result<f64> {
+        let path = format!("/proc/{}/status", self.pid);
+        let status = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+        let kib: f64 = line.with_context(|| format!("{path} has no VmHWM"))?.parse()?;
+        Ok(kib / 1024.0)
+    }
+
     /// Ends it and waits until it is gone.
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         Ok(self.process.kill().await?)
