@@ -54,13 +54,14 @@ impl GrpcInferenceService for InferenceGrpc {
         let pb::ModelMetadataRequest { name, version } = request.into_inner();
         let wanted = Wanted::parse(&version).map_err(status::bad_request)?;
         let target = self.replica.find(&name, &Slot::default(), &wanted).map_err(status::from_error)?;
-        let signature = target.entry.model().signature();
+        let model = target.entry.model();
+        let signature = model.signature();
         Ok(Response::new(pb::ModelMetadataResponse {
             name,
             versions: vec![target.entry.facts.version.to_string()],
             platform: "lineal".to_owned(),
-            inputs: signature.inputs.iter().map(metadata).collect(),
-            outputs: signature.outputs.iter().map(metadata).collect(),
+            inputs: signature.inputs.iter().map(|input| metadata(input, 1)).collect(),
+            outputs: signature.outputs.iter().map(|output| metadata(output, model.outputs())).collect(),
             properties: BTreeMap::new(),
         }))
     }
@@ -104,12 +105,14 @@ fn slot(parameters: &BTreeMap<String, InferParameter>) -> Result<Slot, FieldErro
     checked.map_err(|error| error.under("parameters.slot"))
 }
 
-fn metadata(column: &SignatureColumn) -> TensorMetadata {
-    let datatype = match column.datatype {
-        Datatype::Fp64 => "FP64",
-        Datatype::Bytes => "BYTES",
+/// A column of as many rows as there are; numbers are `width` to the row, texts one.
+fn metadata(column: &SignatureColumn, width: usize) -> TensorMetadata {
+    let (datatype, width) = match column.datatype {
+        Datatype::Fp64 => ("FP64", width),
+        Datatype::Bytes => ("BYTES", 1),
     };
-    TensorMetadata { name: column.name.clone(), datatype: datatype.to_owned(), shape: vec![-1] }
+    let shape = if width > 1 { vec![-1, width as i64] } else { vec![-1] };
+    TensorMetadata { name: column.name.clone(), datatype: datatype.to_owned(), shape }
 }
 
 /// The pedigree as every client of the protocol passes it through.

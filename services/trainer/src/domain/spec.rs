@@ -288,7 +288,7 @@ mod tests {
     #[test]
     fn a_family_for_numbers_is_refused() {
         let FieldErrors(errors) = check(SpecDraft { family: "ridge".to_owned(), ..draft() }, "").unwrap_err();
-        assert_eq!((errors.len(), errors[0].path.as_str()), (1, "family"));
+        assert_eq!((errors.len(), errors[0].path.as_str()), (1, "spec.family"));
     }
 
     #[test]
