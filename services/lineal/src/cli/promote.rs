@@ -78,7 +78,8 @@ pub(super) async fn run(args: Args, ctx: &Context) -> Result<Exit, CliError> {
         request_id: request_id.clone(),
     };
     let mut client = PromotionServiceClient::new(ctx.registry.peer());
-    let answer = story::shown(ctx, &request_id, ctx.registry.call(client.promote(request))).await;
+    let call = Box::pin(ctx.registry.call(client.promote(request)));
+    let answer = story::shown(ctx, &request_id, call).await;
     let answer = answer.map_err(|error| error.about(&args.model, number).of_request(&request_id))?;
     conclude(ctx, &answer, answer.promotion.as_ref())
 }

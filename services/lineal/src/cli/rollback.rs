@@ -92,7 +92,8 @@ pub(super) async fn run(args: Args, ctx: &Context) -> Result<Exit, CliError> {
         request_id: request_id.clone(),
     };
     let mut client = PromotionServiceClient::new(ctx.registry.peer());
-    let answer = story::shown(ctx, &request_id, ctx.registry.call(client.rollback(request))).await;
+    let call = Box::pin(ctx.registry.call(client.rollback(request)));
+    let answer = story::shown(ctx, &request_id, call).await;
     let answer = answer.map_err(|error| error.about(&args.model, "").of_request(&request_id))?;
     promote::conclude(ctx, &answer, answer.promotion.as_ref())
 }
