@@ -21,6 +21,9 @@ const IS_GONE: &str = "SELECT pg_try_advisory_xact_lock(hashtextextended('lineal
 const RECONCILE: &str =
     "SELECT pg_try_advisory_xact_lock(hashtextextended('lineal:reconcile:' || current_schema(), 0))";
 
+/// One process of a schema at a time has a duty.
+const LEAD: &str =
+    "SELECT pg_try_advisory_xact_lock(hashtextextended('lineal:duty:' || $1 || ':' || current_schema(), 0))";
 /// A connection is used unseen for this long.
 const UNUSED: Duration = Duration::from_secs(1);
 
@@ -107,6 +110,13 @@ impl Postgres {
         let mut tx = self.life.begin().await?;
         let ours: bool = sqlx::query_scalar(RECONCILE).fetch_one(&mut *tx).await?;
         Ok(ours.then_some(tx))
+    }
+
+    /// Takes on a duty until what is returned is dropped; `None` while another process has it.
+    pub async fn lead(&self, duty: &str) -> Result<Option<Transaction<'static, sqlx::Postgres>>, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let taken: bool = sqlx::query_scalar(LEAD).bind(duty).fetch_one(&mut *tx).await?;
+        Ok(taken.then_some(tx))
     }
 
     /// For everything that only reads.

@@ -78,6 +78,12 @@ impl Sqlite {
         Ok(Some(()))
     }
 
+    /// Takes on a duty: one process at a time uses a file, so it is free.
+    #[allow(clippy::unused_async, reason = "other databases have to ask")]
+    pub async fn lead(&self, _duty: &str) -> Result<Option<()>, StoreError> {
+        Ok(Some(()))
+    }
+
     /// For everything that only reads.
     pub fn reader(&self) -> &SqlitePool {
         &self.read

@@ -142,6 +142,10 @@ impl Services {
             tasks.spawn(async move { registry.reconcile(shutdown).await });
             tasks.spawn(async move { keeper.keep(keeping).await });
         }
+        if let Some(registry) = self.registry.clone() {
+            let shutdown = shutdown.clone();
+            tasks.spawn(async move { registry.deliver(shutdown).await });
+        }
         if let Some(trainer) = self.trainer.clone() {
             let shutdown = shutdown.clone();
             tasks.spawn(async move { trainer.run(shutdown).await });

@@ -2,9 +2,13 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use lineal_db::{DatabaseUrl, OpenError};
+use lineal_db::{DatabaseUrl, OpenError, StoreError};
+use lineal_kernel::Name;
 
-use crate::artifacts::ArtifactError;
+use crate::{
+    artifacts::ArtifactError,
+    sink::{SinkConfig, SinkError},
+};
 
 /// How long a store may stay away after a commit before the outcome is called unknown.
 const OUTCOME: Duration = Duration::from_secs(10);
@@ -12,6 +16,8 @@ const OUTCOME: Duration = Duration::from_secs(10);
 /// What the registry needs to know.
 #[derive(Debug, Clone)]
 pub struct RegistryConfig {
+    /// The environment that it belongs to, e.g. `uat`: its database serves no other.
+    pub environment: Name,
     /// Where tables are kept.
     pub database: DatabaseUrl,
     /// The folder of the artifacts.
@@ -26,6 +32,8 @@ pub struct RegistryConfig {
     pub check_every: Duration,
     /// How long points of performance are kept; `None` for ever.
     pub performance_retention: Option<Duration>,
+    /// Who is told of runs and promotions as OpenLineage events, if anybody.
+    pub openlineage: Option<SinkConfig>,
 }
 
 /// Why a registry cannot start.
@@ -34,9 +42,27 @@ pub enum StartError {
     /// Its tables.
     #[error(transparent)]
     Database(#[from] OpenError),
+    /// Its tables belong to another environment.
+    #[error(
+        "the database {database} belongs to environment `{owner}`, not to `{environment}`; give `registry.database_url` another one, or set `environment: {owner}`"
+    )]
+    Environment {
+        /// The database without its password.
+        database: String,
+        /// Whose it is.
+        owner: String,
+        /// Who wanted it.
+        environment: Name,
+    },
+    /// Its environment cannot be read.
+    #[error("cannot tell the environment of the database")]
+    Claim(#[from] StoreError),
     /// Its artifacts.
     #[error(transparent)]
     Artifacts(#[from] ArtifactError),
+    /// The way to the system that is told of changes.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
     /// What an earlier process left behind.
     #[error("cannot finish what the last stop interrupted")]
     Recovery(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lineal_proto::lineal::registry::v1::{
     ExplainVersionRequest, ExplainVersionResponse, GetLineageRequest, GetLineageResponse, Lineage, LineageRelation,
-    Promotion, PromotionKind, PromotionState, Run, RunStatus, TracePredictionRequest, TracePredictionResponse,
+    Promotion, PromotionKind, PromotionState, Run, RunStatus, Taint, TracePredictionRequest, TracePredictionResponse,
     Validation, Version, lineage_service_client::LineageServiceClient,
 };
 use serde::Serialize;
@@ -54,7 +54,10 @@ async fn explain(args: Args, ctx: &Context) -> Result<Exit, CliError> {
     let mut client = LineageServiceClient::new(ctx.registry.peer());
     let request = ExplainVersionRequest { model: model.clone(), number };
     let explanation = ctx.registry.call(client.explain_version(request)).await?;
-    let lineage = ctx.registry.call(client.get_lineage(GetLineageRequest { model, number, depth: 0 })).await?;
+    let lineage = ctx
+        .registry
+        .call(client.get_lineage(GetLineageRequest { model, number, ..GetLineageRequest::default() }))
+        .await?;
     let story = Story { explanation, lineage };
     ctx.output.print(&story, |style| render(&story, style))?;
     Ok(Exit::Done)
@@ -73,14 +76,17 @@ fn is_prediction(reference: &str) -> bool {
 }
 
 fn render(story: &Story, style: Style) -> String {
-    let Story { explanation: ExplainVersionResponse { version, run, promotions }, lineage } = story;
+    let Story { explanation: ExplainVersionResponse { version, run, promotions, validations }, lineage } = story;
     let mut parts = vec![];
     if let Some(version) = version {
         parts.push(identity(version, style));
         parts.extend(version.lineage.as_ref().map(|lineage| origin(lineage, style)));
         parts.extend(run.as_ref().map(|run| execution(run, style)));
         parts.extend(measured(&version.metrics, style));
-        parts.push(validation(version.validation.as_ref(), style));
+        if validations.is_empty() {
+            parts.push(section(style, "not validated", ""));
+        }
+        parts.extend(validations.iter().map(|it| validation(it, style)));
     }
     parts.push(moves(promotions, style));
     parts.extend(ancestors(lineage, style));
@@ -100,8 +106,12 @@ fn identity(version: &Version, style: Style) -> String {
     table.fact("digest", &version.digest);
     table.fact("size", format::size(version.size_bytes));
     table.fact("created", format::time(version.create_time.as_ref()));
+    table.fact("environment", &version.environment);
     table.fact("description", &version.description);
     table.fact("tags", format::pairs(&version.tags));
+    if let Some(taint) = &version.taint {
+        table.add([cell("tainted"), bad(tainted(taint))]);
+    }
     section(style, &format!("{} {}", version.model, version.number), &table.render())
 }
 
@@ -138,7 +148,15 @@ pub(super) fn execution(run: &Run, style: Style) -> String {
         table.fact(&data.role, format!("{} {}, {} rows", data.name, format::digest(&data.digest), data.rows));
     }
     table.fact("error", &run.error);
+    if let Some(taint) = &run.taint {
+        table.add([cell("tainted"), bad(tainted(taint))]);
+    }
     section(style, "by run", &table.render())
+}
+
+/// Why nothing of a run may be promoted, and who says so.
+fn tainted(taint: &Taint) -> String {
+    format!("{} ({}, {})", taint.reason, taint.actor, format::time(taint.create_time.as_ref()))
 }
 
 /// The metrics of a run, if it has any.
@@ -146,8 +164,7 @@ pub(super) fn measured(metrics: &BTreeMap<String, f64>, style: Style) -> Option<
     (!metrics.is_empty()).then(|| section(style, "measured while training", &format::metrics(style, metrics)))
 }
 
-fn validation(validation: Option<&Validation>, style: Style) -> String {
-    let Some(validation) = validation else { return section(style, "not validated", "") };
+fn validation(validation: &Validation, style: Style) -> String {
     let mut table = Table::headless(style);
     table.fact("report", &validation.report_id);
     table.fact("at", format::time(validation.create_time.as_ref()));
@@ -157,7 +174,11 @@ fn validation(validation: Option<&Validation>, style: Style) -> String {
     for (name, value) in &validation.metrics {
         table.fact(name, format::metric(*value));
     }
-    for failure in &validation.failures {
+    for gate in &validation.gates {
+        table.add([cell(&gate.name), if gate.passed { cell(&gate.message) } else { bad(&gate.message) }]);
+    }
+    // Verdicts of earlier releases name only the gates that did not pass.
+    for failure in validation.failures.iter().filter(|_| validation.gates.is_empty()) {
         table.add([cell("not passed"), bad(failure)]);
     }
     let title = if validation.passed { "validation: passed" } else { "validation: not passed" };
@@ -279,7 +300,6 @@ mod tests {
             number: 3,
             display_state: "production".to_owned(),
             lineage: Some(Lineage { code_version: "abc".to_owned(), training_rows: 4000, ..Lineage::default() }),
-            validation: Some(Validation { passed: true, champion_number: 2, ..Validation::default() }),
             ..Version::default()
         };
         let promotion = Promotion {
@@ -299,6 +319,7 @@ mod tests {
                 version: Some(version),
                 run: Some(Run { run_id: "run-1".to_owned(), status: RunStatus::Finished.into(), ..Run::default() }),
                 promotions: vec![promotion],
+                validations: vec![Validation { passed: true, champion_number: 2, ..Validation::default() }],
             },
             lineage: GetLineageResponse { edges: vec![edge], ..GetLineageResponse::default() },
         };

@@ -2,6 +2,7 @@
 
 mod aliases;
 mod audit;
+mod card;
 mod compare;
 mod context;
 mod demo;
@@ -14,7 +15,9 @@ mod families;
 mod format;
 mod health;
 mod hints;
+mod history;
 mod jobs;
+mod lineage;
 mod models;
 mod output;
 mod parse;
@@ -113,6 +116,12 @@ enum Command {
     Predict(predict::Args),
     /// Tell how a version or a prediction came to be
     Explain(explain::Args),
+    /// Print the model card of a version that is or was champion
+    Card(card::Args),
+    /// Tell who was champion of a model, and when
+    History(history::Args),
+    /// Draw what a version comes from, and what comes from it
+    Lineage(lineage::Args),
     /// Show services, replicas, champions and what is going on
     Status(status::Args),
     /// Show who did what, newest first
@@ -168,6 +177,9 @@ impl Cli {
             Command::Promotions(args) => promotions::run(args, ctx).await,
             Command::Predict(args) => predict::run(args, ctx).await,
             Command::Explain(args) => explain::run(args, ctx).await,
+            Command::Card(args) => card::run(args, ctx).await,
+            Command::History(args) => history::run(args, ctx).await,
+            Command::Lineage(args) => lineage::run(args, ctx).await,
             Command::Status(args) => status::run(args, ctx).await,
             Command::Audit(args) => audit::run(args, ctx).await,
             Command::Families(args) => families::run(args, ctx).await,
@@ -216,6 +228,9 @@ mod tests {
             "promotions",
             "promotions watch p1",
             "explain churn@champion",
+            "card churn@champion",
+            "history churn",
+            "lineage churn 1",
             "predict churn --row a=1",
         ] {
             let words = format!("lineal {command} --address {address}");

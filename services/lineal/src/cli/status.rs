@@ -32,6 +32,7 @@ pub(super) struct Args {}
 /// The whole picture, gathered from several calls.
 #[derive(Serialize)]
 struct Status {
+    environment: String,
     services: Vec<Reach>,
     generation: u64,
     replicas: Vec<Replica>,
@@ -71,8 +72,9 @@ pub(super) async fn run(_: Args, ctx: &Context) -> Result<Exit, CliError> {
         running_jobs(&ctx.trainer),
         promotions(registry),
     );
-    let GetServingTableResponse { entries, standbys, .. } = table?;
+    let GetServingTableResponse { entries, standbys, environment, .. } = table?;
     let status = Status {
+        environment,
         services,
         generation: replicas.generation,
         champions: champions(registry, entries).await?,
@@ -128,7 +130,11 @@ async fn promotions(registry: &Service) -> Result<Vec<Promotion>, CliError> {
 
 fn render(status: &Status, style: Style) -> String {
     let mut parts = vec![
-        section(style, "services", Some(services(&status.services, style))),
+        section(
+            style,
+            &format!("services, environment {}", status.environment),
+            Some(services(&status.services, style)),
+        ),
         section(
             style,
             &format!("replicas, generation {}", status.generation),
@@ -209,6 +215,7 @@ mod tests {
             ..Replica::default()
         };
         let status = Status {
+            environment: "uat".to_owned(),
             services: vec![Reach {
                 service: "trainer",
                 address: "http://127.0.0.1:7400".to_owned(),
@@ -227,7 +234,7 @@ mod tests {
         };
         assert_eq!(
             render(&status, Style::default()),
-            "services\n\
+            "services, environment uat\n\
              SERVICE  ADDRESS                STATE  PROBLEM\n\
              trainer  http://127.0.0.1:7400  down   it says that it is not serving\n\
              \n\

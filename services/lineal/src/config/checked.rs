@@ -8,11 +8,11 @@ use std::{
 
 use lineal_db::DatabaseUrl;
 use lineal_kernel::Name;
-use lineal_registry::RegistryConfig;
+use lineal_registry::{RegistryConfig, sink::SinkConfig};
 use lineal_trainer::TrainerConfig;
 use lineal_validator::ValidatorConfig;
 
-use super::{ConfigError, LogSettings, RawConfig};
+use super::{ConfigError, LogSettings, RawConfig, RawOpenLineage};
 
 /// Checked values, by part.
 #[derive(Debug, Clone)]
@@ -166,13 +166,16 @@ fn peers(raw: &RawConfig, problems: &mut Problems) -> Peers {
 }
 
 fn registry(raw: &RawConfig, data: &Path, problems: &mut Problems) -> Option<RegistryConfig> {
+    let environment = problems.check("environment", Name::new(&raw.environment).map_err(|error| error.problem));
     let database = database(problems, "registry", &raw.registry.database_url, data);
     let lease = problems.seconds("registry.lease_seconds", raw.registry.lease_seconds);
     let prepare = problems.seconds("registry.prepare_timeout_seconds", raw.registry.prepare_timeout_seconds);
     let reload = problems.seconds("registry.reload_timeout_seconds", raw.registry.reload_timeout_seconds);
     let check_every = problems.seconds("registry.check_every_seconds", raw.registry.check_every_seconds);
     let days = raw.registry.performance_retention_days;
+    let openlineage = openlineage(&raw.registry.openlineage, problems);
     Some(RegistryConfig {
+        environment: environment?,
         database: database?,
         artifacts: folder(&raw.registry.artifacts, data, "artifacts"),
         lease: lease?,
@@ -180,7 +183,16 @@ fn registry(raw: &RawConfig, data: &Path, problems: &mut Problems) -> Option<Reg
         reload_timeout: reload?,
         check_every: check_every?,
         performance_retention: (days > 0).then(|| Duration::from_hours(days.saturating_mul(24))),
+        openlineage,
     })
+}
+
+/// Who is to be told; `None` also for values whose problems were noted.
+fn openlineage(raw: &RawOpenLineage, problems: &mut Problems) -> Option<SinkConfig> {
+    let timeout = problems.seconds("registry.openlineage.timeout_seconds", raw.timeout_seconds);
+    let url = problems.address("registry.openlineage.url", &raw.url)?;
+    let url = problems.check("registry.openlineage.url", url.parse::<http::Uri>())?;
+    Some(SinkConfig { url, token: raw.token.clone(), timeout: timeout?, poll: Duration::from_secs(1) })
 }
 
 fn inference(raw: &RawConfig, data: &Path, problems: &mut Problems) -> Option<InferenceSettings> {

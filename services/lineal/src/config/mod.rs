@@ -13,7 +13,7 @@ use figment::{
 };
 
 pub use checked::{Config, InferenceSettings, Peers, ServerSettings};
-pub use raw::{LogFormat, LogSettings, RawConfig};
+pub use raw::{LogFormat, LogSettings, RawConfig, RawOpenLineage};
 
 const PREFIX: &str = "LINEAL__";
 

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub struct RawConfig {
     /// Version of this layout.
     pub version: u64,
+    /// The environment that this process belongs to.
+    pub environment: String,
     /// Databases, artifacts and cached bundles.
     pub data_dir: String,
     /// The listener.
@@ -30,6 +32,7 @@ impl Default for RawConfig {
     fn default() -> Self {
         Self {
             version: 1,
+            environment: "default".to_owned(),
             data_dir: "./lineal-data".to_owned(),
             server: RawServer::default(),
             peers: RawPeers::default(),
@@ -92,6 +95,26 @@ pub struct RawRegistry {
     pub check_every_seconds: u64,
     /// How long points of performance are kept, by whole months; 0 for ever.
     pub performance_retention_days: u64,
+    /// Who is told of runs and promotions.
+    pub openlineage: RawOpenLineage,
+}
+
+/// A receiver of OpenLineage events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawOpenLineage {
+    /// Where events are posted; empty for nowhere.
+    pub url: String,
+    /// Bearer token; empty for none.
+    pub token: String,
+    /// How long it may take to take one event.
+    pub timeout_seconds: u64,
+}
+
+impl Default for RawOpenLineage {
+    fn default() -> Self {
+        Self { url: String::new(), token: String::new(), timeout_seconds: 10 }
+    }
 }
 
 impl Default for RawRegistry {
@@ -104,6 +127,7 @@ impl Default for RawRegistry {
             reload_timeout_seconds: 10,
             check_every_seconds: 300,
             performance_retention_days: 0,
+            openlineage: RawOpenLineage::default(),
         }
     }
 }

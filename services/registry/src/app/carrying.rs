@@ -99,7 +99,12 @@ impl Carrying {
         let news = self.story.news_with(now, Happening::Committed { generation: 0 });
         let committing = Promotion { committed_us: Some(now.micros()), ..self.promotion.clone() };
         let store = &self.registry.store;
-        let generation = store.commit_promotion(&self.caller.tenant, &committing, &self.lines(now), &news).await?;
+        let mut lines = self.lines(now);
+        if let Some(line) = lines.last_mut() {
+            let events = self.registry.events.as_ref();
+            line.messages.extend(events.map(|events| events.moved(&committing, now)));
+        }
+        let generation = store.commit_promotion(&self.caller.tenant, &committing, &lines, &news).await?;
         self.story.written(&news);
         self.promotion.committed_us = committing.committed_us;
         Ok(generation)

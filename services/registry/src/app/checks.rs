@@ -13,7 +13,7 @@ use crate::{
     artifacts::ArtifactError,
     domain::{
         audit::AuditEntry,
-        bundle::ManifestFiles,
+        bundle::{Column, Manifest},
         check::Check,
         error::RegistryError,
         reign,
@@ -119,7 +119,25 @@ impl Registry {
 
     /// Reads a manifest and every file it lists and compares their digests; returns the sum of their lengths.
     pub(crate) async fn verify_bundle(&self, digest: Digest, pace: Pace) -> Result<u64, RegistryError> {
-        let unusable = |problem: String| RegistryError::ManifestUnusable { digest, problem };
+        let (manifest, mut total) = self.manifest(digest, pace).await?;
+        for (name, file) in &manifest.files {
+            let found = self.read(name, file.digest, pace, |_| {}).await?;
+            if found != file.size {
+                return Err(unusable(digest, format!("`{name}` has {found} bytes, not {}", file.size)));
+            }
+            total += found;
+        }
+        Ok(total)
+    }
+
+    /// The raw columns that a bundle reads, as far as its manifest says.
+    pub(crate) async fn inputs(&self, digest: Digest) -> Vec<Column> {
+        let manifest = self.manifest(digest, Pace::Fast).await;
+        manifest.map(|(manifest, _)| manifest.signature.inputs).unwrap_or_default()
+    }
+
+    /// A manifest and its length.
+    async fn manifest(&self, digest: Digest, pace: Pace) -> Result<(Manifest, u64), RegistryError> {
         let mut manifest = BytesMut::new();
         let size = self.read(MANIFEST, digest, pace, |piece| {
             if manifest.len() as u64 <= MAX_MANIFEST {
@@ -128,18 +146,10 @@ impl Registry {
         });
         let size = size.await?;
         if size > MAX_MANIFEST {
-            return Err(unusable(format!("{size} bytes is too large")));
+            return Err(unusable(digest, format!("{size} bytes is too large")));
         }
-        let manifest: ManifestFiles = serde_json::from_slice(&manifest).map_err(|error| unusable(error.to_string()))?;
-        let mut total = size;
-        for (name, file) in &manifest.files {
-            let found = self.read(name, file.digest, pace, |_| {}).await?;
-            if found != file.size {
-                return Err(unusable(format!("`{name}` has {found} bytes, not {}", file.size)));
-            }
-            total += found;
-        }
-        Ok(total)
+        let manifest = serde_json::from_slice(&manifest).map_err(|error| unusable(digest, error.to_string()))?;
+        Ok((manifest, size))
     }
 
     /// Reads a file to its end, piece by piece; returns its length.
@@ -169,6 +179,10 @@ impl Registry {
         }
         Ok(size)
     }
+}
+
+fn unusable(digest: Digest, problem: String) -> RegistryError {
+    RegistryError::ManifestUnusable { digest, problem }
 }
 
 /// A problem of one member of a chain as the last member's: the version that uses it is named by whoever tells.

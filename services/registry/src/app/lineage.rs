@@ -1,6 +1,6 @@
 //! Where versions and predictions come from.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::HashMap;
 
 use lineal_kernel::{Caller, ModelName, PageRequest, VersionNumber};
 
@@ -8,25 +8,68 @@ use crate::{
     Registry,
     domain::{
         error::RegistryError,
-        lineage::{Edge, Relation},
+        layout::{Place, places},
+        lineage::{Direction, Edge, VersionName},
         prediction::PredictionId,
         promotion::{Promotion, PromotionFilter},
         run::Run,
-        version::{Version, VersionView},
+        version::VersionView,
     },
 };
 
+/// More versions than this fit no drawing.
 const MOST_NODES: usize = 300;
+/// Steps that are followed from one distance to the next. More can only come from versions with very many descendants.
+const MOST_STEPS: u32 = 2_000;
+/// Steps between the versions that were found.
+const MOST_EDGES: u32 = 20_000;
 
-/// A walk from one version to those it comes from.
+/// A walk from one version along its lineage.
 #[derive(Debug)]
 pub(crate) struct Walk {
-    /// Versions with their distance, nearest first.
-    pub(crate) nodes: Vec<(VersionView, u32)>,
-    /// Why one leads to another.
+    /// Versions, nearest first.
+    pub(crate) nodes: Vec<Node>,
+    /// Every edge between them.
     pub(crate) edges: Vec<Edge>,
     /// More was there.
     pub(crate) truncated: bool,
+}
+
+/// One version of a walk.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) view: VersionView,
+    pub(crate) distance: u32,
+    pub(crate) place: Place,
+}
+
+/// What a walk has come to so far.
+#[derive(Default)]
+struct Found {
+    names: Vec<VersionName>,
+    /// Index and distance of each.
+    known: HashMap<VersionName, (usize, u32)>,
+    truncated: bool,
+}
+
+impl Found {
+    /// Takes up a version that is new and still has room.
+    fn add(&mut self, name: &VersionName, distance: u32) -> bool {
+        if self.known.contains_key(name) {
+            return false;
+        }
+        if self.names.len() == MOST_NODES {
+            self.truncated = true;
+            return false;
+        }
+        self.known.insert(name.clone(), (self.names.len(), distance));
+        self.names.push(name.clone());
+        true
+    }
+
+    fn index(&self, name: &VersionName) -> Option<usize> {
+        self.known.get(name).map(|(index, _)| *index)
+    }
 }
 
 /// What is known of a version.
@@ -38,33 +81,59 @@ pub(crate) struct Explanation {
 }
 
 impl Registry {
-    /// Walks to parents and upstreams, breadth first, each version once.
+    /// Walks along edges, breadth first, each version once, at most `depth` steps in each direction. It takes one query for each
+    /// distance, however many versions there are.
     pub(crate) async fn lineage(
         &self,
         caller: &Caller,
         model: &ModelName,
         number: VersionNumber,
         depth: u32,
+        directions: &[Direction],
     ) -> Result<Walk, RegistryError> {
-        let start = self.version(caller, model, number).await?;
-        let mut walk = Walk { nodes: Vec::new(), edges: Vec::new(), truncated: false };
-        let mut seen = BTreeSet::from([(model.clone(), number)]);
-        let mut queue = VecDeque::from([(start, 0)]);
-        while let Some((view, distance)) = queue.pop_front() {
-            for edge in origins(&view.version) {
-                if distance == depth || walk.nodes.len() + queue.len() + 1 >= MOST_NODES {
-                    walk.truncated = true;
-                    break;
-                }
-                let to = edge.to.clone();
-                walk.edges.push(edge);
-                if seen.insert(to.clone()) {
-                    queue.push_back((self.version(caller, &to.0, to.1).await?, distance + 1));
-                }
-            }
-            walk.nodes.push((view, distance));
+        self.version(caller, model, number).await?;
+        let mut found = Found::default();
+        found.add(&(model.clone(), number), 0);
+        for direction in directions {
+            self.spread(caller, &mut found, *direction, depth).await?;
         }
-        Ok(walk)
+        let steps = self.store.edges(&caller.tenant, &found.names, Direction::Ancestors, MOST_EDGES).await?;
+        found.truncated |= steps.len() == MOST_EDGES as usize;
+        let ends = |edge: &Edge| found.index(&edge.from).zip(found.index(&edge.to));
+        let mut edges: Vec<_> = steps.into_iter().filter_map(|edge| Some((ends(&edge)?, edge))).collect();
+        // Stable: what one version comes from keeps its order.
+        edges.sort_by_key(|((from, _), _)| *from);
+        let (ends, edges): (Vec<_>, Vec<_>) = edges.into_iter().unzip();
+        let places = places(found.names.len(), &ends);
+        let views = self.store.versions_named(&caller.tenant, &found.names).await?;
+        let node = |view: VersionView| {
+            let (index, distance) = *found.known.get(&(view.version.model.clone(), view.version.number))?;
+            Some(Node { view, distance, place: places[index] })
+        };
+        Ok(Walk { nodes: views.into_iter().filter_map(node).collect(), edges, truncated: found.truncated })
+    }
+
+    async fn spread(
+        &self,
+        caller: &Caller,
+        found: &mut Found,
+        direction: Direction,
+        depth: u32,
+    ) -> Result<(), RegistryError> {
+        let mut frontier: Vec<VersionName> = found.names.first().cloned().into_iter().collect();
+        let mut distance = 0;
+        while !frontier.is_empty() {
+            let edges = self.store.edges(&caller.tenant, &frontier, direction, MOST_STEPS).await?;
+            found.truncated |= edges.len() == MOST_STEPS as usize;
+            let mut far = edges.iter().map(|edge| direction.far_end(edge));
+            if distance == depth {
+                found.truncated |= far.any(|name| !found.known.contains_key(name));
+                return Ok(());
+            }
+            distance += 1;
+            frontier = far.filter(|name| found.add(name, distance)).cloned().collect();
+        }
+        Ok(())
     }
 
     /// Gathers what is known of a version.
@@ -76,6 +145,17 @@ impl Registry {
     ) -> Result<Explanation, RegistryError> {
         let version = self.version(caller, model, number).await?;
         let run = self.store.run(&caller.tenant, &version.version.lineage.run_id).await?;
+        let promotions = self.moves_of(caller, model, number).await?;
+        Ok(Explanation { version, run, promotions })
+    }
+
+    /// Moves to and from a version, also those that were refused, newest first.
+    pub(crate) async fn moves_of(
+        &self,
+        caller: &Caller,
+        model: &ModelName,
+        number: VersionNumber,
+    ) -> Result<Vec<Promotion>, RegistryError> {
         let mut promotions = Vec::new();
         let filter = PromotionFilter { model: Some(model.clone()), ..PromotionFilter::default() };
         let mut page = PageRequest { size: 500, after: None };
@@ -85,7 +165,7 @@ impl Registry {
             promotions.extend(found.items.into_iter().filter(about));
             match found.next {
                 Some(next) => page.after = Some(next),
-                None => return Ok(Explanation { version, run, promotions }),
+                None => return Ok(promotions),
             }
         }
     }
@@ -99,12 +179,4 @@ impl Registry {
         }
         Ok(version)
     }
-}
-
-fn origins(version: &Version) -> Vec<Edge> {
-    let from = (version.model.clone(), version.number);
-    let parent = VersionNumber::new(version.lineage.parent_number).ok();
-    let parent = parent.map(|number| (Relation::Parent, (version.model.clone(), number)));
-    let upstreams = version.upstreams.iter().cloned().map(|upstream| (Relation::Upstream, upstream));
-    parent.into_iter().chain(upstreams).map(|(relation, to)| Edge { from: from.clone(), to, relation }).collect()
 }

@@ -18,6 +18,7 @@ use crate::{
         moves::Move,
         promotion::{Promotion, PromotionKind, PromotionState},
         replica::Replica,
+        version::VersionView,
     },
     failpoints::stop_here,
     fleet::Bundle,
@@ -104,7 +105,10 @@ impl Registry {
     async fn run_move(&self, caller: Caller, decided: Move, attempt: AuditEntry) -> Result<Promotion, RegistryError> {
         stop_here!("decided");
         match self.muster(&caller, &decided).await {
-            Ok(means) => Carrying::new(self.clone(), caller, decided, means, attempt).run().await,
+            Ok(means) => {
+                let carried = Carrying::new(self.clone(), caller.clone(), decided, means, attempt).run().await;
+                Ok(self.with_card(&caller, carried?).await)
+            }
             Err(error) => self.turn_away(&caller, &decided, attempt, error).await,
         }
     }
@@ -115,6 +119,9 @@ impl Registry {
             None => None,
         };
         let chain = self.chain_move(caller, &decided.model, &decided.slot, head.as_ref()).await?;
+        if decided.kind == PromotionKind::Promote {
+            chain.upstreams.iter().chain(&head).try_for_each(VersionView::untainted)?;
+        }
         let mut bundles = Vec::new();
         for version in chain.upstreams.iter().chain(&head).map(|view| &view.version) {
             // A rollback has checked its whole chain in choosing it.
@@ -163,6 +170,7 @@ impl Registry {
             evidence: decided.evidence.clone(),
             skipped: decided.skipped.clone(),
             bake: decided.bake,
+            card: None,
         }
     }
 }

@@ -45,13 +45,17 @@ impl Registry {
             self.verify_bundle(candidate.version.digest, Pace::Fast).await.err().map(|error| error.to_string()),
         );
         let chain = self.chain_move(caller, &wish.model, &wish.slot, Some(&candidate)).await;
-        let members = chain.map_or_else(
-            |error| {
+        let members = match chain {
+            Ok(chain) => {
+                let tainted = chain.upstreams.iter().filter_map(|member| member.untainted().err());
+                blockers.extend(tainted.map(|error| error.to_string()));
+                chain.members
+            }
+            Err(error) => {
                 blockers.push(error.to_string());
                 Vec::new()
-            },
-            |chain| chain.members,
-        );
+            }
+        };
         Ok(Plan {
             from,
             to: wish.number,

@@ -41,13 +41,15 @@ impl Registry {
         self.drop_performance().await
     }
 
-    /// Cancels what was left before its commit, ends what was left after it, and marks what has converged. Does nothing while
+    /// Cancels what was left before its commit, ends what was left after it, marks what has converged, and makes the model cards
+    /// that are missing. Does nothing while
     /// another process is at it.
     pub async fn look_after_promotions(&self) -> Result<(), RegistryError> {
         let Some(_turn) = self.store.reconciler().await? else { return Ok(()) };
         let caller = Caller::service("registry");
         self.recover(&caller).await?;
-        self.converge(&caller).await
+        self.converge(&caller).await?;
+        self.make_cards(&caller).await
     }
 
     /// Cancels what is preparing in nobody's hands: its alias has not moved.

@@ -1,18 +1,22 @@
 //! Runs.
 
-use lineal_kernel::{Caller, PageRequest, Timestamp};
+use lineal_kernel::{Caller, Name, PageRequest, Timestamp};
 
 use super::requests::{again, request};
 use crate::{
     Registry,
     domain::{
         audit::AuditEntry,
+        bundle::Column,
         error::RegistryError,
         experiment::Stage,
         metric::MetricPoint,
-        run::{CreateRun, LogBatch, Run, RunStatus, UpdateRun},
+        outbox::Message,
+        promotion::Promotion,
+        run::{CreateRun, DatasetReference, LogBatch, Run, RunStatus, Taint, UpdateRun},
         search::Search,
         tags::TagChange,
+        version::VersionView,
     },
     store::Page,
 };
@@ -21,6 +25,16 @@ const CREATE: &str = "create_run";
 const LOG: &str = "log_batch";
 const FINISH: &str = "finish_run";
 const UPDATE: &str = "update_run";
+const TAINT: &str = "taint_run";
+
+/// One version that a run made.
+#[derive(Debug)]
+pub(crate) struct RunResult {
+    pub(crate) view: VersionView,
+    pub(crate) promotions: Vec<Promotion>,
+    /// The raw columns that it reads; none if its bundle does not say.
+    pub(crate) inputs: Vec<Column>,
+}
 
 impl Registry {
     /// Opens a run.
@@ -38,7 +52,10 @@ impl Registry {
         }
         let now = self.clock.now();
         let mut run = wish.open(uuid::Uuid::now_v7().to_string(), uuid::Uuid::now_v7().to_string(), now);
-        let entry = AuditEntry::new(caller, now, CREATE).detail(run.name.as_str()).request(request.clone());
+        let entry = AuditEntry::new(caller, now, CREATE)
+            .detail(run.name.as_str())
+            .announce(self.events.as_ref().and_then(|events| events.started(&run)))
+            .request(request.clone());
         match self.store.create_run(&caller.tenant, &run, &entry).await {
             Ok(experiment_id) => {
                 run.experiment_id = experiment_id;
@@ -105,6 +122,17 @@ impl Registry {
         self.change_run(caller, run_id, (action, &TagChange::default()), change).await
     }
 
+    /// Marks a run whose inputs are no longer what was logged.
+    pub(crate) async fn taint_run(&self, caller: &Caller, run_id: &str, reason: &str) -> Result<Run, RegistryError> {
+        let created_us = self.clock.now().micros();
+        let taint = Taint { reason: reason.to_owned(), actor: caller.actor.clone(), created_us };
+        let change = |run: &mut Run| {
+            run.taint(taint.clone());
+            Ok(())
+        };
+        self.change_run(caller, run_id, (TAINT, &TagChange::default()), change).await
+    }
+
     async fn change_run(
         &self,
         caller: &Caller,
@@ -120,17 +148,50 @@ impl Registry {
             if run.head() == base.head() {
                 return Ok(run);
             }
-            let entry = AuditEntry::new(caller, self.clock.now(), action).detail(run.name.as_str());
+            let told = if run.status == base.status { None } else { self.told(caller, &run).await? };
+            let entry = AuditEntry::new(caller, self.clock.now(), action).detail(run.name.as_str()).announce(told);
             self.store.update_run(&caller.tenant, &run, tags, &entry).await?;
             Ok(run)
         })
         .await
     }
 
+    /// What others are told of a run that has just begun or ended, if anybody is told.
+    async fn told(&self, caller: &Caller, run: &Run) -> Result<Option<Message>, RegistryError> {
+        let Some(events) = &self.events else { return Ok(None) };
+        let mut inputs = Vec::with_capacity(run.datasets.len());
+        for dataset in &run.datasets {
+            inputs.push((dataset, self.columns(caller, dataset).await?));
+        }
+        let made = self.store.versions_of_run(&caller.tenant, &run.run_id).await?;
+        Ok(events.started(run).or_else(|| events.ended(run, &inputs, &made)))
+    }
+
+    /// The columns of a snapshot that a run used, as far as they were recorded.
+    async fn columns(&self, caller: &Caller, used: &DatasetReference) -> Result<Vec<String>, RegistryError> {
+        let (Ok(name), Some(digest)) = (Name::new(&used.name), used.digest) else { return Ok(Vec::new()) };
+        let latest = PageRequest { size: 500, after: None };
+        let snapshots = self.store.snapshots(&caller.tenant, &name, &latest).await?.items;
+        let found = snapshots.into_iter().find(|snapshot| snapshot.digest == digest);
+        Ok(found.map(|snapshot| snapshot.columns).unwrap_or_default())
+    }
+
     /// One run.
     pub(crate) async fn run(&self, caller: &Caller, run_id: &str) -> Result<Run, RegistryError> {
         let found = self.store.run(&caller.tenant, run_id).await?;
         found.ok_or_else(|| RegistryError::RunNotFound { run_id: run_id.to_owned() })
+    }
+
+    /// What a run made, and what was decided about it.
+    pub(crate) async fn results(&self, caller: &Caller, run_id: &str) -> Result<Vec<RunResult>, RegistryError> {
+        let names = self.store.versions_of_run(&caller.tenant, run_id).await?;
+        let mut results = Vec::with_capacity(names.len());
+        for view in self.store.versions_named(&caller.tenant, &names).await? {
+            let promotions = self.moves_of(caller, &view.version.model, view.version.number).await?;
+            let inputs = self.inputs(view.version.digest).await;
+            results.push(RunResult { view, promotions, inputs });
+        }
+        Ok(results)
     }
 
     /// Active runs of one experiment or of all, newest first.

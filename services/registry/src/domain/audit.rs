@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use lineal_kernel::{Caller, Digest, Hasher, ModelName, RequestId, Slot, Timestamp, VersionNumber};
 
+use super::outbox::Message;
+
 /// Why an attempt was refused is cut to this many bytes: whoever is refused chooses part of the text.
 const MAX_REFUSAL: usize = 1024;
 
@@ -34,6 +36,8 @@ pub struct AuditEntry {
     pub detail: String,
     /// By which a repeated request is known; `None` for changes nobody repeats.
     pub request: Option<Request>,
+    /// What other systems are to be told of the change.
+    pub messages: Vec<Message>,
 }
 
 /// Which entries; everything that is `None` lets all through.
@@ -89,6 +93,7 @@ impl AuditEntry {
             done: true,
             detail: String::new(),
             request: None,
+            messages: Vec::new(),
         }
     }
 
@@ -120,10 +125,18 @@ impl AuditEntry {
     pub fn refused(mut self, why: impl Into<String>) -> Self {
         self.done = false;
         self.request = None;
+        self.messages.clear();
         // PostgreSQL keeps no NUL in a text.
         let mut why = why.into().replace('\0', "");
         why.truncate(why.floor_char_boundary(MAX_REFUSAL));
         self.detail(why)
+    }
+
+    /// Tells other systems of the change, once it is made.
+    #[must_use]
+    pub fn announce(mut self, messages: impl IntoIterator<Item = Message>) -> Self {
+        self.messages.extend(messages);
+        self
     }
 
     /// Makes the line the record of the caller's request.

@@ -47,6 +47,12 @@ pub enum RegistryError {
     ValidationRequired { model: ModelName, number: VersionNumber },
     #[error("`{model}` version {number} did not pass its validation: {}", failures.join("; "))]
     GateNotPassed { model: ModelName, number: VersionNumber, failures: Vec<String> },
+    #[error(
+        "`{model}` version {number} was made by run `{run_id}`, whose inputs are not what was logged ({reason}); train it again on sound data"
+    )]
+    RunTainted { model: ModelName, number: VersionNumber, run_id: String, reason: String },
+    #[error("`{model}` version {number} has no model card: it never was champion; promote it first")]
+    CardNotFound { model: ModelName, number: VersionNumber },
     #[error("`{model}` version {number} is the champion already")]
     AlreadyChampion { model: ModelName, number: VersionNumber },
     #[error("the champion is {} and not {} as expected; validate against it and try again", champion(*found), champion(*expected))]

@@ -1,9 +1,11 @@
 //! How a version came to be.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, str::FromStr};
 
 use lineal_kernel::{Digest, ModelName, VersionNumber};
 use serde::{Deserialize, Serialize};
+
+use super::version::Version;
 
 /// The facts of one training. No digest is optional: what cannot be named cannot be reproduced.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -58,13 +60,66 @@ pub enum Relation {
     Upstream,
 }
 
+impl Relation {
+    /// The stored word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Parent => "parent",
+            Self::Upstream => "upstream",
+        }
+    }
+}
+
+impl FromStr for Relation {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "parent" => Ok(Self::Parent),
+            "upstream" => Ok(Self::Upstream),
+            _ => Err(format!("`{text}` relates no versions")),
+        }
+    }
+}
+
+/// Names one version.
+pub type VersionName = (ModelName, VersionNumber);
+
 /// A step of a walk through lineage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edge {
     /// The younger version.
-    pub from: (ModelName, VersionNumber),
+    pub from: VersionName,
     /// The older one.
-    pub to: (ModelName, VersionNumber),
+    pub to: VersionName,
     /// What the older one was to the younger.
     pub relation: Relation,
+}
+
+/// Which way along edges a walk goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// To older versions.
+    Ancestors,
+    /// To younger ones.
+    Descendants,
+}
+
+impl Direction {
+    /// Where a step along `edge` ends.
+    pub fn far_end(self, edge: &Edge) -> &VersionName {
+        match self {
+            Self::Ancestors => &edge.to,
+            Self::Descendants => &edge.from,
+        }
+    }
+}
+
+/// What a version comes from: its parent, then its upstreams in their order.
+pub fn origins(version: &Version) -> Vec<Edge> {
+    let from = (version.model.clone(), version.number);
+    let parent = VersionNumber::new(version.lineage.parent_number).ok();
+    let parent = parent.map(|number| (Relation::Parent, (version.model.clone(), number)));
+    let upstreams = version.upstreams.iter().cloned().map(|upstream| (Relation::Upstream, upstream));
+    parent.into_iter().chain(upstreams).map(|(relation, to)| Edge { from: from.clone(), to, relation }).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use lineal_kernel::{ModelName, RequestId};
+use lineal_kernel::{Digest, ModelName, RequestId};
 use serde::{Deserialize, Serialize};
 
 use super::{bake::BakePlan, chains::Member, error::RegistryError, reign::EndedBy, version::DisplayState};
@@ -203,6 +203,9 @@ pub struct Promotion {
     /// The key of the call.
     #[serde(default)]
     pub request_id: String,
+    /// Digest of the card that was made of the new champion, kept apart from the move.
+    #[serde(skip)]
+    pub card: Option<Digest>,
     /// What set a rollback off; `None` for other kinds.
     #[serde(default)]
     pub trigger: Option<Trigger>,

@@ -96,8 +96,21 @@ pub struct Run {
     pub datasets: Vec<DatasetReference>,
     /// Why it failed; empty otherwise.
     pub error: String,
+    /// Its inputs are no longer what was logged.
+    pub taint: Option<Taint>,
     /// Advances with every change but the logging of parameters, metrics and tags, which never meet each other.
     pub revision: u64,
+}
+
+/// Says that the inputs of a run no longer hash to what was logged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Taint {
+    /// Which input, and how it differs.
+    pub reason: String,
+    /// Who found it.
+    pub actor: String,
+    /// When, in microseconds.
+    pub created_us: i64,
 }
 
 /// Where a run came from, in its own words; empty where it does not say.
@@ -194,6 +207,7 @@ impl CreateRun {
             tags: self.tags.clone(),
             datasets: Vec::new(),
             error: String::new(),
+            taint: None,
             revision: 1,
         }
     }
@@ -282,9 +296,16 @@ impl Run {
         Ok(())
     }
 
+    /// Marks it, whatever its state: what was found wrong stays wrong. The first mark stays.
+    pub fn taint(&mut self, taint: Taint) {
+        self.taint.get_or_insert(taint);
+    }
+
     /// What a change other than logging can touch. Compares as a whole, which NaN among the metrics would not.
     pub fn head(&self) -> impl PartialEq + '_ {
-        (&self.name, &self.description, self.status, self.stage, self.ended_us, &self.error, &self.tags)
+        let described =
+            (&self.name, &self.description, self.status, self.stage, self.ended_us, &self.error, &self.tags);
+        (described, &self.taint)
     }
 
     fn check_open(&self) -> Result<(), RegistryError> {

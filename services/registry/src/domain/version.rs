@@ -11,6 +11,7 @@ use super::{
     lineage::Lineage,
     metadata::Metadata,
     reign::{EndedBy, Reign},
+    run::Taint,
     tags::TagChange,
     validation::Validation,
 };
@@ -133,9 +134,24 @@ pub struct RunSummary {
     pub name: String,
     /// Free words.
     pub tags: BTreeMap<String, String>,
+    /// Its inputs are no longer what was logged.
+    pub taint: Option<Taint>,
 }
 
 impl VersionView {
+    /// Says that the inputs of its run are no longer what was logged.
+    pub fn taint(&self) -> Option<&Taint> {
+        self.run.as_ref()?.taint.as_ref()
+    }
+
+    /// Refuses a version that nobody may promote.
+    pub fn untainted(&self) -> Result<(), RegistryError> {
+        let Some(taint) = self.taint() else { return Ok(()) };
+        let Version { model, number, lineage, .. } = &self.version;
+        let (model, number, run_id) = (model.clone(), *number, lineage.run_id.clone());
+        Err(RegistryError::RunTainted { model, number, run_id, reason: taint.reason.clone() })
+    }
+
     /// The one word that people see, derived and never stored.
     pub fn display_state(&self) -> DisplayState {
         if self.aliases.iter().any(|alias| alias.name.is_champion()) {

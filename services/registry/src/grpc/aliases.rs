@@ -83,6 +83,7 @@ impl pb::alias_service_server::AliasService for Grpc {
         Ok(Response::new(pb::GetServingTableResponse {
             generation: table.generation,
             entries: table.entries.into_iter().map(entry).collect(),
+            environment: self.0.environment.to_string(),
             standbys: standbys.into_iter().map(standby).collect(),
         }))
     }

@@ -35,7 +35,7 @@ impl pb::audit_service_server::AuditService for Grpc {
         let found = self.0.audit(&caller, &search, &page).await.map_err(from_error)?;
         Ok(Response::new(pb::ListAuditEntriesResponse {
             next_page_token: fields::next(found.next, &query),
-            entries: found.items.into_iter().map(convert).collect(),
+            entries: found.items.into_iter().map(|record| self.entry(record)).collect(),
         }))
     }
 
@@ -66,9 +66,10 @@ impl pb::audit_service_server::AuditService for Grpc {
         request: Request<pb::ExportAuditRequest>,
     ) -> Result<Response<Self::ExportAuditStream>, Status> {
         let tenant = caller_of(&request).tenant;
+        let grpc = self.clone();
         let records = self.0.clone().export_audit(tenant, request.into_inner().after_sequence);
-        let messages = records.map(|record| match record {
-            Ok(record) => Ok(pb::ExportAuditResponse { entry: Some(convert(record)) }),
+        let messages = records.map(move |record| match record {
+            Ok(record) => Ok(pb::ExportAuditResponse { entry: Some(grpc.entry(record)) }),
             Err(error) => Err(from_error(error)),
         });
         Ok(Response::new(messages.boxed()))
@@ -98,23 +99,26 @@ fn done(outcome: i32) -> Result<Option<bool>, FieldError> {
     }
 }
 
-fn convert(record: AuditRecord) -> pb::AuditEntry {
-    pb::AuditEntry {
-        sequence: record.sequence,
-        create_time: Some(timestamp(record.created)),
-        actor: record.actor,
-        action: record.action,
-        model: record.model,
-        slot: Slot::parse(&record.slot).map(|slot| slot.labels().clone()).unwrap_or_default(),
-        number: record.number,
-        from_stage: record.from_stage,
-        to_stage: record.to_stage,
-        done: record.done,
-        detail: record.detail,
-        generation: record.generation,
-        digest: record.digest,
-        request_id: record.request_id,
-        fingerprint: record.fingerprint,
-        subject: record.subject,
+impl Grpc {
+    fn entry(&self, record: AuditRecord) -> pb::AuditEntry {
+        pb::AuditEntry {
+            sequence: record.sequence,
+            create_time: Some(timestamp(record.created)),
+            actor: record.actor,
+            action: record.action,
+            model: record.model,
+            slot: Slot::parse(&record.slot).map(|slot| slot.labels().clone()).unwrap_or_default(),
+            number: record.number,
+            from_stage: record.from_stage,
+            to_stage: record.to_stage,
+            done: record.done,
+            detail: record.detail,
+            generation: record.generation,
+            digest: record.digest,
+            request_id: record.request_id,
+            fingerprint: record.fingerprint,
+            subject: record.subject,
+            environment: self.0.environment.to_string(),
+        }
     }
 }

@@ -1,16 +1,17 @@
 //! Where versions and predictions come from.
 
+use lineal_kernel::FieldError;
 use lineal_proto::lineal::registry::v1 as pb;
 use lineal_rpc::{caller_of, timestamp};
 use tonic::{Request, Response, Status};
 
 use super::{
-    Grpc, runs,
+    Grpc,
     status::{bad_request, from_error},
     versions,
 };
 use crate::domain::{
-    lineage::{Edge, Relation},
+    lineage::{Direction, Edge, Relation},
     prediction::PredictionId,
 };
 
@@ -27,11 +28,14 @@ impl pb::lineage_service_server::LineageService for Grpc {
         let message = request.into_inner();
         let (model, number) = versions::name(&message.model, message.number).map_err(bad_request)?;
         let depth = if message.depth == 0 { DEFAULT_DEPTH } else { message.depth.min(MAX_DEPTH) };
-        let walk = self.0.lineage(&caller, &model, number, depth).await.map_err(from_error)?;
-        let nodes = walk
-            .nodes
-            .into_iter()
-            .map(|(version, depth)| pb::LineageNode { version: Some(versions::convert(version)), depth });
+        let directions = directions(message.direction).map_err(bad_request)?;
+        let walk = self.0.lineage(&caller, &model, number, depth, directions).await.map_err(from_error)?;
+        let nodes = walk.nodes.into_iter().map(|node| pb::LineageNode {
+            version: Some(self.version(node.view)),
+            depth: node.distance,
+            layer: node.place.layer as u32,
+            position: node.place.position as u32,
+        });
         Ok(Response::new(pb::GetLineageResponse {
             nodes: nodes.collect(),
             edges: walk.edges.iter().map(edge).collect(),
@@ -47,9 +51,15 @@ impl pb::lineage_service_server::LineageService for Grpc {
         let message = request.into_inner();
         let (model, number) = versions::name(&message.model, message.number).map_err(bad_request)?;
         let explained = self.0.explain(&caller, &model, number).await.map_err(from_error)?;
+        let validations = explained.version.validations.iter().cloned().map(versions::validation_out).collect();
         let promotions = self.shown(&caller, explained.promotions).await.map_err(from_error)?;
         let version = self.detailed(&caller, explained.version).await.map_err(from_error)?;
-        Ok(Response::new(pb::ExplainVersionResponse { version, run: explained.run.map(runs::convert), promotions }))
+        Ok(Response::new(pb::ExplainVersionResponse {
+            version,
+            run: explained.run.map(|run| self.run(run)),
+            promotions,
+            validations,
+        }))
     }
 
     async fn trace_prediction(
@@ -68,6 +78,15 @@ impl pb::lineage_service_server::LineageService for Grpc {
             run_id: view.version.lineage.run_id.clone(),
             version: self.detailed(&caller, view).await.map_err(from_error)?,
         }))
+    }
+}
+
+fn directions(direction: i32) -> Result<&'static [Direction], FieldError> {
+    match pb::LineageDirection::try_from(direction) {
+        Ok(pb::LineageDirection::Unspecified | pb::LineageDirection::Ancestors) => Ok(&[Direction::Ancestors]),
+        Ok(pb::LineageDirection::Descendants) => Ok(&[Direction::Descendants]),
+        Ok(pb::LineageDirection::Both) => Ok(&[Direction::Ancestors, Direction::Descendants]),
+        Err(_) => Err(FieldError::new("direction", "is ANCESTORS, DESCENDANTS or BOTH")),
     }
 }
 

@@ -5,10 +5,12 @@ mod artifacts;
 mod audit;
 mod bakes;
 mod blocks;
+mod cards;
 mod comparisons;
 mod datasets;
 mod experiments;
 mod fields;
+mod history;
 mod lineage;
 mod metadata;
 mod models;
@@ -28,7 +30,10 @@ use lineal_proto::lineal::registry::v1 as pb;
 use tonic::service::Routes;
 
 use self::refusals::Audited;
-use crate::Registry;
+use crate::{
+    Registry,
+    domain::{run::Run, version::VersionView},
+};
 
 /// Artifacts come in pieces of at most this size, other messages are far smaller.
 const MAX_MESSAGE: usize = 4 << 20;
@@ -46,8 +51,10 @@ pub(crate) fn mount(registry: &Registry, routes: Routes) -> Routes {
         .add_service(Audited::new(registry, pb::audit_service_server::AuditServiceServer::new(grpc.clone())))
         .add_service(Audited::new(registry, pb::block_service_server::BlockServiceServer::new(grpc.clone())))
         .add_service(Audited::new(registry, pb::comparison_service_server::ComparisonServiceServer::new(grpc.clone())))
+        .add_service(Audited::new(registry, pb::card_service_server::CardServiceServer::new(grpc.clone())))
         .add_service(Audited::new(registry, pb::dataset_service_server::DatasetServiceServer::new(grpc.clone())))
         .add_service(Audited::new(registry, pb::experiment_service_server::ExperimentServiceServer::new(grpc.clone())))
+        .add_service(Audited::new(registry, pb::history_service_server::HistoryServiceServer::new(grpc.clone())))
         .add_service(Audited::new(registry, pb::lineage_service_server::LineageServiceServer::new(grpc.clone())))
         .add_service(Audited::new(registry, pb::model_service_server::ModelServiceServer::new(grpc.clone())))
         .add_service(Audited::new(
@@ -64,3 +71,14 @@ pub(crate) fn mount(registry: &Registry, routes: Routes) -> Routes {
 /// The registry as its contracts see it.
 #[derive(Debug, Clone)]
 struct Grpc(Registry);
+
+/// What is read over the wire carries the environment.
+impl Grpc {
+    fn version(&self, view: VersionView) -> pb::Version {
+        pb::Version { environment: self.0.environment.to_string(), ..versions::convert(view) }
+    }
+
+    fn run(&self, run: Run) -> pb::Run {
+        pb::Run { environment: self.0.environment.to_string(), ..runs::convert(run) }
+    }
+}

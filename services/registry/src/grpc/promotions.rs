@@ -281,13 +281,16 @@ fn defaults(recipe: Recipe) -> pb::Defaults {
     }
 }
 
-/// A promotion without its bake time.
-pub(super) fn convert(promotion: Promotion) -> pb::Promotion {
-    let kind = match promotion.kind {
+pub(super) fn kind_of(kind: PromotionKind) -> pb::PromotionKind {
+    match kind {
         PromotionKind::Promote => pb::PromotionKind::Promote,
         PromotionKind::Rollback => pb::PromotionKind::Rollback,
         PromotionKind::Demote => pb::PromotionKind::Demote,
-    };
+    }
+}
+
+/// A promotion without its bake time.
+pub(super) fn convert(promotion: Promotion) -> pb::Promotion {
     let state = match promotion.state {
         PromotionState::Preparing => pb::PromotionState::Preparing,
         PromotionState::Committed => pb::PromotionState::Committed,
@@ -303,7 +306,7 @@ pub(super) fn convert(promotion: Promotion) -> pb::Promotion {
     let moment = |micros: i64| timestamp(Timestamp::from_micros(micros));
     pb::Promotion {
         promotion_id: promotion.promotion_id,
-        kind: kind.into(),
+        kind: kind_of(promotion.kind).into(),
         state: state.into(),
         model: promotion.model,
         slot: Slot::parse(&promotion.slot).map(|slot| slot.labels().clone()).unwrap_or_default(),
@@ -329,6 +332,7 @@ pub(super) fn convert(promotion: Promotion) -> pb::Promotion {
         evidence: promotion.evidence,
         skipped: promotion.skipped.into_iter().map(aliases::skipped).collect(),
         bake: None,
+        card_digest: promotion.card.map(|digest| digest.to_string()).unwrap_or_default(),
     }
 }
 

@@ -8,12 +8,14 @@ use tonic::{Request, Response, Status};
 use super::{
     Grpc,
     fields::{self, checked},
+    promotions,
     status::{bad_request, from_error},
-    tracking,
+    tracking, versions,
 };
+use crate::app::runs::RunResult;
 use crate::domain::{
     experiment::Stage,
-    run::{CreateRun, LogBatch, Run, RunStatus, UpdateRun},
+    run::{CreateRun, LogBatch, Run, RunStatus, Taint, UpdateRun},
 };
 
 #[tonic::async_trait]
@@ -53,7 +55,7 @@ impl pb::run_service_server::RunService for Grpc {
             }
         });
         let run = self.0.create_run(&caller, wish.map_err(bad_request)?).await.map_err(from_error)?;
-        Ok(Response::new(pb::CreateRunResponse { run: Some(convert(run)) }))
+        Ok(Response::new(pb::CreateRunResponse { run: Some(self.run(run)) }))
     }
 
     async fn log_batch(&self, request: Request<pb::LogBatchRequest>) -> Result<Response<pb::LogBatchResponse>, Status> {
@@ -67,7 +69,7 @@ impl pb::run_service_server::RunService for Grpc {
         } => LogBatch { parameters, points, tags, datasets })
         .map_err(bad_request)?;
         let run = self.0.log_batch(&caller, &message.run_id, batch).await.map_err(from_error)?;
-        Ok(Response::new(pb::LogBatchResponse { run: Some(convert(run)) }))
+        Ok(Response::new(pb::LogBatchResponse { run: Some(self.run(run)) }))
     }
 
     async fn finish_run(
@@ -83,7 +85,7 @@ impl pb::run_service_server::RunService for Grpc {
         } => (status, error, ended))
         .map_err(bad_request)?;
         let run = self.0.finish_run(&caller, &message.run_id, (status, &error), ended).await.map_err(from_error)?;
-        Ok(Response::new(pb::FinishRunResponse { run: Some(convert(run)) }))
+        Ok(Response::new(pb::FinishRunResponse { run: Some(self.run(run)) }))
     }
 
     async fn update_run(
@@ -100,7 +102,7 @@ impl pb::run_service_server::RunService for Grpc {
         } => UpdateRun { name, description, status, tags })
         .map_err(bad_request)?;
         let run = self.0.update_run(&caller, &message.run_id, &wish).await.map_err(from_error)?;
-        Ok(Response::new(pb::UpdateRunResponse { run: Some(convert(run)) }))
+        Ok(Response::new(pb::UpdateRunResponse { run: Some(self.run(run)) }))
     }
 
     async fn delete_run(
@@ -110,7 +112,7 @@ impl pb::run_service_server::RunService for Grpc {
         let caller = caller_of(&request);
         let run_id = request.into_inner().run_id;
         let run = self.0.stage_run(&caller, &run_id, Stage::Deleted).await.map_err(from_error)?;
-        Ok(Response::new(pb::DeleteRunResponse { run: Some(convert(run)) }))
+        Ok(Response::new(pb::DeleteRunResponse { run: Some(self.run(run)) }))
     }
 
     async fn restore_run(
@@ -120,13 +122,26 @@ impl pb::run_service_server::RunService for Grpc {
         let caller = caller_of(&request);
         let run_id = request.into_inner().run_id;
         let run = self.0.stage_run(&caller, &run_id, Stage::Active).await.map_err(from_error)?;
-        Ok(Response::new(pb::RestoreRunResponse { run: Some(convert(run)) }))
+        Ok(Response::new(pb::RestoreRunResponse { run: Some(self.run(run)) }))
+    }
+
+    async fn taint_run(&self, request: Request<pb::TaintRunRequest>) -> Result<Response<pb::TaintRunResponse>, Status> {
+        let caller = caller_of(&request);
+        let message = request.into_inner();
+        let reason = fields::reason(message.reason).map_err(bad_request)?;
+        let run = self.0.taint_run(&caller, &message.run_id, &reason).await.map_err(from_error)?;
+        Ok(Response::new(pb::TaintRunResponse { run: Some(self.run(run)) }))
     }
 
     async fn get_run(&self, request: Request<pb::GetRunRequest>) -> Result<Response<pb::GetRunResponse>, Status> {
         let caller = caller_of(&request);
-        let run = self.0.run(&caller, &request.into_inner().run_id).await.map_err(from_error)?;
-        Ok(Response::new(pb::GetRunResponse { run: Some(convert(run)) }))
+        let run_id = request.into_inner().run_id;
+        let run = self.0.run(&caller, &run_id).await.map_err(from_error)?;
+        let results = self.0.results(&caller, &run_id).await.map_err(from_error)?;
+        Ok(Response::new(pb::GetRunResponse {
+            run: Some(self.run(run)),
+            results: results.into_iter().map(|result| self.result(result)).collect(),
+        }))
     }
 
     async fn list_runs(&self, request: Request<pb::ListRunsRequest>) -> Result<Response<pb::ListRunsResponse>, Status> {
@@ -138,7 +153,7 @@ impl pb::run_service_server::RunService for Grpc {
         let found = self.0.runs(&caller, experiment, &page).await.map_err(from_error)?;
         Ok(Response::new(pb::ListRunsResponse {
             next_page_token: fields::next(found.next, &query),
-            runs: found.items.into_iter().map(convert).collect(),
+            runs: found.items.into_iter().map(|run| self.run(run)).collect(),
         }))
     }
 
@@ -159,7 +174,7 @@ impl pb::run_service_server::RunService for Grpc {
         let found = self.0.search_runs(&caller, &search, &page).await.map_err(from_error)?;
         Ok(Response::new(pb::SearchRunsResponse {
             next_page_token: fields::next(found.next, &query),
-            runs: found.items.into_iter().map(convert).collect(),
+            runs: found.items.into_iter().map(|run| self.run(run)).collect(),
         }))
     }
 
@@ -192,6 +207,20 @@ fn open_status(status: i32) -> Result<RunStatus, FieldError> {
         Ok(pb::RunStatus::Running) => Ok(RunStatus::Running),
         Ok(pb::RunStatus::Scheduled) => Ok(RunStatus::Scheduled),
         _ => Err(FieldError::new("status", "an open run is RUNNING or SCHEDULED")),
+    }
+}
+
+impl Grpc {
+    fn result(&self, result: RunResult) -> pb::RunResult {
+        let columns = result.inputs.into_iter();
+        pb::RunResult {
+            validations: result.view.validations.iter().cloned().map(versions::validation_out).collect(),
+            version: Some(self.version(result.view)),
+            promotions: result.promotions.into_iter().map(promotions::convert).collect(),
+            feature_schema: columns
+                .map(|column| pb::SchemaColumn { name: column.name, datatype: column.datatype })
+                .collect(),
+        }
     }
 }
 
@@ -236,5 +265,15 @@ pub(super) fn convert(run: Run) -> pb::Run {
         description: run.description,
         source: Some(source),
         model: run.model,
+        taint: run.taint.map(taint),
+        environment: String::new(),
+    }
+}
+
+pub(super) fn taint(taint: Taint) -> pb::Taint {
+    pb::Taint {
+        reason: taint.reason,
+        create_time: Some(timestamp(Timestamp::from_micros(taint.created_us))),
+        actor: taint.actor,
     }
 }

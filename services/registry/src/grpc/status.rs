@@ -82,6 +82,15 @@ fn problem(error: E) -> Problem {
             let subject = format!("{model}/{number}");
             failures.iter().fold(problem, |problem, failure| problem.precondition(&subject, failure))
         }
+        E::RunTainted { model, number, run_id, reason } => Problem::new(Code::FailedPrecondition, "RUN_TAINTED", text)
+            .precondition(&format!("{model}/{number}"), &reason)
+            .with("model", model)
+            .with("version", number)
+            .with("run", run_id),
+        E::CardNotFound { model, number } => Problem::new(Code::NotFound, "CARD_NOT_FOUND", text)
+            .resource("model card", format!("{model}/{number}"))
+            .with("model", model)
+            .with("version", number),
         E::AlreadyChampion { model, number } => Problem::new(Code::FailedPrecondition, "ALREADY_CHAMPION", text)
             .with("model", model)
             .with("version", number),

@@ -10,7 +10,7 @@ use tonic::{Request, Response, Status};
 use super::{
     Grpc, blocks,
     fields::{self, checked},
-    metadata,
+    metadata, runs,
     status::{bad_request, from_error},
     usage, version_search,
 };
@@ -20,11 +20,14 @@ use crate::{
         error::RegistryError,
         lineage::{Lineage, Recipe},
         reference::Reference,
-        validation::{RecordValidation, Validation},
+        validation::{Gate, RecordValidation, Validation},
         version::{CreateVersion, UpdateVersion, VersionState, VersionView},
         version_search::VersionSearch,
     },
 };
+
+/// More gates than this judge nothing any more.
+const MAX_GATES: usize = 1000;
 
 #[tonic::async_trait]
 impl pb::version_service_server::VersionService for Grpc {
@@ -35,7 +38,7 @@ impl pb::version_service_server::VersionService for Grpc {
         let caller = caller_of(&request);
         let wish = create_version(request.into_inner()).map_err(bad_request)?;
         let version = self.0.create_version(&caller, wish).await.map_err(from_error)?;
-        Ok(Response::new(pb::CreateVersionResponse { version: Some(convert(version)) }))
+        Ok(Response::new(pb::CreateVersionResponse { version: Some(self.version(version)) }))
     }
 
     async fn get_version(
@@ -71,7 +74,7 @@ impl pb::version_service_server::VersionService for Grpc {
         let message = request.into_inner();
         let (model, number) = name(&message.model, message.number).map_err(bad_request)?;
         let chain = self.0.chain(&caller, &model, number).await.map_err(from_error)?;
-        Ok(Response::new(pb::GetChainResponse { members: chain.into_iter().map(convert).collect() }))
+        Ok(Response::new(pb::GetChainResponse { members: chain.into_iter().map(|view| self.version(view)).collect() }))
     }
 
     async fn list_versions(
@@ -97,7 +100,7 @@ impl pb::version_service_server::VersionService for Grpc {
         let detailed = self.0.details(&caller, found.items).await.map_err(from_error)?;
         Ok(Response::new(pb::ListVersionsResponse {
             next_page_token: fields::next(found.next, &query),
-            versions: detailed.into_iter().map(convert_detailed).collect(),
+            versions: detailed.into_iter().map(|details| self.detailed_version(details)).collect(),
         }))
     }
 
@@ -116,7 +119,7 @@ impl pb::version_service_server::VersionService for Grpc {
         let found = self.0.search_versions(&caller, &search, &page).await.map_err(from_error)?;
         Ok(Response::new(pb::SearchVersionsResponse {
             next_page_token: fields::next(found.next, &query),
-            versions: found.items.into_iter().map(convert).collect(),
+            versions: found.items.into_iter().map(|view| self.version(view)).collect(),
         }))
     }
 
@@ -127,7 +130,7 @@ impl pb::version_service_server::VersionService for Grpc {
         let caller = caller_of(&request);
         let wish = update_version(request.into_inner()).map_err(bad_request)?;
         let version = self.0.update_version(&caller, wish).await.map_err(from_error)?;
-        Ok(Response::new(pb::UpdateVersionResponse { version: Some(convert(version)) }))
+        Ok(Response::new(pb::UpdateVersionResponse { version: Some(self.version(version)) }))
     }
 
     async fn record_validation(
@@ -138,7 +141,7 @@ impl pb::version_service_server::VersionService for Grpc {
         let message = request.into_inner();
         let wish = record_validation(message).map_err(bad_request)?;
         let version = self.0.record_validation(&caller, wish).await.map_err(from_error)?;
-        Ok(Response::new(pb::RecordValidationResponse { version: Some(convert(version)) }))
+        Ok(Response::new(pb::RecordValidationResponse { version: Some(self.version(version)) }))
     }
 }
 
@@ -149,7 +152,16 @@ impl Grpc {
         caller: &Caller,
         view: VersionView,
     ) -> Result<Option<pb::Version>, RegistryError> {
-        Ok(self.0.details(caller, vec![view]).await?.into_iter().next().map(convert_detailed))
+        let details = self.0.details(caller, vec![view]).await?.into_iter().next();
+        Ok(details.map(|details| self.detailed_version(details)))
+    }
+
+    fn detailed_version(&self, details: Details) -> pb::Version {
+        pb::Version {
+            usage: Some(usage::convert(details.usage)),
+            blocks: Some(blocks::convert(details.blocks)),
+            ..self.version(details.view)
+        }
     }
 }
 
@@ -282,6 +294,7 @@ fn validation(record: pb::Validation) -> Result<Validation, FieldErrors> {
         reference_digest: fields::digest(&record.reference_digest, "validation.reference_digest"),
         metrics: fields::metrics(record.metrics, "validation.metrics"),
         failures: failures(record.passed, record.failures),
+        gates: gates(record.passed, record.gates),
         slot: fields::slot(record.slot).map_err(|error| error.under("validation")),
     } => Validation {
         report_id: report_id.as_str().to_owned(),
@@ -290,6 +303,7 @@ fn validation(record: pb::Validation) -> Result<Validation, FieldErrors> {
         reference_digest,
         metrics,
         failures,
+        gates,
         slot: slot.to_string(),
         created: None,
     })
@@ -302,6 +316,33 @@ fn failures(passed: bool, failures: Vec<String>) -> Result<Vec<String>, FieldErr
     }
     let problem = if passed { "a passed validation has none" } else { "say which gates did not pass" };
     Err(FieldError::new("validation.failures", problem))
+}
+
+/// A verdict is that of its gates.
+fn gates(passed: bool, gates: Vec<pb::GateResult>) -> Result<Vec<Gate>, FieldErrors> {
+    let mut errors = FieldErrors::default();
+    if gates.len() > MAX_GATES {
+        errors.0.push(FieldError::new("validation.gates", format!("at most {MAX_GATES}")));
+    } else if !gates.is_empty() && passed != gates.iter().all(|gate| gate.passed) {
+        errors.0.push(FieldError::new("validation.gates", "a validation passed if and only if all its gates did"));
+    }
+    let known = gates.into_iter().take(MAX_GATES).enumerate().filter_map(|(i, gate)| {
+        let path = format!("validation.gates[{i}]");
+        let numbers = [("value", gate.value), ("limit", gate.limit)];
+        for (field, _) in numbers.iter().filter(|(_, number)| number.is_some_and(|number| !number.is_finite())) {
+            errors.0.push(FieldError::new(format!("{path}.{field}"), "is not finite; leave it out"));
+        }
+        if ![">=", ">", "<=", "<"].contains(&gate.comparison.as_str()) {
+            errors.0.push(FieldError::new(format!("{path}.comparison"), "is >=, >, <= or <"));
+        }
+        let name = errors.check(present(gate.name, &format!("{path}.name")));
+        let message = errors.check(fields::text(gate.message, &format!("{path}.message")));
+        let (metric, comparison, passed) = (gate.metric, gate.comparison, gate.passed);
+        let (value, limit) = (gate.value, gate.limit);
+        Some(Gate { name: name?, metric, value, limit, comparison, passed, message: message? })
+    });
+    let known = known.collect();
+    errors.into_result(|| Some(known))
 }
 
 pub(super) fn convert(view: VersionView) -> pb::Version {
@@ -342,17 +383,10 @@ pub(super) fn convert(view: VersionView) -> pb::Version {
         metadata: Some(metadata::write(&version.metadata)),
         source: version.source,
         run_link: version.run_link,
+        taint: view.run.as_ref().and_then(|run| run.taint.clone()).map(runs::taint),
         run: view.run.map(|run| pb::RunSummary { run_id: run.run_id, name: run.name, tags: run.tags }),
         etag,
         ..pb::Version::default()
-    }
-}
-
-fn convert_detailed(details: Details) -> pb::Version {
-    pb::Version {
-        usage: Some(usage::convert(details.usage)),
-        blocks: Some(blocks::convert(details.blocks)),
-        ..convert(details.view)
     }
 }
 
@@ -382,7 +416,7 @@ fn lineage_out(lineage: Lineage, created: lineal_kernel::Timestamp) -> pb::Linea
     }
 }
 
-fn validation_out(validation: Validation) -> pb::Validation {
+pub(super) fn validation_out(validation: Validation) -> pb::Validation {
     pb::Validation {
         report_id: validation.report_id,
         passed: validation.passed,
@@ -392,5 +426,18 @@ fn validation_out(validation: Validation) -> pb::Validation {
         failures: validation.failures,
         slot: lineal_kernel::Slot::parse(&validation.slot).map(|slot| slot.labels().clone()).unwrap_or_default(),
         create_time: validation.created.map(timestamp),
+        gates: validation.gates.into_iter().map(gate_out).collect(),
+    }
+}
+
+fn gate_out(gate: Gate) -> pb::GateResult {
+    pb::GateResult {
+        name: gate.name,
+        metric: gate.metric,
+        value: gate.value,
+        limit: gate.limit,
+        comparison: gate.comparison,
+        passed: gate.passed,
+        message: gate.message,
     }
 }

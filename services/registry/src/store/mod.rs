@@ -2,9 +2,14 @@
 
 mod bakes;
 mod blocks;
+mod cards;
 mod checks;
 mod commit;
 mod comparisons;
+mod environment;
+mod history;
+mod lineage;
+mod outbox;
 mod performance;
 mod postgres;
 mod sqlite;
@@ -18,8 +23,20 @@ use lineal_db::{DatabaseUrl, OpenError, StoreError};
 use lineal_kernel::{AliasName, Digest, ModelName, Name, PageRequest, Slot, TenantId, Timestamp, VersionNumber};
 
 pub use self::{
-    bakes::BakeStore, blocks::BlockStore, checks::CheckStore, commit::CommitError, comparisons::ComparisonStore,
-    performance::PerformanceStore, postgres::PostgresStore, sqlite::SqliteStore, stories::StoryStore,
+    bakes::BakeStore,
+    blocks::BlockStore,
+    cards::{CardRecord, CardStore},
+    checks::CheckStore,
+    commit::CommitError,
+    comparisons::ComparisonStore,
+    environment::EnvironmentStore,
+    history::HistoryStore,
+    lineage::LineageStore,
+    outbox::{Lead, OutboxStore},
+    performance::PerformanceStore,
+    postgres::PostgresStore,
+    sqlite::SqliteStore,
+    stories::StoryStore,
     usage::UsageStore,
 };
 use crate::domain::{
@@ -74,6 +91,11 @@ pub trait RegistryStore:
     + BlockStore
     + ComparisonStore
     + PerformanceStore
+    + LineageStore
+    + HistoryStore
+    + EnvironmentStore
+    + CardStore
+    + OutboxStore
     + std::fmt::Debug
 {
     /// Finishes what is under way and closes the database.

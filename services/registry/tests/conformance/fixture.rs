@@ -132,6 +132,7 @@ pub(crate) fn validation(report_id: &str, passed: bool, slot: &str) -> Validatio
         reference_digest: Digest::of(b"reference"),
         metrics: BTreeMap::from([("auc".into(), 0.8)]),
         failures: if passed { Vec::new() } else { vec!["auc 0.7 is below 0.75".into()] },
+        gates: Vec::new(),
         slot: slot.into(),
         created: Some(NOW),
     }
@@ -166,6 +167,7 @@ pub(crate) fn intent(kind: PromotionKind, (model_name, slot): (&str, &str), from
         under_way: true,
         request_id: String::new(),
         bake: None,
+        card: None,
     }
 }
 

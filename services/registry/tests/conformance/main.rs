@@ -7,10 +7,14 @@ mod audit;
 mod bakes;
 mod checks;
 mod comparisons;
+mod environment;
 mod experiments;
 mod fixture;
+mod history;
+mod lineage;
 mod metrics;
 mod models;
+mod outbox;
 mod performance;
 mod plans;
 mod promotions;
@@ -80,6 +84,22 @@ macro_rules! suite {
                 events_are_kept_once_and_in_order
                 a_story_ends_with_its_promotion
                 what_a_commit_did_not_do_is_not_told
+            }
+            lineage {
+                steps_are_found_from_both_ends
+                a_run_finds_what_it_made
+            }
+            history {
+                every_moment_has_one_occupant
+                reigns_are_listed_latest_first
+            }
+            outbox {
+                messages_wait_in_order_until_they_are_delivered
+                a_refusal_tells_nobody
+                what_is_too_much_is_given_up_and_counted
+            }
+            environment {
+                a_database_belongs_to_the_first_environment
             }
             races {
                 readers_never_see_zero_or_two_champions

@@ -9,8 +9,8 @@ use tonic::Code;
 
 use crate::chains::{forked, full_run, line};
 use crate::fixture::{
-    Answer, Bench, FakeReplica, Gate, Refusal, create_run, create_version, demote, labels, promote, record_validation,
-    rollback, set_alias,
+    Answer, Bench, FakeReplica, Gate, Refusal, create_run, create_version, demote, labels, lineage, promote,
+    record_validation, rollback, set_alias,
 };
 
 /// Not to be provoked here: lost races inside one call, a database that hangs (`outcomes` cuts one off), and the end of the process.
@@ -22,6 +22,7 @@ async fn absent(bench: &Bench) -> Vec<Refusal> {
     let version = pb::GetVersionRequest { model: "churn".into(), number: 99 };
     let alias = pb::ResolveAliasRequest { model: "churn".into(), alias: nobody(), ..Default::default() };
     let artifact = pb::DownloadArtifactRequest { digest: Digest::of(b"nobody").to_string() };
+    let card = pb::GetModelCardRequest { model: "churn".into(), number: bench.register("churn").await.number };
     let prediction = pb::TracePredictionRequest { prediction_id: "churn:1:g99:1:r1:0".into() };
     vec![
         Refusal::of(bench.model_service().get_model(model).await),
@@ -35,6 +36,7 @@ async fn absent(bench: &Bench) -> Vec<Refusal> {
         Refusal::from(bench.beat("nobody", 0).await.unwrap_err()),
         Refusal::of(bench.artifact_service().download_artifact(artifact).await.map(|answer| answer.map(drop))),
         Refusal::of(bench.lineage_service().trace_prediction(prediction).await),
+        Refusal::of(bench.card_service().get_model_card(card).await),
     ]
 }
 
@@ -184,6 +186,16 @@ async fn broken(bench: &Bench) -> Refusal {
     refusal
 }
 
+/// A run whose inputs changed.
+async fn tainted(bench: &Bench) -> Refusal {
+    let run_id = bench.run_service().create_run(create_run("churn")).await.unwrap().into_inner().run.unwrap().run_id;
+    let lineage = Some(pb::Lineage { run_id: run_id.clone(), ..lineage() });
+    let request = pb::CreateVersionRequest { lineage, ..create_version("spoiled", bench.bundle("spoiled").await) };
+    bench.version_service().create_version(request).await.unwrap();
+    bench.taint(&run_id, "the training rows hash to something else").await.unwrap();
+    Refusal::from(bench.promote("spoiled", 1).await.unwrap_err())
+}
+
 fn code_of(reason: &str) -> Code {
     match reason {
         "INVALID_FIELD" | "DIGEST_MISMATCH" => Code::InvalidArgument,
@@ -216,6 +228,7 @@ async fn every_reason_has_its_code_and_details() {
     refusals.extend(stopped(&bench).await);
     refusals.extend(forbidden(&bench).await);
     refusals.extend(unusable(&bench).await);
+    refusals.push(tainted(&bench).await);
     refusals.push(broken(&bench).await);
     for refusal in &refusals {
         assert_eq!(refusal.domain, "registry.lineal", "{refusal:?}");

@@ -40,6 +40,7 @@ fn under_way() -> Promotion {
         under_way: true,
         request_id: "asked-once".into(),
         bake: None,
+        card: None,
     }
 }
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use lineal_kernel::{AliasName, Digest, FieldError, ModelName, Slot, VersionNumber};
 use lineal_proto::lineal::registry::v1::{
-    Comparison, ComparisonVerdict, GetVersionRequest, RecordComparisonRequest, RecordValidationRequest,
+    Comparison, ComparisonVerdict, GateResult, GetVersionRequest, RecordComparisonRequest, RecordValidationRequest,
     ResolveAliasRequest, Validation, alias_service_client::AliasServiceClient,
     comparison_service_client::ComparisonServiceClient, version_service_client::VersionServiceClient,
 };
@@ -14,7 +14,7 @@ use lineal_rpc::{Peer, artifacts, timestamp};
 use tonic::{Code, Request, Response, Status};
 
 use super::{Pointer, Registry, RegistryError, Version};
-use crate::domain::{Report, Verdict};
+use crate::domain::{Gate, Report, Verdict};
 
 /// Longest time that any call but a download may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -94,6 +94,7 @@ fn record(report: &Report) -> RecordValidationRequest {
         failures: report.failures(),
         slot: report.slot.labels().clone(),
         create_time: Some(timestamp(report.create_time)),
+        gates: report.gates.iter().map(gate).collect(),
     };
     RecordValidationRequest {
         model: report.model.to_string(),
@@ -129,6 +130,18 @@ fn comparison(report: &Report) -> Option<Comparison> {
         report_id: report.id.to_string(),
         ..Comparison::default()
     })
+}
+
+fn gate(gate: &Gate) -> GateResult {
+    GateResult {
+        name: gate.name.clone(),
+        metric: gate.metric.clone(),
+        value: gate.value,
+        limit: gate.limit,
+        comparison: gate.comparison.symbol().to_owned(),
+        passed: gate.passed,
+        message: gate.message.clone(),
+    }
 }
 
 fn timed<T>(message: T) -> Request<T> {

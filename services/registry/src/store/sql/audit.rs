@@ -5,7 +5,7 @@ use lineal_kernel::{ModelName, PageRequest, TenantId};
 use sqlx::{QueryBuilder, Row};
 
 use super::{
-    Connection, Database, DbRow, Sql, Store,
+    Connection, Database, DbRow, Sql, Store, outbox,
     rows::{self, Read},
 };
 use crate::domain::{
@@ -27,7 +27,7 @@ const SEAL: &str = "UPDATE audit SET digest = $3 WHERE tenant = $1 AND sequence 
 /// Entries that are sealed between two reads.
 const SEALED_AT_ONCE: i64 = 200;
 
-/// Appends an entry inside the transaction of its change. `subject` is what a repeated request is answered with.
+/// Appends an entry inside the transaction of its change, and puts its messages into the outbox. `subject` is what a repeated request is answered with.
 pub(super) async fn append(tx: &mut Connection, entry: &AuditEntry, generation: u64, subject: &str) -> Result<()> {
     let head = sqlx::query(HEAD).bind(&entry.tenant).fetch_optional(&mut *tx).await?;
     let head = head.as_ref().map_or_else(|| Ok(Head::start(&entry.tenant)), read_head)?;
@@ -53,7 +53,8 @@ pub(super) async fn append(tx: &mut Connection, entry: &AuditEntry, generation: 
         .bind(&head.digest)
         .execute(&mut *tx)
         .await?;
-    put_head(tx, &entry.tenant, &head).await
+    put_head(tx, &entry.tenant, &head).await?;
+    outbox::put(tx, &entry.messages, entry.created).await
 }
 
 /// Gives digests to the entries that an earlier schema left without, all or none.

@@ -21,12 +21,17 @@ use crate::{
     store::{CommitError, Page, PromotionStore, Result, Turn},
 };
 
-const GET: &str = "SELECT body FROM promotions WHERE tenant = $1 AND promotion_id = $2";
-const OF_REQUEST: &str = "SELECT body FROM promotions WHERE tenant = $1 AND request_id = $2 \
-     ORDER BY promotion_id DESC LIMIT 1";
-const LIST: &str = "SELECT body FROM promotions WHERE tenant = $1 AND ($2 IS NULL OR model = $2) \
-     AND ($3 IS NULL OR kind = $3) AND ($4 IS NULL OR state = $4) AND ($5 = '' OR promotion_id < $5) \
-     ORDER BY promotion_id DESC LIMIT $6";
+/// Promotions and the card of the champion that each made.
+const GET: &str = "SELECT p.body, c.facts FROM promotions p LEFT JOIN model_cards c \
+     ON c.tenant = p.tenant AND c.model = p.model AND c.slot = p.slot AND c.from_generation = p.generation \
+     WHERE p.tenant = $1 AND p.promotion_id = $2";
+const OF_REQUEST: &str = "SELECT p.body, c.facts FROM promotions p LEFT JOIN model_cards c \
+     ON c.tenant = p.tenant AND c.model = p.model AND c.slot = p.slot AND c.from_generation = p.generation \
+     WHERE p.tenant = $1 AND p.request_id = $2 ORDER BY p.promotion_id DESC LIMIT 1";
+const LIST: &str = "SELECT p.body, c.facts FROM promotions p LEFT JOIN model_cards c \
+     ON c.tenant = p.tenant AND c.model = p.model AND c.slot = p.slot AND c.from_generation = p.generation \
+     WHERE p.tenant = $1 AND ($2 IS NULL OR p.model = $2) AND ($3 IS NULL OR p.kind = $3) \
+     AND ($4 IS NULL OR p.state = $4) AND ($5 = '' OR p.promotion_id < $5) ORDER BY p.promotion_id DESC LIMIT $6";
 const IN_STATE: &str = "SELECT body FROM promotions WHERE tenant = $1 AND state = $2 ORDER BY promotion_id";
 const INSERT: &str = "INSERT INTO promotions (tenant, promotion_id, model, slot, state, generation, body, request_id) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
@@ -60,14 +65,14 @@ impl PromotionStore for Store {
             .bind(rows::limit(page))
             .fetch_all(self.db.reader())
             .await?;
-        let promotions = found.iter().map(|row| row.json("body")).collect::<Result<_>>()?;
+        let promotions = found.iter().map(promotion).collect::<Result<_>>()?;
         Ok(rows::page(promotions, page, |promotion: &Promotion| promotion.promotion_id.clone()))
     }
 
     async fn promotion_of_request(&self, tenant: &TenantId, request_id: &str) -> Result<Option<Promotion>> {
         let row =
             sqlx::query(OF_REQUEST).bind(tenant.as_str()).bind(request_id).fetch_optional(self.db.reader()).await?;
-        row.map(|row| row.json("body")).transpose()
+        row.as_ref().map(promotion).transpose()
     }
 
     async fn begin_promotion(&self, tenant: &TenantId, promotion: &Promotion, news: &[PromotionEvent]) -> Result<()> {
@@ -185,7 +190,7 @@ impl PromotionStore for Store {
 /// One promotion.
 pub(super) async fn get(tx: &mut Connection, tenant: &TenantId, promotion_id: &str) -> Result<Option<Promotion>> {
     let row = sqlx::query(GET).bind(tenant.as_str()).bind(promotion_id).fetch_optional(tx).await?;
-    row.map(|row| row.json("body")).transpose()
+    row.as_ref().map(promotion).transpose()
 }
 
 /// The generation becomes known only inside the commit.
@@ -229,6 +234,12 @@ async fn update(tx: &mut Connection, tenant: &TenantId, promotion: &Promotion, b
         return Err(StoreError::Conflict);
     }
     Ok(())
+}
+
+fn promotion(row: &DbRow) -> Result<Promotion> {
+    let card: Option<&str> = row.try_get("facts")?;
+    let card = card.map(|_| row.parsed("facts")).transpose()?;
+    Ok(Promotion { card, ..row.json("body")? })
 }
 
 pub(super) fn reign(row: &DbRow) -> Result<Reign> {

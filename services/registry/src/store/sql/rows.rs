@@ -6,10 +6,13 @@ use std::{fmt::Display, str::FromStr};
 use lineal_db::StoreError;
 use lineal_kernel::{PageRequest, Slot, Timestamp, VersionNumber};
 use serde::{Serialize, de::DeserializeOwned};
-use sqlx::Row;
+use sqlx::{QueryBuilder, Row};
 
 use super::{DbRow, Sql};
-use crate::store::{Page, Result};
+use crate::{
+    domain::lineage::VersionName,
+    store::{Page, Result},
+};
 
 /// Typed access to a row.
 pub(super) trait Read {
@@ -90,6 +93,17 @@ pub(super) fn among_numbers(sql: &mut Sql, numbers: &[VersionNumber]) {
         list.push_bind(column(number.get()));
     }
     sql.push(")");
+}
+
+/// `WITH named (model, number) AS ...` of at least one version. Joined from there, each version is one look into an index; SQLite
+/// would read a whole tenant for `(model, number) IN (...)`.
+pub(super) fn named(names: &[VersionName]) -> Sql {
+    let mut sql: Sql = QueryBuilder::new("WITH named (model, number) AS (");
+    sql.push_values(names, |mut row, (model, number)| {
+        row.push_bind(model.as_str().to_owned()).push_bind(column(number.get()));
+    });
+    sql.push(") ");
+    sql
 }
 
 /// A numeric cursor, or the far end of a descending listing.

@@ -15,7 +15,7 @@ use super::{
 use crate::domain::{
     audit::AuditEntry,
     metric::MetricPoint,
-    run::{LogBatch, Run},
+    run::{LogBatch, Run, Taint},
     search::Search,
     tags::TagChange,
 };
@@ -28,7 +28,7 @@ const INSERT: &str = "INSERT INTO runs (tenant, run_id, experiment_id, name, des
      parent_run_id, source, datasets, error, revision, model) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
 const UPDATE: &str = "UPDATE runs SET name = $4, description = $5, status = $6, stage = $7, ended_us = $8, error = $9, \
-     revision = revision + 1 WHERE tenant = $1 AND run_id = $2 AND revision = $3";
+     taint = $10, revision = revision + 1 WHERE tenant = $1 AND run_id = $2 AND revision = $3";
 const REPLACE: &str = " ON CONFLICT (tenant, run_id, key) DO UPDATE SET value = excluded.value";
 const LOG: &str = "UPDATE runs SET datasets = $4, revision = revision + $5 \
      WHERE tenant = $1 AND run_id = $2 AND revision = $3";
@@ -122,6 +122,7 @@ impl RunStore for Store {
             .bind(run.stage.to_string())
             .bind(run.ended_us)
             .bind(&run.error)
+            .bind(run.taint.as_ref().map(rows::json).transpose()?)
             .execute(&mut *tx)
             .await?;
         if written.rows_affected() == 0 {
@@ -176,6 +177,11 @@ pub(super) async fn words(
     Ok(found)
 }
 
+pub(super) fn taint(row: &DbRow) -> Result<Option<Taint>> {
+    let stored: Option<&str> = row.try_get("taint")?;
+    stored.map(|_| row.json("taint")).transpose()
+}
+
 /// Runs with everything that was logged of them, in the order of their rows.
 async fn whole(connection: &mut Connection, tenant: &TenantId, heads: &[DbRow]) -> Result<Vec<Run>> {
     let ids = heads.iter().map(|row| row.text("run_id")).collect::<Result<Vec<_>>>()?;
@@ -203,6 +209,7 @@ async fn whole(connection: &mut Connection, tenant: &TenantId, heads: &[DbRow]) 
             ended_us: row.try_get("ended_us")?,
             datasets: row.json("datasets")?,
             error: row.text("error")?,
+            taint: taint(row)?,
             revision: row.number("revision")?,
             run_id,
         })

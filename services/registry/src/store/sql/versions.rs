@@ -5,7 +5,7 @@ use lineal_db::StoreError;
 use lineal_kernel::{Digest, ModelName, PageRequest, TenantId, VersionNumber};
 
 use super::{
-    Connection, DbRow, Store, audit, blocks, facts, models,
+    Connection, DbRow, Store, audit, blocks, facts, lineage, models,
     rows::{self, Read},
     version_search, views,
 };
@@ -126,6 +126,7 @@ impl VersionStore for Store {
             edition: 1,
         };
         insert(&mut tx, tenant, &created).await?;
+        lineage::insert(&mut tx, tenant, &created).await?;
         facts::put(&mut tx, tenant, &created).await?;
         let found = block::training(&created);
         blocks::put(&mut tx, tenant, (&created.model, number), BlockStage::Training, &found, entry.created).await?;

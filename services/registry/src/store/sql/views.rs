@@ -65,7 +65,7 @@ async fn summaries(
     versions: &[Version],
 ) -> Result<HashMap<String, RunSummary>> {
     let ids: Vec<String> = versions.iter().map(|version| version.lineage.run_id.clone()).collect();
-    let mut sql: Sql = QueryBuilder::new("SELECT run_id, name FROM runs WHERE tenant = ");
+    let mut sql: Sql = QueryBuilder::new("SELECT run_id, name, taint FROM runs WHERE tenant = ");
     sql.push_bind(tenant.as_str()).push(" AND run_id");
     rows::among(&mut sql, &ids);
     let found = sql.build().persistent(false).fetch_all(&mut *tx).await?;
@@ -73,7 +73,7 @@ async fn summaries(
     let summary = |row: &DbRow| {
         let run_id = row.text("run_id")?;
         let tags = tags.remove(&run_id).unwrap_or_default();
-        Ok((run_id.clone(), RunSummary { run_id, name: row.text("name")?, tags }))
+        Ok((run_id.clone(), RunSummary { run_id, name: row.text("name")?, tags, taint: runs::taint(row)? }))
     };
     found.iter().map(summary).collect()
 }
