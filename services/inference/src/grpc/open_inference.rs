@@ -82,7 +82,7 @@ impl GrpcInferenceService for InferenceGrpc {
         let frame =
             tensors::decode(request.inputs, request.raw_input_contents, signature).map_err(status::bad_request)?;
         let prediction = self.replica.predict(target, frame).await.map_err(status::from_error)?;
-        counted.answered(prediction.scores.len());
+        counted.answered(prediction.scores.len() / entry.model().outputs());
         let Pedigree { prediction_id, target, .. } = &prediction.pedigree;
         let (outputs, raw_output_contents) = outputs::encode(&outputs, &prediction.scores, target.entry.model(), raw);
         Ok(Response::new(pb::ModelInferResponse {

@@ -18,8 +18,8 @@ impl PredictionService for InferenceGrpc {
         let counted = self.replica.count(&target);
         let frame = frame(request.columns, target.entry.model().signature()).map_err(status::bad_request)?;
         let prediction = self.replica.predict(target, frame).await.map_err(status::from_error)?;
-        counted.answered(prediction.scores.len());
         let model = prediction.pedigree.target.entry.model();
+        counted.answered(prediction.scores.len() / model.outputs());
         let rows = prediction.scores.chunks_exact(model.outputs());
         let labels = rows.filter_map(|scores| model.label(scores)).map(str::to_owned).collect();
         Ok(Response::new(pb::PredictResponse {
