@@ -8,6 +8,7 @@ mod blocks;
 mod cards;
 mod comparisons;
 mod datasets;
+mod details;
 mod experiments;
 mod fields;
 mod history;

@@ -2,28 +2,24 @@
 
 use std::time::Duration;
 
-use lineal_kernel::{Caller, FieldError, FieldErrors, ModelName, PageRequest, RequestId, VersionNumber};
+use lineal_kernel::{FieldError, FieldErrors, ModelName, PageRequest, RequestId, VersionNumber};
 use lineal_proto::lineal::registry::v1 as pb;
 use lineal_rpc::{caller_of, duration, timestamp};
 use tonic::{Request, Response, Status};
 
 use super::{
-    Grpc, blocks,
+    Grpc,
     fields::{self, checked},
     metadata, runs,
     status::{bad_request, from_error},
-    usage, version_search,
+    version_search,
 };
-use crate::{
-    app::details::Details,
-    domain::{
-        error::RegistryError,
-        lineage::{Lineage, Recipe},
-        reference::Reference,
-        validation::{Gate, RecordValidation, Validation},
-        version::{CreateVersion, UpdateVersion, VersionState, VersionView},
-        version_search::VersionSearch,
-    },
+use crate::domain::{
+    lineage::{Lineage, Recipe},
+    reference::Reference,
+    validation::{Gate, RecordValidation, Validation},
+    version::{CreateVersion, UpdateVersion, VersionState, VersionView},
+    version_search::VersionSearch,
 };
 
 /// More gates than this judge nothing any more.
@@ -38,7 +34,8 @@ impl pb::version_service_server::VersionService for Grpc {
         let caller = caller_of(&request);
         let wish = create_version(request.into_inner()).map_err(bad_request)?;
         let version = self.0.create_version(&caller, wish).await.map_err(from_error)?;
-        Ok(Response::new(pb::CreateVersionResponse { version: Some(self.version(version)) }))
+        let version = self.detailed(&caller, version).await.map_err(from_error)?;
+        Ok(Response::new(pb::CreateVersionResponse { version }))
     }
 
     async fn get_version(
@@ -97,11 +94,8 @@ impl pb::version_service_server::VersionService for Grpc {
         })
         .map_err(bad_request)?;
         let found = self.0.search_versions(&caller, &search, &page).await.map_err(from_error)?;
-        let detailed = self.0.details(&caller, found.items).await.map_err(from_error)?;
-        Ok(Response::new(pb::ListVersionsResponse {
-            next_page_token: fields::next(found.next, &query),
-            versions: detailed.into_iter().map(|details| self.detailed_version(details)).collect(),
-        }))
+        let versions = self.all_detailed(&caller, found.items).await.map_err(from_error)?;
+        Ok(Response::new(pb::ListVersionsResponse { next_page_token: fields::next(found.next, &query), versions }))
     }
 
     async fn search_versions(
@@ -130,7 +124,8 @@ impl pb::version_service_server::VersionService for Grpc {
         let caller = caller_of(&request);
         let wish = update_version(request.into_inner()).map_err(bad_request)?;
         let version = self.0.update_version(&caller, wish).await.map_err(from_error)?;
-        Ok(Response::new(pb::UpdateVersionResponse { version: Some(self.version(version)) }))
+        let version = self.detailed(&caller, version).await.map_err(from_error)?;
+        Ok(Response::new(pb::UpdateVersionResponse { version }))
     }
 
     async fn record_validation(
@@ -141,27 +136,8 @@ impl pb::version_service_server::VersionService for Grpc {
         let message = request.into_inner();
         let wish = record_validation(message).map_err(bad_request)?;
         let version = self.0.record_validation(&caller, wish).await.map_err(from_error)?;
-        Ok(Response::new(pb::RecordValidationResponse { version: Some(self.version(version)) }))
-    }
-}
-
-impl Grpc {
-    /// A version as people read it.
-    pub(super) async fn detailed(
-        &self,
-        caller: &Caller,
-        view: VersionView,
-    ) -> Result<Option<pb::Version>, RegistryError> {
-        let details = self.0.details(caller, vec![view]).await?.into_iter().next();
-        Ok(details.map(|details| self.detailed_version(details)))
-    }
-
-    fn detailed_version(&self, details: Details) -> pb::Version {
-        pb::Version {
-            usage: Some(usage::convert(details.usage)),
-            blocks: Some(blocks::convert(details.blocks)),
-            ..self.version(details.view)
-        }
+        let version = self.detailed(&caller, version).await.map_err(from_error)?;
+        Ok(Response::new(pb::RecordValidationResponse { version }))
     }
 }
 

@@ -72,7 +72,8 @@ impl Operation {
                     .encode_to_vec()
             }
             Self::GetLineage => {
-                GetLineageRequest { model: MODEL.to_owned(), number: start(turn), depth: DEPTH }.encode_to_vec()
+                GetLineageRequest { model: MODEL.to_owned(), number: start(turn), depth: DEPTH, ..Default::default() }
+                    .encode_to_vec()
             }
         };
         message.into()
