@@ -131,6 +131,14 @@ impl Bare {
             format!("CASE WHEN n.number > {step} THEN ',[\"{MODEL}\",' || (n.number - {step}) || ']' ELSE '' END")
         });
         let upstreams = upstreams.collect::<Vec<_>>().join(" || ");
+        let edges = STEPS.iter().enumerate().map(|(position, step)| {
+            let relation = if position == 0 { "parent" } else { "upstream" };
+            format!(
+                "INSERT INTO lineage_edges (tenant, from_model, from_number, position, to_model, to_number, relation) \
+                 SELECT tenant, model, number, {position}, model, number - {step}, '{relation}' FROM versions \
+                 WHERE tenant = 'default' AND model = '{MODEL}' AND number > {step}"
+            )
+        });
         for statement in [
             format!(
                 "INSERT INTO versions (tenant, model, number, label, family, digest, size_bytes, state, metrics, description, \
@@ -158,7 +166,10 @@ impl Bare {
              SELECT 'bare', run_id, experiment_id, name, description, status, stage, started_us, ended_us, parent_run_id, \
              source, datasets, error, revision FROM runs"
                 .to_owned(),
-        ] {
+        ]
+        .into_iter()
+        .chain(edges)
+        {
             sqlx::query(sqlx::AssertSqlSafe(statement)).persistent(false).execute(&mut *tx).await?;
         }
         tx.commit().await?;
