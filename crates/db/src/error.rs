@@ -29,8 +29,8 @@ impl StoreError {
 }
 
 /// SQLite: busy or locked. PostgreSQL: serialization failure, deadlock, lock not available, too many connections, shutting
-/// down, starting up.
-const BUSY: [&str; 10] = ["5", "6", "261", "517", "40001", "40P01", "55P03", "53300", "57P01", "57P03"];
+/// down, starting up, frozen in a transaction.
+const BUSY: [&str; 11] = ["5", "6", "261", "517", "40001", "40P01", "55P03", "53300", "57P01", "57P03", "25P03"];
 
 fn is_busy(error: &sqlx::Error) -> bool {
     match error {
@@ -56,7 +56,7 @@ impl From<sqlx::Error> for StoreError {
 pub enum OpenError {
     /// Another kind of database than this service can use.
     #[error(
-        "`{url}` is not a database this service can use; give sqlite://PATH, for the registry also postgres://..., or nothing"
+        "`{url}` is not a database this service can use; give sqlite://PATH, for registry and trainer also postgres://..., or nothing"
     )]
     Unsupported {
         /// The address without its password.

@@ -14,6 +14,9 @@ use crate::{DatabaseUrl, OpenError, StoreError};
 /// SQLite's one writer hold here too.
 const TURN: &str = "SELECT pg_advisory_xact_lock(hashtextextended('lineal:' || current_schema(), 0))";
 
+/// A process that is frozen in the middle of a transaction must not hold up the others for longer.
+const FROZEN: &str = "10s";
+
 /// A process holds this lock for as long as it lives; whoever can take it knows that the process is gone.
 const LIVE: &str = "SELECT pg_advisory_lock(hashtextextended('lineal:process:' || $1, 0))";
 const IS_GONE: &str = "SELECT pg_try_advisory_xact_lock(hashtextextended('lineal:process:' || $1, 0))";
@@ -58,7 +61,7 @@ impl Postgres {
                     Ok(true)
                 })
             })
-            .connect_with(options.clone())
+            .connect_with(options.clone().options([("idle_in_transaction_session_timeout", FROZEN)]))
             .await
             .map_err(connect)?;
         // The name holds nothing but lowercase letters, digits and underscores.
@@ -129,6 +132,11 @@ impl Postgres {
         let mut tx = self.pool.begin().await?;
         sqlx::query(TURN).execute(&mut *tx).await?;
         Ok(tx)
+    }
+
+    /// A transaction that writes only rows it locks by writing them first: it waits for the writers of these rows alone.
+    pub async fn begin_row(&self) -> Result<Transaction<'static, sqlx::Postgres>, StoreError> {
+        Ok(self.pool.begin().await?)
     }
 
     /// A transaction whose reads all see the same moment.

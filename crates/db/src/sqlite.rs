@@ -95,6 +95,11 @@ impl Sqlite {
         self.writers.begin().await
     }
 
+    /// A transaction that writes only rows it locks by writing them first. Here it takes its turn like any other.
+    pub async fn begin_row(&self) -> Result<Write, StoreError> {
+        self.begin().await
+    }
+
     /// A transaction whose reads all see the same moment.
     pub async fn snapshot(&self) -> Result<Transaction<'static, sqlx::Sqlite>, StoreError> {
         Ok(self.read.begin().await?)
