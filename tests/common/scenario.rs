@@ -46,7 +46,7 @@ pub(crate) async fn train(peer: &Peer, spec: trainer::JobSpec) -> Result<trainer
 async fn train_by(registry: &Peer, trainer: &Peer, spec: trainer::JobSpec) -> Result<trainer::Job, Status> {
     artifacts::upload(registry, CHURN.into()).await?;
     let mut jobs = trainer::job_service_client::JobServiceClient::new(trainer.clone());
-    let request = trainer::CreateJobRequest { spec: Some(spec), request_id: String::new() };
+    let request = trainer::CreateJobRequest { spec: Some(spec), ..Default::default() };
     let job = jobs.create_job(request).await?.into_inner().job.unwrap();
     finish(trainer, &job.job_id).await
 }

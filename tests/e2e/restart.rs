@@ -28,7 +28,7 @@ async fn a_job_survives_a_kill_and_makes_one_version() {
     let peer = lineal.peer();
     artifacts::upload(&peer, scenario::CHURN.into()).await.unwrap();
     let spec = scenario::spec("gradient_boosting");
-    let request = CreateJobRequest { spec: Some(spec), request_id: "once".to_owned() };
+    let request = CreateJobRequest { spec: Some(spec), request_id: "once".to_owned(), rerun: false };
     let job = JobServiceClient::new(peer).create_job(request.clone()).await.unwrap().into_inner().job.unwrap();
     lineal.kill();
 

@@ -5,6 +5,7 @@
 
 mod app;
 mod domain;
+pub mod failpoints;
 mod grpc;
 mod registry;
 mod store;
@@ -21,15 +22,16 @@ use tonic::service::Routes;
 
 use app::{App, Settings};
 use registry::RegistryClient;
-use store::SqliteStore;
 
 /// What a trainer is told when it starts.
 #[derive(Debug, Clone)]
 pub struct TrainerConfig {
-    /// Where jobs are kept. One process owns a SQLite file.
+    /// Where jobs are kept. One process owns a SQLite file; several may share a schema of PostgreSQL.
     pub database: DatabaseUrl,
     /// Jobs that run at the same time; 0 counts as 1.
     pub concurrency: usize,
+    /// Jobs of one model that run at the same time in all processes of the database; 0 for no limit.
+    pub per_model: u32,
     /// Threads of one fit; never changes the result.
     pub threads: usize,
     /// How long a job belongs to a worker that gives no sign of life.
@@ -46,10 +48,11 @@ pub struct Trainer {
 impl Trainer {
     /// Opens the database. Nothing is trained before [`Trainer::run`].
     pub async fn open(config: TrainerConfig, registry: Peer, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        let store = Arc::new(SqliteStore::open(&config.database).await?);
+        let store = store::open(&config.database).await?;
         let registry = Arc::new(RegistryClient::new(registry));
         let settings = Settings {
             concurrency: config.concurrency,
+            per_model: config.per_model,
             threads: config.threads,
             lease: config.lease,
             release: config.release,
@@ -62,7 +65,7 @@ impl Trainer {
         grpc::mount(&self.app, routes)
     }
 
-    /// Queues the jobs of an earlier process again, then works until `shutdown`, and puts back what is still running
+    /// Works until `shutdown`, takes up the jobs of processes that are gone meanwhile, and puts back what is still running
     /// then. To be called once.
     pub async fn run(&self, shutdown: CancellationToken) {
         self.app.run(shutdown).await;

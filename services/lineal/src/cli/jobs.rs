@@ -1,8 +1,9 @@
 //! `lineal jobs`
 
+use lineal_kernel::Timestamp;
 use lineal_proto::lineal::trainer::v1::{
-    CancelJobRequest, GetJobResponse, Job, JobState, ListJobsRequest, ListJobsResponse,
-    job_service_client::JobServiceClient,
+    CancelJobRequest, GetJobResponse, Job, JobFailureReason, JobState, ListJobAttemptsRequest, ListJobAttemptsResponse,
+    ListJobsRequest, ListJobsResponse, ResumeJobRequest, SuspendJobRequest, job_service_client::JobServiceClient,
 };
 
 use super::{
@@ -10,6 +11,7 @@ use super::{
     error::{CliError, Exit},
     format,
     output::{Style, Table, bad, cell, good},
+    parse,
     request::PageArgs,
     watch,
 };
@@ -32,8 +34,14 @@ enum Command {
     Show(JobArgs),
     /// Follow a job until it ends
     Watch(JobArgs),
+    /// List every start of a job, with what became of it
+    Attempts(AttemptsArgs),
     /// Ask a job to stop
     Cancel(JobArgs),
+    /// Hold a job back; it keeps its place in the queue
+    Suspend(JobArgs),
+    /// Let a suspended job run again
+    Resume(JobArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -41,6 +49,15 @@ enum Command {
 struct JobArgs {
     /// The job's id
     id: String,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  lineal jobs attempts 0194f3a2-7c1e-7d53-b0a4-2f6f4c1f9d10")]
+struct AttemptsArgs {
+    /// The job's id
+    id: String,
+    #[command(flatten)]
+    page: PageArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -54,6 +71,24 @@ struct ListArgs {
     /// Only jobs with this experiment tag
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     experiment: String,
+    /// Only jobs of this pipeline
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
+    pipeline: String,
+    /// Only jobs of this node
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
+    node: String,
+    /// Only jobs that this caller created
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    actor: String,
+    /// Only jobs with this tag
+    #[arg(long, value_name = "KEY=VALUE", default_value = "", hide_default_value = true)]
+    tag: String,
+    /// Only jobs created at this time or later, e.g. 2026-01-15T06:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = parse::time)]
+    from: Option<Timestamp>,
+    /// Only jobs created before this time
+    #[arg(long, value_name = "TIME", value_parser = parse::time)]
+    to: Option<Timestamp>,
     #[command(flatten)]
     page: PageArgs,
 }
@@ -62,6 +97,7 @@ struct ListArgs {
 enum State {
     Queued,
     Running,
+    Suspended,
     Succeeded,
     Failed,
     Cancelled,
@@ -72,6 +108,7 @@ impl From<State> for JobState {
         match state {
             State::Queued => Self::Queued,
             State::Running => Self::Running,
+            State::Suspended => Self::Suspended,
             State::Succeeded => Self::Succeeded,
             State::Failed => Self::Failed,
             State::Cancelled => Self::Cancelled,
@@ -92,7 +129,24 @@ pub(super) async fn run(args: Args, ctx: &Context) -> Result<Exit, CliError> {
             let job = watch::follow(ctx, &args.id).await?;
             conclude(ctx, job)
         }
-        Some(Command::Cancel(args)) => cancel(args, ctx).await,
+        Some(Command::Attempts(args)) => attempts(args, ctx).await,
+        Some(Command::Cancel(args)) => {
+            let request = CancelJobRequest { job_id: args.id };
+            let answer = ctx.trainer.call(JobServiceClient::new(ctx.trainer.peer()).cancel_job(request)).await?;
+            changed(ctx, &answer, answer.job.as_ref())
+        }
+        Some(Command::Suspend(args)) => {
+            let request = SuspendJobRequest { job_id: args.id };
+            let answer = ctx.trainer.call(JobServiceClient::new(ctx.trainer.peer()).suspend_job(request)).await?;
+            changed(ctx, &answer, answer.job.as_ref())
+        }
+        Some(Command::Resume(args)) => {
+            let request = ResumeJobRequest { job_id: args.id };
+            let answer = ctx.trainer.call(JobServiceClient::new(ctx.trainer.peer()).resume_job(request)).await?;
+            let job = ctx.trainer.present(answer.job.as_ref(), "job")?;
+            ctx.output.print(&answer, |_| format!("job {} is {}", job.job_id, state(job)))?;
+            Ok(Exit::Done)
+        }
     }
 }
 
@@ -103,17 +157,30 @@ async fn list(args: ListArgs, ctx: &Context) -> Result<Exit, CliError> {
         model: args.model,
         state: args.state.map_or(JobState::Unspecified, JobState::from).into(),
         experiment: args.experiment,
+        pipeline_id: args.pipeline,
+        node_id: args.node,
+        actor: args.actor,
+        tag: args.tag,
+        created_from_time: args.from.map(lineal_rpc::timestamp),
+        created_to_time: args.to.map(lineal_rpc::timestamp),
     };
     let answer = ctx.trainer.call(JobServiceClient::new(ctx.trainer.peer()).list_jobs(request)).await?;
     ctx.output.print(&answer, |style| render_list(&answer, style))?;
     Ok(Exit::Done)
 }
 
-async fn cancel(args: JobArgs, ctx: &Context) -> Result<Exit, CliError> {
-    let request = CancelJobRequest { job_id: args.id };
-    let answer = ctx.trainer.call(JobServiceClient::new(ctx.trainer.peer()).cancel_job(request)).await?;
-    let job = ctx.trainer.present(answer.job.as_ref(), "job")?;
-    ctx.output.print(&answer, |_| match job.state() {
+async fn attempts(args: AttemptsArgs, ctx: &Context) -> Result<Exit, CliError> {
+    let request =
+        ListJobAttemptsRequest { job_id: args.id, page_size: args.page.limit, page_token: args.page.page_token };
+    let answer = ctx.trainer.call(JobServiceClient::new(ctx.trainer.peer()).list_job_attempts(request)).await?;
+    ctx.output.print(&answer, |style| render_attempts(&answer, style))?;
+    Ok(Exit::Done)
+}
+
+/// Says what became of a job that was asked to stop.
+fn changed<T: serde::Serialize>(ctx: &Context, answer: &T, job: Option<&Job>) -> Result<Exit, CliError> {
+    let job = ctx.trainer.present(job, "job")?;
+    ctx.output.print(answer, |_| match job.state() {
         JobState::Running => format!("job {} will stop shortly\nnext: lineal jobs watch {}", job.job_id, job.job_id),
         _ => format!("job {} is {}", job.job_id, state(job)),
     })?;
@@ -162,6 +229,29 @@ pub(super) fn render_list(answer: &ListJobsResponse, style: Style) -> String {
     table.render() + &format::more(&answer.next_page_token)
 }
 
+fn render_attempts(answer: &ListJobAttemptsResponse, style: Style) -> String {
+    let mut table = Table::new(style, &["ATTEMPT", "STATE", "REASON", "STARTED", "ENDED", "WORKER", "ERROR"]);
+    for attempt in &answer.attempts {
+        table.add([
+            cell(attempt.number),
+            cell(format::word(attempt.state().as_str_name(), "JOB_STATE_")),
+            cell(reason(attempt.failure_reason())),
+            cell(format::time(attempt.start_time.as_ref())),
+            cell(format::time(attempt.end_time.as_ref())),
+            cell(&attempt.worker),
+            cell(attempt.error.lines().next().unwrap_or_default()),
+        ]);
+    }
+    table.render() + &format::more(&answer.next_page_token)
+}
+
+fn reason(reason: JobFailureReason) -> String {
+    match reason {
+        JobFailureReason::Unspecified => String::new(),
+        reason => format::word(reason.as_str_name(), "JOB_FAILURE_REASON_"),
+    }
+}
+
 /// Where a running job is, e.g. `train 40%`.
 fn step(job: &Job) -> String {
     if job.state() != JobState::Running || job.step.is_empty() {
@@ -179,6 +269,8 @@ fn render(job: &Job, style: Style) -> String {
     let mut table = Table::headless(style);
     table.fact("job", &job.job_id);
     table.fact("family", &spec.family);
+    table.fact("pipeline", &spec.pipeline_id);
+    table.fact("node", &spec.node_id);
     table.fact("step", step(job));
     table.fact("run", &job.run_id);
     table.fact("digest", format::digest(&job.digest));
@@ -189,13 +281,16 @@ fn render(job: &Job, style: Style) -> String {
     for (name, value) in &job.hyperparameters {
         table.fact(name, format::value(Some(value)));
     }
+    table.fact("reason", reason(job.failure_reason()));
     table.fact("error", &job.error);
     let metrics =
         if job.metrics.is_empty() { String::new() } else { format!("\n{}", format::metrics(style, &job.metrics)) };
     let next = match job.state() {
         JobState::Succeeded => format!("next: lineal validate {} {}\n", spec.model, job.version),
         JobState::Queued | JobState::Running => format!("next: lineal jobs watch {}\n", job.job_id),
-        JobState::Unspecified | JobState::Failed | JobState::Cancelled => String::new(),
+        JobState::Suspended => format!("next: lineal jobs resume {}\n", job.job_id),
+        JobState::Failed => format!("next: lineal jobs attempts {}\n", job.job_id),
+        JobState::Unspecified | JobState::Cancelled => String::new(),
     };
     format!("{}\n{}{metrics}{next}", style.heading(&headline), table.render())
 }

@@ -77,7 +77,7 @@ enum Command {
     /// Train a model on a file and make a new version of it
     Train(Box<train::Args>),
     /// List, show, watch and cancel training jobs
-    Jobs(jobs::Args),
+    Jobs(Box<jobs::Args>),
     /// List experiments
     Experiments(experiments::Args),
     /// List, show and search runs
@@ -137,7 +137,12 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let output = cli.global.standard_output();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let result = runtime.map_err(CliError::from).and_then(|runtime| runtime.block_on(cli.run()));
+    let result = runtime.map_err(CliError::from).and_then(|runtime| {
+        let result = runtime.block_on(cli.run());
+        // A fit that does not listen must not hold up the end.
+        runtime.shutdown_background();
+        result
+    });
     match result {
         Ok(exit) => exit.into(),
         // Whoever read the answer has seen enough, e.g. `head`.
@@ -157,7 +162,7 @@ impl Cli {
             Command::Serve(args) => serve::run(args).await,
             Command::Demo(args) => demo::run(args, ctx.output.style()).await,
             Command::Train(args) => train::run(*args, ctx).await,
-            Command::Jobs(args) => jobs::run(args, ctx).await,
+            Command::Jobs(args) => jobs::run(*args, ctx).await,
             Command::Experiments(args) => experiments::run(args, ctx).await,
             Command::Runs(args) => runs::run(args, ctx).await,
             Command::Models(args) => models::run(args, ctx).await,

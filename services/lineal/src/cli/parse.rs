@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use lineal_kernel::{FieldError, Slot, Timestamp};
 use lineal_proto::{lineal::validator::v1::MetricLimit, pbjson_types::Value};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// `key=value`; the value may hold further `=`.
 pub(super) fn pair(text: &str) -> Result<(String, String), String> {
@@ -66,6 +67,13 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     count.checked_mul(seconds).filter(|seconds| *seconds > 0).map(Duration::from_secs).ok_or_else(bad)
 }
 
+/// A moment in RFC 3339, e.g. `2026-01-15T06:00:00Z`.
+pub(super) fn time(text: &str) -> Result<Timestamp, String> {
+    let moment = OffsetDateTime::parse(text, &Rfc3339);
+    let moment = moment.map_err(|_| format!("expected a time like 2026-01-15T06:00:00Z, found `{text}`"))?;
+    Ok(Timestamp::from_micros((moment.unix_timestamp_nanos() / 1000) as i64))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,6 +112,15 @@ mod tests {
         assert_eq!(duration("2h"), Ok(Duration::from_hours(2)));
         for text in ["", "10", "m", "0s", "-1s", "1.5h", "10µ", "18446744073709551615h"] {
             assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn moments_have_a_zone() {
+        assert_eq!(time("2025-01-15T14:30:22.000001Z").unwrap().micros(), 1_736_951_422_000_001);
+        assert_eq!(time("2025-01-15T15:30:22+01:00").unwrap().to_string(), "2025-01-15T14:30:22Z");
+        for text in ["", "tomorrow", "2025-01-15", "2025-01-15T14:30:22"] {
+            assert!(time(text).is_err(), "{text}");
         }
     }
 

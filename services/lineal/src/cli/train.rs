@@ -7,9 +7,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use lineal_kernel::Digest;
+use lineal_kernel::{Digest, Timestamp};
 use lineal_proto::{
-    lineal::trainer::v1::{CreateJobRequest, DataSource, JobSpec, SourceFormat, job_service_client::JobServiceClient},
+    lineal::trainer::v1::{
+        CreateJobRequest, DataSource, JobSchedule, JobSpec, SourceFormat, job_service_client::JobServiceClient,
+    },
     pbjson_types::Value,
 };
 use lineal_rpc::artifacts;
@@ -53,7 +55,7 @@ pub(super) struct Args {
     exclude: Vec<String>,
     #[command(flatten)]
     slot: SlotArgs,
-    /// Longest time of the fit, e.g. 10m
+    /// Longest time of one attempt, e.g. 10m
     #[arg(long, value_name = "TIME", value_parser = parse::duration)]
     max_runtime: Option<Duration>,
     /// Return once the job is queued
@@ -63,9 +65,54 @@ pub(super) struct Args {
     change: ChangeArgs,
     // Last, because their help headings stay in force.
     #[command(flatten)]
+    queue: QueueArgs,
+    #[command(flatten)]
     recipe: RecipeArgs,
     #[command(flatten)]
     notes: NoteArgs,
+}
+
+/// When to train, and what goes before it.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Queue")]
+struct QueueArgs {
+    /// Greater ones run first, -1000 to 1000
+    #[arg(long, value_name = "N", default_value_t = 0, allow_hyphen_values = true)]
+    priority: i32,
+    /// How often it is tried if the registry is away or a process dies [default: 3]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    max_attempts: u32,
+    /// Do not start before this time, e.g. 2026-01-15T06:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = parse::time)]
+    not_before: Option<Timestamp>,
+    /// Fail if it has not started by this time
+    #[arg(long, value_name = "TIME", value_parser = parse::time)]
+    start_by: Option<Timestamp>,
+    /// Fail if it has not ended by this time
+    #[arg(long, value_name = "TIME", value_parser = parse::time)]
+    finish_by: Option<Timestamp>,
+    /// The pipeline it works for
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true, requires = "node")]
+    pipeline: String,
+    /// The node of the pipeline; it has one active job at a time
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true, requires = "pipeline")]
+    node: String,
+    /// Train although the node has an active job
+    #[arg(long)]
+    rerun: bool,
+}
+
+impl QueueArgs {
+    fn schedule(&self) -> Option<JobSchedule> {
+        let schedule = JobSchedule {
+            priority: self.priority,
+            max_attempts: self.max_attempts,
+            not_before_time: self.not_before.map(lineal_rpc::timestamp),
+            start_by_time: self.start_by.map(lineal_rpc::timestamp),
+            finish_by_time: self.finish_by.map(lineal_rpc::timestamp),
+        };
+        (schedule != JobSchedule::default()).then_some(schedule)
+    }
 }
 
 /// How to train.
@@ -143,7 +190,8 @@ pub(super) async fn run(args: Args, ctx: &Context) -> Result<Exit, CliError> {
         eprintln!("uploaded {} ({}, {})", args.file.display(), format::size(size), digest.short());
     }
     let (model, detach, request_id) = (args.model.clone(), args.detach, args.change.request_id());
-    let request = CreateJobRequest { spec: Some(args.spec(digest, format)), request_id: request_id.clone() };
+    let rerun = args.queue.rerun;
+    let request = CreateJobRequest { spec: Some(args.spec(digest, format)), request_id: request_id.clone(), rerun };
     let answer = ctx.trainer.call(JobServiceClient::new(ctx.trainer.peer()).create_job(request)).await;
     let answer = answer.map_err(|error| error.about(&model, "").of_request(&request_id))?;
     let job = ctx.trainer.present(answer.job, "job")?;
@@ -180,6 +228,9 @@ impl Args {
             format: SourceFormat::from(format).into(),
         };
         JobSpec {
+            schedule: self.queue.schedule(),
+            pipeline_id: self.queue.pipeline,
+            node_id: self.queue.node,
             model: self.model,
             slot: self.slot.slot.labels().clone(),
             source: Some(source),
@@ -260,7 +311,8 @@ mod tests {
     fn flags_reach_the_specification() {
         let words = "rows.parquet --model m --label y --family random_forest --set trees=50 --set criterion=gini \
                      --dataset d --positive yes --exclude id --exclude phone --slot b=2,a=1 --seed 7 --threshold 0.4 \
-                     --reference-fraction 0.3 --split-version v2 --tag team=growth --git-sha abc --max-runtime 10m";
+                     --reference-fraction 0.3 --split-version v2 --tag team=growth --git-sha abc --max-runtime 10m \
+                     --priority -3 --finish-by 2026-01-15T06:00:00Z --pipeline p --node n";
         let args = args(&words.split_whitespace().collect::<Vec<_>>().join(" "));
         assert_eq!(args.source_format().unwrap(), Format::Parquet);
         let spec = args.spec(Digest::of(b""), Format::Parquet);
@@ -272,6 +324,10 @@ mod tests {
         assert_eq!((spec.split_version.as_str(), spec.git_sha.as_str()), ("v2", "abc"));
         assert_eq!(spec.tags["team"], "growth");
         assert_eq!(spec.max_runtime.map(|time| time.seconds), Some(600));
+        let schedule = spec.schedule.unwrap();
+        assert_eq!((schedule.priority, schedule.max_attempts, schedule.start_by_time), (-3, 0, None));
+        assert_eq!(schedule.finish_by_time.map(|time| time.seconds), Some(1_768_456_800));
+        assert_eq!((spec.pipeline_id.as_str(), spec.node_id.as_str()), ("p", "n"));
     }
 
     #[test]

@@ -146,8 +146,9 @@ mod tests {
 
     use clap::Parser;
     use lineal_proto::lineal::trainer::v1::{
-        CancelJobRequest, CancelJobResponse, CreateJobRequest, CreateJobResponse, GetJobResponse, ListJobsRequest,
-        ListJobsResponse, WatchJobResponse,
+        CancelJobRequest, CancelJobResponse, CreateJobRequest, CreateJobResponse, GetJobResponse,
+        ListJobAttemptsRequest, ListJobAttemptsResponse, ListJobsRequest, ListJobsResponse, ResumeJobRequest,
+        ResumeJobResponse, SuspendJobRequest, SuspendJobResponse, WatchJobResponse,
         job_service_server::{JobService, JobServiceServer},
     };
     use lineal_rpc::{Health, ServerConfig};
@@ -198,6 +199,18 @@ mod tests {
         }
 
         async fn list_jobs(&self, _: Request<ListJobsRequest>) -> Answer<ListJobsResponse> {
+            Err(Status::unimplemented(""))
+        }
+
+        async fn list_job_attempts(&self, _: Request<ListJobAttemptsRequest>) -> Answer<ListJobAttemptsResponse> {
+            Err(Status::unimplemented(""))
+        }
+
+        async fn suspend_job(&self, _: Request<SuspendJobRequest>) -> Answer<SuspendJobResponse> {
+            Err(Status::unimplemented(""))
+        }
+
+        async fn resume_job(&self, _: Request<ResumeJobRequest>) -> Answer<ResumeJobResponse> {
             Err(Status::unimplemented(""))
         }
 

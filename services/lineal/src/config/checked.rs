@@ -125,6 +125,7 @@ impl Config {
         let registry = registry(&raw, &data, problems);
         let trainer_database = database(problems, "trainer", &raw.trainer.database_url, &data);
         let concurrency = problems.count("trainer.concurrency", raw.trainer.concurrency);
+        let lease = problems.seconds("trainer.lease_seconds", raw.trainer.lease_seconds);
         let threads = problems.count("trainer.threads", raw.trainer.threads);
         let validator_database = database(problems, "validator", &raw.validator.database_url, &data);
         let inference = inference(&raw, &data, problems);
@@ -135,8 +136,9 @@ impl Config {
             trainer: TrainerConfig {
                 database: trainer_database?,
                 concurrency: concurrency?,
+                per_model: raw.trainer.jobs_per_model,
                 threads: threads?,
-                lease: Duration::from_secs(15),
+                lease: lease?,
                 release: env!("CARGO_PKG_VERSION").to_owned(),
             },
             validator: ValidatorConfig { database: validator_database? },

@@ -140,13 +140,17 @@ pub struct RawTrainer {
     pub database_url: String,
     /// Jobs at the same time.
     pub concurrency: usize,
+    /// Jobs of one model at the same time in all processes of the database; 0 for no limit.
+    pub jobs_per_model: u32,
+    /// How long a job stays with a silent process.
+    pub lease_seconds: u64,
     /// Threads of each job.
     pub threads: usize,
 }
 
 impl Default for RawTrainer {
     fn default() -> Self {
-        Self { database_url: String::new(), concurrency: 1, threads: 2 }
+        Self { database_url: String::new(), concurrency: 1, jobs_per_model: 0, lease_seconds: 15, threads: 2 }
     }
 }
 

@@ -4,10 +4,14 @@ use lineal_data::FeatureSet;
 use lineal_kernel::Caller;
 
 use super::App;
-use crate::domain::{CreateJob, Job, ModelDefinition, SplitDefinition, TrainerError};
+use crate::{
+    domain::{CreateJob, Creation, Job, ModelDefinition, SplitDefinition, TrainerError},
+    failpoints::stop_here,
+};
 
 impl App {
-    /// Stores a job as queued. The same request id returns the job it created.
+    /// Stores a job as queued. The same request id returns the job it created; a node with an active job gets no other unless that
+    /// is what the caller wants.
     pub(crate) async fn create_job(&self, caller: &Caller, command: CreateJob) -> Result<Job, TrainerError> {
         if let Some(known) = self.store.job_by_request(&command.request_id).await? {
             return same(known, &command);
@@ -17,9 +21,17 @@ impl App {
         self.check_name::<FeatureSet>(spec, spec.feature_version.as_ref()).await?;
         self.check_name::<ModelDefinition>(spec, spec.model_version.as_ref()).await?;
         let job = Job::queued(command.request_id.clone(), spec.clone(), caller.actor.clone(), self.clock.now());
-        let stored = self.store.create_job(&job).await?;
-        self.queue.notify_one();
-        same(stored, &command)
+        match self.store.create_job(&job, command.rerun).await? {
+            Creation::Job(stored) => {
+                stop_here!("queued");
+                self.queue.notify_one();
+                same(*stored, &command)
+            }
+            Creation::NodeBusy(job_id) => {
+                let node = job.spec.node.map_or_else(String::new, |key| format!("{}/{}", key.pipeline, key.node));
+                Err(TrainerError::NodeBusy { node, job_id })
+            }
+        }
     }
 }
 

@@ -14,9 +14,9 @@ pub(super) struct Execution<'a> {
     job: Job,
     lease: Lease,
     step: Option<Step>,
-    run_id: Option<String>,
     /// The version an earlier attempt was about to create.
     pub(super) pending: Option<Box<NewVersion>>,
+    prepared: bool,
     stop: CancellationToken,
     /// Work on other threads stops when nobody waits for it any more.
     _stop: DropGuard,
@@ -29,7 +29,7 @@ impl<'a> Execution<'a> {
             app,
             lease: claim.lease,
             step: None,
-            run_id: claim.job.run_id.clone(),
+            prepared: claim.pending.is_some(),
             pending: claim.pending,
             job: claim.job,
             _stop: stop.clone().drop_guard(),
@@ -48,11 +48,6 @@ impl<'a> Execution<'a> {
     /// The step it is at.
     pub(super) fn step(&self) -> Option<Step> {
         self.step
-    }
-
-    /// The run, once it is open.
-    pub(super) fn run_id(&self) -> Option<&str> {
-        self.run_id.as_deref()
     }
 
     /// Cancelled when the work has become useless.
@@ -77,8 +72,7 @@ impl<'a> Execution<'a> {
     }
 
     /// Keeps the run's id with the job.
-    pub(super) async fn opened(&mut self, run_id: String) -> Result<(), StoreError> {
-        self.run_id = Some(run_id.clone());
+    pub(super) async fn opened(&self, run_id: String) -> Result<(), StoreError> {
         let message = format!("run {run_id}");
         self.record(&JobChange { run_id: Some(run_id), ..JobChange::progress(self.step, 0.0, message) }).await
     }
@@ -90,16 +84,22 @@ impl<'a> Execution<'a> {
         self.record(&change).await
     }
 
-    /// Begins the last step. From here on the job cannot be cancelled; `Conflict` if it already is.
+    /// Begins the last step. From here on the job cannot be stopped; `Conflict` if someone asked for it already.
     pub(super) async fn prepare(&mut self, version: NewVersion) -> Result<(), StoreError> {
         self.step = Some(Step::CreateVersion);
-        let change = JobChange::progress(self.step, 0.0, "taking a version number");
-        self.record(&JobChange { pending: Some(Box::new(version)), ..change }).await
+        // Also if the answer is lost: the version may be written down.
+        self.prepared = true;
+        self.record(&JobChange::prepare(version)).await
+    }
+
+    /// Whether its version may exist.
+    pub(super) fn prepared(&self) -> bool {
+        self.prepared
     }
 
     async fn record(&self, change: &JobChange) -> Result<(), StoreError> {
         self.app.store.record(&self.lease, change, self.app.clock.now()).await?;
-        self.app.events.tell(&self.lease.job_id);
+        self.app.feed.tell(&self.lease.job_id);
         Ok(())
     }
 }

@@ -11,11 +11,11 @@ use std::{
 
 use lineal_data::DataError;
 use lineal_db::StoreError;
-use lineal_kernel::FieldError;
+use lineal_kernel::{FieldError, Timestamp};
 use lineal_models::{BundleError, FitError, MetricError};
 
 use crate::{
-    domain::{DefinitionConflict, Step},
+    domain::{DefinitionConflict, Failure, FailureReason, Step},
     registry::RegistryError,
 };
 
@@ -45,8 +45,10 @@ pub(super) enum StepError {
     Json(#[from] serde_json::Error),
     #[error("this release has no family `{family}`, use the release that created the job or create it again")]
     NoFamily { family: String },
-    #[error("DEADLINE: the fit took longer than max_runtime, {limit:?}; allow more or train a smaller model")]
+    #[error("DEADLINE: it took longer than max_runtime, {limit:?}; allow more or train a smaller model")]
     Deadline { limit: Duration },
+    #[error("DEADLINE: it was not finished by {by}; start earlier or train a smaller model")]
+    FinishBy { by: Timestamp },
     #[error("it panicked: {message}; this is a bug of the program, report it with the trace\n{trace}")]
     Panic { message: String, trace: String },
     #[error("it was abandoned because the process ends")]
@@ -54,8 +56,30 @@ pub(super) enum StepError {
 }
 
 impl StepError {
+    /// The failure of an attempt at `step`.
+    pub(super) fn failure(&self, step: Option<Step>) -> Failure {
+        Failure { reason: self.reason(), error: self.text(step) }
+    }
+
+    fn reason(&self) -> FailureReason {
+        match self {
+            Self::Data(_) | Self::Metric(_) => FailureReason::Data,
+            Self::Fit(_) | Self::Bundle(_) => FailureReason::Fit,
+            Self::Definition(_) | Self::Name(_) | Self::NoFamily { .. } => FailureReason::Specification,
+            Self::Registry(RegistryError::Unavailable { .. }) => FailureReason::RegistryUnavailable,
+            Self::Registry(RegistryError::NotFound { .. } | RegistryError::Refused { .. }) => {
+                FailureReason::RegistryRefused
+            }
+            Self::Store(StoreError::Busy) => FailureReason::StoreUnavailable,
+            Self::Store(StoreError::Conflict | StoreError::Backend(_)) | Self::Json(_) => FailureReason::Internal,
+            Self::Deadline { .. } | Self::FinishBy { .. } => FailureReason::DeadlineExceeded,
+            Self::Panic { .. } => FailureReason::Panic,
+            Self::Abandoned => FailureReason::WorkerLost,
+        }
+    }
+
     /// What went wrong, in which step and why, in one line; the trace of a panic follows.
-    pub(super) fn text(&self, step: Option<Step>) -> String {
+    fn text(&self, step: Option<Step>) -> String {
         let mut text = format!("{}: {self}", step.map_or("start", Step::as_str));
         let mut source = std::error::Error::source(self);
         while let Some(inner) = source {

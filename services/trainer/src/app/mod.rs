@@ -1,13 +1,15 @@
 //! What the trainer does, one verb per file.
 
-mod cancel_job;
+mod beat;
 mod create_job;
 mod definitions;
 mod execution;
 mod failure;
+mod feed;
 mod hub;
 mod read_jobs;
 mod steps;
+mod stop_job;
 mod watch_job;
 mod worker;
 
@@ -19,13 +21,19 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::{registry::Registry, store::TrainerStore};
+use feed::Feed;
 use hub::Hub;
+
+/// How often a process looks for what it was not told of.
+const BEAT: Duration = Duration::from_secs(1);
 
 /// How the trainer works, as configured.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     /// Jobs that run at the same time.
     pub(crate) concurrency: usize,
+    /// Jobs of one model that run at the same time in all processes of the database; 0 for no limit.
+    pub(crate) per_model: u32,
     /// Threads of one fit.
     pub(crate) threads: usize,
     /// How long a job belongs to a worker that gives no sign of life.
@@ -42,11 +50,13 @@ pub(crate) struct App {
     families: &'static [&'static dyn Family],
     settings: Settings,
     /// Told of every event of a job.
-    events: Hub,
-    /// Told of every request to cancel a job.
-    cancels: Hub,
+    feed: Feed,
+    /// Told of every request to stop a job.
+    stops: Hub,
     /// Told when there is something to claim.
     queue: Notify,
+    /// Told when a job has ended.
+    ended: Notify,
     /// Set when the process is about to end.
     stopping: CancellationToken,
 }
@@ -65,9 +75,10 @@ impl App {
             clock,
             families,
             settings,
-            events: Hub::default(),
-            cancels: Hub::default(),
+            feed: Feed::default(),
+            stops: Hub::default(),
             queue: Notify::new(),
+            ended: Notify::new(),
             stopping: CancellationToken::new(),
         }
     }

@@ -3,7 +3,7 @@
 use lineal_kernel::PageRequest;
 
 use super::App;
-use crate::domain::{Job, JobFilter, JobId, TrainerError};
+use crate::domain::{Attempt, Job, JobFilter, JobId, TrainerError};
 
 impl App {
     /// One job.
@@ -23,5 +23,20 @@ impl App {
         jobs.truncate(page.size as usize);
         let next = if more { jobs.last().map(|job| job.id.clone()) } else { None };
         Ok((jobs, next))
+    }
+
+    /// A page of the job's attempts, in order, and where the next one begins.
+    pub(crate) async fn attempts(
+        &self,
+        id: &JobId,
+        page: &PageRequest,
+    ) -> Result<(Vec<Attempt>, Option<u64>), TrainerError> {
+        self.job(id).await?;
+        let after = page.after.as_ref().and_then(|number| number.parse().ok()).unwrap_or(0);
+        let mut attempts = self.store.attempts(id, after, page.size + 1).await?;
+        let more = attempts.len() > page.size as usize;
+        attempts.truncate(page.size as usize);
+        let next = if more { attempts.last().map(|attempt| attempt.number) } else { None };
+        Ok((attempts, next))
     }
 }

@@ -2,9 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use lineal_kernel::Digest;
+use lineal_kernel::{Digest, Timestamp};
 
-use super::{Claim, JobState, NewVersion, Step};
+use super::{Claim, Failure, FailureReason, Job, JobState, NewVersion, Step, Stop, schedule};
+
+/// Under which condition a worker's change is made; a change whose condition does not hold is not made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unless {
+    /// In any case.
+    Never,
+    /// Unless something else was asked for than this; `None` stands for nothing.
+    AskedOther(Option<Stop>),
+    /// Unless its version may exist already.
+    Prepared,
+    /// Unless its worker gave a sign of life since then.
+    Alive(Timestamp),
+}
 
 /// What a worker writes to its job. What is absent stays as it is.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,11 +32,16 @@ pub(crate) struct JobChange {
     pub(crate) run_id: Option<String>,
     pub(crate) version: Option<u64>,
     pub(crate) digest: Option<Digest>,
-    pub(crate) error: Option<String>,
-    /// Only written, and the change only made, if nobody asked to cancel.
+    /// Why this attempt failed; the job's own failure too if the change ends it.
+    pub(crate) failure: Option<Failure>,
     pub(crate) pending: Option<Box<NewVersion>>,
     /// The start that led here does not count as an attempt.
     pub(crate) refund_attempt: bool,
+    /// When a queued job may start again.
+    pub(crate) run_time: Option<Timestamp>,
+    /// The registry has still to be told how the run ended.
+    pub(crate) run_to_close: bool,
+    pub(crate) unless: Unless,
     /// The event's text for people.
     pub(crate) message: String,
 }
@@ -40,10 +58,22 @@ impl JobChange {
             run_id: None,
             version: None,
             digest: None,
-            error: None,
+            failure: None,
             pending: None,
             refund_attempt: false,
+            run_time: None,
+            run_to_close: false,
+            unless: Unless::Never,
             message: message.into(),
+        }
+    }
+
+    /// The job is about to create `version`, unless someone asked it to stop. From here on it cannot be stopped.
+    pub(crate) fn prepare(version: NewVersion) -> Self {
+        Self {
+            pending: Some(Box::new(version)),
+            unless: Unless::AskedOther(None),
+            ..Self::progress(Some(Step::CreateVersion), 0.0, "taking a version number")
         }
     }
 
@@ -57,40 +87,81 @@ impl JobChange {
         }
     }
 
-    /// The job gives up at `step`. The first line of `error` is for people, a trace may follow.
-    pub(crate) fn failed(step: Option<Step>, error: String) -> Self {
-        let message = error.lines().next().unwrap_or_default().to_owned();
-        Self { state: JobState::Failed, error: Some(error), ..Self::progress(step, 0.0, message) }
+    /// The job gives up at `step`.
+    pub(crate) fn failed(step: Option<Step>, failure: Failure) -> Self {
+        let message = failure.headline().to_owned();
+        Self {
+            state: JobState::Failed,
+            failure: Some(failure),
+            run_to_close: true,
+            ..Self::progress(step, 0.0, message)
+        }
+    }
+
+    /// The job was not done in time. One whose version may exist is finished all the same.
+    pub(crate) fn late(step: Option<Step>, error: String) -> Self {
+        let failure = Failure { reason: FailureReason::DeadlineExceeded, error };
+        Self { unless: Unless::Prepared, ..Self::failed(step, failure) }
     }
 
     /// The job stops because someone asked for it.
-    pub(crate) fn cancelled() -> Self {
-        Self { state: JobState::Cancelled, ..Self::progress(None, 0.0, "cancelled") }
+    pub(crate) fn stopped(stop: Stop) -> Self {
+        let (state, message) = match stop {
+            Stop::Cancel => (JobState::Cancelled, "cancelled"),
+            Stop::Suspend => (JobState::Suspended, "suspended; it keeps its place in the queue"),
+        };
+        Self {
+            state,
+            refund_attempt: stop == Stop::Suspend,
+            run_to_close: stop == Stop::Cancel,
+            unless: Unless::AskedOther(Some(stop)),
+            ..Self::progress(None, 0.0, message)
+        }
     }
 
-    /// The job goes back to the queue because this worker stops.
-    pub(crate) fn released() -> Self {
+    /// The job goes back to the queue without having failed.
+    pub(crate) fn released(message: &str) -> Self {
+        let unless = Unless::AskedOther(None);
+        Self { state: JobState::Queued, refund_attempt: true, unless, ..Self::progress(None, 0.0, message) }
+    }
+
+    /// What becomes of a job whose attempt failed: queued again after a pause if the failure may pass by itself, else failed. A
+    /// job whose version may exist (`prepared`) is tried until that is certain.
+    pub(crate) fn after(failure: Failure, job: &Job, step: Option<Step>, prepared: bool, now: Timestamp) -> Self {
+        let limit = job.spec.schedule.max_attempts;
+        if !failure.reason.may_pass() || (job.attempt >= limit && !prepared) {
+            return Self::failed(step, failure);
+        }
+        let pause = schedule::pause(&job.id, job.attempt);
+        let headline = failure.headline();
+        let message =
+            format!("attempt {} failed, trying again in {:.1} s: {headline}", job.attempt, pause.as_secs_f64());
         Self {
             state: JobState::Queued,
-            refund_attempt: true,
-            ..Self::progress(None, 0.0, "queued again: the trainer is shutting down")
+            failure: Some(failure),
+            run_time: Some(now.plus(pause)),
+            unless: Unless::AskedOther(None),
+            ..Self::progress(step, 0.0, message)
         }
     }
 
-    /// What becomes of a job whose worker is gone: cancelled if someone asked for it, failed after `max_attempts`, else
-    /// queued again. A job whose version may exist is queued again in any case, so that it ends with that version.
-    pub(crate) fn lost(claim: &Claim, max_attempts: u32) -> Self {
-        if claim.cancel_requested {
-            return Self::cancelled();
+    /// What becomes of a job whose worker is gone, unless the worker is not.
+    pub(crate) fn lost(claim: &Claim, now: Timestamp) -> Self {
+        let error =
+            "its worker is gone; if that happens again, look into the trainer's log for the reason, e.g. memory";
+        let failure = Failure { reason: FailureReason::WorkerLost, error: error.to_owned() };
+        let change = match claim.stop {
+            Some(stop) => Self::stopped(stop),
+            None => Self::after(failure.clone(), &claim.job, claim.job.step, claim.pending.is_some(), now),
+        };
+        Self { failure: Some(failure), unless: Unless::Alive(claim.until), ..change }
+    }
+
+    /// The same moment if `stop` is what someone asked for meanwhile.
+    pub(crate) fn instead(self, stop: Option<Stop>) -> Self {
+        match stop {
+            Some(stop) => Self { failure: self.failure, ..Self::stopped(stop) },
+            None => Self::released("queued again: it is needed after all"),
         }
-        if claim.job.attempt >= max_attempts && claim.pending.is_none() {
-            let error = format!(
-                "the trainer stopped working on it {} times; look into its log for the reason, e.g. memory, and create \
-                 the job again",
-                claim.job.attempt
-            );
-            return Self::failed(claim.job.step, error);
-        }
-        Self { state: JobState::Queued, ..Self::progress(None, 0.0, "queued again: its worker is gone") }
     }
 }

@@ -28,6 +28,14 @@ pub(crate) enum TrainerError {
         /// The job it made.
         job_id: JobId,
     },
+    /// One active job per node.
+    #[error("node `{node}` has an active job, `{job_id}`; wait for it, cancel it, or ask for a rerun")]
+    NodeBusy {
+        /// What was asked for.
+        node: String,
+        /// The active job.
+        job_id: JobId,
+    },
     /// The process is about to end.
     #[error("the trainer is shutting down, ask again with the last sequence number you saw")]
     Stopping,

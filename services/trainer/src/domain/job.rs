@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use lineal_kernel::{Digest, FieldError, ModelName, RequestId, Timestamp};
 
-use super::{JobSpec, NewVersion, Step};
+use super::{FailureReason, JobSpec, NewVersion, Step, Stop};
 
 /// The identity of a job; later jobs have greater ones.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -42,6 +42,8 @@ pub(crate) enum JobState {
     Queued,
     /// A worker has it.
     Running,
+    /// It keeps its place in the queue until someone resumes it.
+    Suspended,
     /// It made a version.
     Succeeded,
     /// It made no version, and its error says why.
@@ -51,13 +53,15 @@ pub(crate) enum JobState {
 }
 
 impl JobState {
-    pub(crate) const ALL: [Self; 5] = [Self::Queued, Self::Running, Self::Succeeded, Self::Failed, Self::Cancelled];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Queued, Self::Running, Self::Suspended, Self::Succeeded, Self::Failed, Self::Cancelled];
 
     /// The stored word.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Queued => "queued",
             Self::Running => "running",
+            Self::Suspended => "suspended",
             Self::Succeeded => "succeeded",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
@@ -103,9 +107,12 @@ pub(crate) struct Job {
     pub(crate) run_id: Option<String>,
     /// Why it failed; empty otherwise.
     pub(crate) error: String,
-    /// How often it was started.
+    pub(crate) reason: Option<FailureReason>,
+    /// How often it was started; releases and suspensions do not count.
     pub(crate) attempt: u32,
     pub(crate) create_time: Timestamp,
+    /// When it may start, or start again.
+    pub(crate) run_time: Timestamp,
     pub(crate) start_time: Option<Timestamp>,
     pub(crate) end_time: Option<Timestamp>,
     /// The sequence number of its latest event.
@@ -119,6 +126,7 @@ impl Job {
             id: JobId::random(),
             request_id,
             state: JobState::Queued,
+            run_time: spec.schedule.not_before.unwrap_or(now),
             spec,
             actor,
             step: None,
@@ -128,6 +136,7 @@ impl Job {
             digest: None,
             run_id: None,
             error: String::new(),
+            reason: None,
             attempt: 0,
             create_time: now,
             start_time: None,
@@ -149,10 +158,30 @@ pub(crate) struct Lease {
 pub(crate) struct Claim {
     pub(crate) job: Job,
     pub(crate) lease: Lease,
+    /// When the lease ends unless it is kept.
+    pub(crate) until: Timestamp,
     /// Someone asked to stop it.
-    pub(crate) cancel_requested: bool,
+    pub(crate) stop: Option<Stop>,
     /// The version an earlier attempt was about to create.
     pub(crate) pending: Option<Box<NewVersion>>,
+}
+
+/// What came of the wish for a job.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Creation {
+    /// The new job, or the one that has the same request id.
+    Job(Box<Job>),
+    /// Its node has an active job.
+    NodeBusy(JobId),
+}
+
+/// A run whose end the registry does not know yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OpenRun {
+    pub(crate) job_id: JobId,
+    pub(crate) run_id: String,
+    pub(crate) state: JobState,
+    pub(crate) error: String,
 }
 
 /// Which jobs to list; what is absent does not matter.
@@ -161,4 +190,13 @@ pub(crate) struct JobFilter {
     pub(crate) model: Option<ModelName>,
     pub(crate) state: Option<JobState>,
     pub(crate) experiment: Option<String>,
+    pub(crate) pipeline: Option<String>,
+    pub(crate) node: Option<String>,
+    pub(crate) actor: Option<String>,
+    /// Name and value.
+    pub(crate) tag: Option<(String, String)>,
+    /// Created then or later.
+    pub(crate) created_from: Option<Timestamp>,
+    /// Created before then.
+    pub(crate) created_to: Option<Timestamp>,
 }

@@ -1,18 +1,28 @@
 //! Types and decisions: no I/O, no clock, no protocol.
 
+mod attempt;
 mod change;
 mod definition;
 mod error;
 mod event;
+mod failure;
 mod job;
+mod node;
+mod schedule;
 mod spec;
+mod stop;
 mod text;
 mod version;
 
-pub(crate) use change::JobChange;
+pub(crate) use attempt::Attempt;
+pub(crate) use change::{JobChange, Unless};
 pub(crate) use definition::{Definition, DefinitionConflict, DefinitionKind, ModelDefinition, SplitDefinition};
 pub(crate) use error::TrainerError;
 pub(crate) use event::{JobEvent, Step};
-pub(crate) use job::{Claim, Job, JobFilter, JobId, JobState, Lease};
+pub(crate) use failure::{Failure, FailureReason};
+pub(crate) use job::{Claim, Creation, Job, JobFilter, JobId, JobState, Lease, OpenRun};
+pub(crate) use node::NodeKey;
+pub(crate) use schedule::Schedule;
 pub(crate) use spec::{CreateJob, JobSpec, SourceFormat, SpecDraft};
+pub(crate) use stop::{Hold, Stop};
 pub(crate) use version::NewVersion;

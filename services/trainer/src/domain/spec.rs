@@ -6,7 +6,7 @@ use lineal_kernel::{Digest, FieldError, FieldErrors, ModelName, Name, RequestId,
 use lineal_models::{Family, Hyperparameters, Task, Value};
 use serde::{Deserialize, Serialize};
 
-use super::text;
+use super::{NodeKey, Schedule, text};
 
 /// Tags that the trainer itself writes to a run.
 const RESERVED_TAGS: [&str; 4] = ["actor", "git_sha", "job_id", "status"];
@@ -50,6 +50,9 @@ pub(crate) struct SpecDraft {
     pub(crate) git_sha: String,
     /// A negative time arrives as zero.
     pub(crate) max_runtime: Option<Duration>,
+    pub(crate) pipeline_id: String,
+    pub(crate) node_id: String,
+    pub(crate) schedule: Schedule,
 }
 
 /// What to train and how, checked.
@@ -85,12 +88,19 @@ pub(crate) struct JobSpec {
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) git_sha: String,
     pub(crate) max_runtime: Option<Duration>,
+    /// The node it works for.
+    #[serde(default)]
+    pub(crate) node: Option<NodeKey>,
+    #[serde(default)]
+    pub(crate) schedule: Schedule,
 }
 
 /// The wish for a job.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct CreateJob {
     pub(crate) spec: JobSpec,
+    /// Although the node has an active job.
+    pub(crate) rerun: bool,
     pub(crate) request_id: RequestId,
 }
 
@@ -98,6 +108,7 @@ impl CreateJob {
     /// Checks all fields at once; `families` are those that can be trained. A fresh key is made if none was sent.
     pub(crate) fn check(
         draft: SpecDraft,
+        rerun: bool,
         request_id: &str,
         families: &[&'static dyn Family],
     ) -> Result<Self, FieldErrors> {
@@ -108,7 +119,7 @@ impl CreateJob {
             "" => Some(RequestId::random()),
             text => errors.check(RequestId::new(text).map_err(|error| error.under("request_id"))),
         };
-        errors.into_result(|| Some(Self { spec: spec?, request_id: request_id? }))
+        errors.into_result(|| Some(Self { spec: spec?, rerun, request_id: request_id? }))
     }
 }
 
@@ -130,6 +141,8 @@ impl JobSpec {
         let model_version = errors.check(optional_name("model_version", &draft.model_version));
         let reference_fraction = errors.check(share("reference_fraction", draft.reference_fraction));
         let threshold = errors.check(share("threshold", draft.threshold));
+        let node = errors.check(NodeKey::check(draft.pipeline_id.clone(), draft.node_id.clone()));
+        let schedule = draft.schedule.clone().check(&mut errors);
         check_columns(&draft, &mut errors);
         check_texts(&draft, &mut errors);
         check_tags(&draft.tags, &mut errors);
@@ -157,6 +170,8 @@ impl JobSpec {
                 tags: draft.tags,
                 git_sha: draft.git_sha,
                 max_runtime: draft.max_runtime,
+                node: node?,
+                schedule: schedule?,
             })
         })
     }
@@ -257,6 +272,8 @@ fn check_tags(tags: &BTreeMap<String, String>, errors: &mut FieldErrors) {
 
 #[cfg(test)]
 mod tests {
+    use lineal_kernel::Timestamp;
+
     use super::*;
 
     fn draft() -> SpecDraft {
@@ -272,7 +289,7 @@ mod tests {
     }
 
     fn check(draft: SpecDraft, request_id: &str) -> Result<CreateJob, FieldErrors> {
-        CreateJob::check(draft, request_id, lineal_models::families())
+        CreateJob::check(draft, false, request_id, lineal_models::families())
     }
 
     #[test]
@@ -312,6 +329,14 @@ mod tests {
             tags: [("job_id".to_owned(), "mine".to_owned())].into(),
             git_sha: "main".to_owned(),
             max_runtime: Some(Duration::ZERO),
+            node_id: "train".to_owned(),
+            schedule: Schedule {
+                priority: i32::MIN,
+                max_attempts: 11,
+                not_before: Some(Timestamp::from_micros(1)),
+                finish_by: Some(Timestamp::from_micros(1)),
+                ..Schedule::default()
+            },
             ..draft()
         };
         let errors = check(bad, "two words").unwrap_err();
@@ -326,6 +351,10 @@ mod tests {
             "spec.split_version",
             "spec.reference_fraction",
             "spec.threshold",
+            "spec.pipeline_id",
+            "spec.schedule.priority",
+            "spec.schedule.max_attempts",
+            "spec.schedule.finish_by_time",
             "spec.label_column",
             "spec.exclude_columns[0]",
             "spec.git_sha",
@@ -352,10 +381,16 @@ mod tests {
             hyperparameters: [("learning_rate".to_owned(), Value::Integer(1))].into(),
             max_runtime: Some(Duration::from_millis(1500)),
             seed: u64::MAX,
+            pipeline_id: "p1".to_owned(),
+            node_id: "train".to_owned(),
             ..draft()
         };
         let spec = check(given, "").unwrap().spec;
         let stored = serde_json::to_string(&spec).unwrap();
         assert_eq!(serde_json::from_str::<JobSpec>(&stored).unwrap(), spec);
+        // As an earlier release wrote it.
+        let mut earlier: serde_json::Value = serde_json::from_str(&stored).unwrap();
+        earlier.as_object_mut().unwrap().retain(|key, _| key != "node" && key != "schedule");
+        assert_eq!(serde_json::from_value::<JobSpec>(earlier).unwrap(), JobSpec { node: None, ..spec });
     }
 }

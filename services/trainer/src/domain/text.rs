@@ -43,6 +43,26 @@ pub(super) mod optional {
     }
 }
 
+/// Moments that may be absent, in microseconds.
+pub(super) mod moment {
+    use lineal_kernel::Timestamp;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[expect(clippy::ref_option, reason = "serde hands over the field")]
+    pub(in crate::domain) fn serialize<S: Serializer>(
+        moment: &Option<Timestamp>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        moment.map(Timestamp::micros).serialize(serializer)
+    }
+
+    pub(in crate::domain) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Timestamp>, D::Error> {
+        Ok(Option::deserialize(deserializer)?.map(Timestamp::from_micros))
+    }
+}
+
 /// Slots in their canonical text.
 pub(super) mod slot {
     use lineal_kernel::Slot;

@@ -2,12 +2,14 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use lineal_kernel::{FieldError, FieldErrors, ModelName, PageRequest};
+use lineal_kernel::{FieldErrors, Timestamp};
 use lineal_models::{Family, Value};
 use lineal_proto::lineal::trainer::v1 as pb;
 use pbjson_types::value::Kind;
 
-use crate::domain::{CreateJob, Job, JobEvent, JobFilter, JobSpec, JobState, SourceFormat, SpecDraft, Step};
+use crate::domain::{
+    Attempt, CreateJob, FailureReason, Job, JobEvent, JobSpec, JobState, Schedule, SourceFormat, SpecDraft, Step,
+};
 
 /// The largest number up to which doubles are exact integers.
 const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -16,7 +18,7 @@ pub(super) fn create_job(
     request: pb::CreateJobRequest,
     families: &[&'static dyn Family],
 ) -> Result<CreateJob, FieldErrors> {
-    CreateJob::check(draft(request.spec.unwrap_or_default()), &request.request_id, families)
+    CreateJob::check(draft(request.spec.unwrap_or_default()), request.rerun, &request.request_id, families)
 }
 
 fn draft(spec: pb::JobSpec) -> SpecDraft {
@@ -48,7 +50,25 @@ fn draft(spec: pb::JobSpec) -> SpecDraft {
         tags: spec.tags,
         git_sha: spec.git_sha,
         max_runtime: spec.max_runtime.map(length),
+        pipeline_id: spec.pipeline_id,
+        node_id: spec.node_id,
+        schedule: schedule(spec.schedule.unwrap_or_default()),
     }
+}
+
+fn schedule(schedule: pb::JobSchedule) -> Schedule {
+    Schedule {
+        priority: schedule.priority,
+        max_attempts: schedule.max_attempts,
+        not_before: schedule.not_before_time.map(moment),
+        start_by: schedule.start_by_time.map(moment),
+        finish_by: schedule.finish_by_time.map(moment),
+    }
+}
+
+/// To the microsecond; what lies beyond the range becomes its end.
+pub(super) fn moment(time: pbjson_types::Timestamp) -> Timestamp {
+    Timestamp::from_micros(time.seconds.saturating_mul(1_000_000).saturating_add(i64::from(time.nanos) / 1000))
 }
 
 /// Whole numbers come as doubles; what is no single value becomes NaN, which no hyperparameter takes.
@@ -71,38 +91,8 @@ fn length(duration: pbjson_types::Duration) -> Duration {
     }
 }
 
-pub(super) fn list_jobs(request: &pb::ListJobsRequest) -> Result<(JobFilter, PageRequest), FieldErrors> {
-    let mut errors = FieldErrors::default();
-    let model = match request.model.as_str() {
-        "" => Some(None),
-        model => errors.check(ModelName::new(model).map(Some).map_err(|error| error.under("model"))),
-    };
-    let state = match pb::JobState::try_from(request.state) {
-        Ok(state) => Some(wanted(state)),
-        Err(_) => errors.check(Err(FieldError::new("state", "unknown, see JobState"))),
-    };
-    let page = errors.check(PageRequest::new(request.page_size, &request.page_token, &query_of(request)));
-    let experiment = Some(request.experiment.clone()).filter(|experiment| !experiment.is_empty());
-    errors.into_result(|| Some((JobFilter { model: model?, state: state?, experiment }, page?)))
-}
-
-/// What a page token of this listing belongs to.
-pub(super) fn query_of(request: &pb::ListJobsRequest) -> String {
-    format!("jobs\n{}\n{}\n{}", request.model, request.state, request.experiment)
-}
-
-fn wanted(state: pb::JobState) -> Option<JobState> {
-    match state {
-        pb::JobState::Unspecified => None,
-        pb::JobState::Queued => Some(JobState::Queued),
-        pb::JobState::Running => Some(JobState::Running),
-        pb::JobState::Succeeded => Some(JobState::Succeeded),
-        pb::JobState::Failed => Some(JobState::Failed),
-        pb::JobState::Cancelled => Some(JobState::Cancelled),
-    }
-}
-
 pub(super) fn job(job: Job) -> pb::Job {
+    let artifact_uri = job.version.map(|version| format!("models:/{}/{version}", job.spec.model)).unwrap_or_default();
     pb::Job {
         job_id: job.id.to_string(),
         state: state(job.state).into(),
@@ -121,6 +111,36 @@ pub(super) fn job(job: Job) -> pb::Job {
         start_time: job.start_time.map(lineal_rpc::timestamp),
         end_time: job.end_time.map(lineal_rpc::timestamp),
         last_sequence: job.last_sequence,
+        failure_reason: job.reason.map_or(pb::JobFailureReason::Unspecified, reason).into(),
+        run_time: Some(lineal_rpc::timestamp(job.run_time)),
+        artifact_uri,
+    }
+}
+
+pub(super) fn attempt(attempt: Attempt) -> pb::JobAttempt {
+    pb::JobAttempt {
+        number: attempt.number,
+        worker: attempt.worker,
+        start_time: Some(lineal_rpc::timestamp(attempt.start_time)),
+        end_time: attempt.end_time.map(lineal_rpc::timestamp),
+        state: state(attempt.state).into(),
+        failure_reason: attempt.reason.map_or(pb::JobFailureReason::Unspecified, reason).into(),
+        error: attempt.error,
+    }
+}
+
+fn reason(reason: FailureReason) -> pb::JobFailureReason {
+    match reason {
+        FailureReason::Data => pb::JobFailureReason::Data,
+        FailureReason::Specification => pb::JobFailureReason::Specification,
+        FailureReason::Fit => pb::JobFailureReason::Fit,
+        FailureReason::Panic => pb::JobFailureReason::Panic,
+        FailureReason::Internal => pb::JobFailureReason::Internal,
+        FailureReason::DeadlineExceeded => pb::JobFailureReason::DeadlineExceeded,
+        FailureReason::RegistryRefused => pb::JobFailureReason::RegistryRefused,
+        FailureReason::RegistryUnavailable => pb::JobFailureReason::RegistryUnavailable,
+        FailureReason::StoreUnavailable => pb::JobFailureReason::StoreUnavailable,
+        FailureReason::WorkerLost => pb::JobFailureReason::WorkerLost,
     }
 }
 
@@ -133,6 +153,14 @@ fn spec(spec: JobSpec) -> pb::JobSpec {
         dataset: spec.dataset.to_string(),
         digest: spec.source_digest.to_string(),
         format: format.into(),
+    };
+    let (pipeline_id, node_id) = spec.node.map_or_else(Default::default, |key| (key.pipeline, key.node));
+    let schedule = pb::JobSchedule {
+        priority: spec.schedule.priority,
+        max_attempts: spec.schedule.max_attempts,
+        not_before_time: spec.schedule.not_before.map(lineal_rpc::timestamp),
+        start_by_time: spec.schedule.start_by.map(lineal_rpc::timestamp),
+        finish_by_time: spec.schedule.finish_by.map(lineal_rpc::timestamp),
     };
     let name = |name: Option<lineal_kernel::Name>| name.map(|name| name.to_string()).unwrap_or_default();
     pb::JobSpec {
@@ -155,6 +183,9 @@ fn spec(spec: JobSpec) -> pb::JobSpec {
         tags: spec.tags,
         git_sha: spec.git_sha,
         max_runtime: spec.max_runtime.map(lineal_rpc::duration),
+        pipeline_id,
+        node_id,
+        schedule: Some(schedule),
     }
 }
 
@@ -175,6 +206,7 @@ fn state(state: JobState) -> pb::JobState {
     match state {
         JobState::Queued => pb::JobState::Queued,
         JobState::Running => pb::JobState::Running,
+        JobState::Suspended => pb::JobState::Suspended,
         JobState::Succeeded => pb::JobState::Succeeded,
         JobState::Failed => pb::JobState::Failed,
         JobState::Cancelled => pb::JobState::Cancelled,

@@ -4,13 +4,13 @@ use std::pin::Pin;
 
 use async_trait::async_trait;
 use futures::{Stream, StreamExt as _};
-use lineal_kernel::PageToken;
+use lineal_kernel::{PageRequest, PageToken};
 use lineal_proto::lineal::trainer::v1::{self as pb, job_service_server::JobService};
 use lineal_rpc::caller_of;
 use tonic::{Request, Response, Status};
 
-use super::{TrainerGrpc, convert, status};
-use crate::domain::JobId;
+use super::{TrainerGrpc, convert, filter, status};
+use crate::domain::{JobId, Stop};
 
 #[async_trait]
 impl JobService for TrainerGrpc {
@@ -32,11 +32,26 @@ impl JobService for TrainerGrpc {
 
     async fn list_jobs(&self, request: Request<pb::ListJobsRequest>) -> Result<Response<pb::ListJobsResponse>, Status> {
         let request = request.into_inner();
-        let (filter, page) = convert::list_jobs(&request).map_err(status::invalid)?;
+        let (filter, page) = filter::list_jobs(&request).map_err(status::invalid)?;
         let (jobs, next) = self.app.jobs(&filter, &page).await.map_err(status::from_error)?;
-        let seal = |id: JobId| PageToken::seal(id.as_str(), &convert::query_of(&request));
+        let seal = |id: JobId| PageToken::seal(id.as_str(), &filter::query_of(&request));
         let next_page_token = next.map(seal).unwrap_or_default();
         Ok(Response::new(pb::ListJobsResponse { jobs: jobs.into_iter().map(convert::job).collect(), next_page_token }))
+    }
+
+    async fn list_job_attempts(
+        &self,
+        request: Request<pb::ListJobAttemptsRequest>,
+    ) -> Result<Response<pb::ListJobAttemptsResponse>, Status> {
+        let request = request.into_inner();
+        let query = format!("attempts\n{}", request.job_id);
+        let page = PageRequest::new(request.page_size, &request.page_token, &query);
+        let page = page.map_err(|error| status::invalid(error.into()))?;
+        let id = JobId::from(request.job_id);
+        let (attempts, next) = self.app.attempts(&id, &page).await.map_err(status::from_error)?;
+        let next_page_token = next.map(|number| PageToken::seal(&number.to_string(), &query)).unwrap_or_default();
+        let attempts = attempts.into_iter().map(convert::attempt).collect();
+        Ok(Response::new(pb::ListJobAttemptsResponse { attempts, next_page_token }))
     }
 
     type WatchJobStream = Pin<Box<dyn Stream<Item = Result<pb::WatchJobResponse, Status>> + Send>>;
@@ -57,7 +72,27 @@ impl JobService for TrainerGrpc {
     ) -> Result<Response<pb::CancelJobResponse>, Status> {
         let caller = caller_of(&request);
         let id = JobId::from(request.into_inner().job_id);
-        let job = self.app.cancel_job(&caller, &id).await.map_err(status::from_error)?;
+        let job = self.app.stop_job(&caller, &id, Stop::Cancel).await.map_err(status::from_error)?;
         Ok(Response::new(pb::CancelJobResponse { job: Some(convert::job(job)) }))
+    }
+
+    async fn suspend_job(
+        &self,
+        request: Request<pb::SuspendJobRequest>,
+    ) -> Result<Response<pb::SuspendJobResponse>, Status> {
+        let caller = caller_of(&request);
+        let id = JobId::from(request.into_inner().job_id);
+        let job = self.app.stop_job(&caller, &id, Stop::Suspend).await.map_err(status::from_error)?;
+        Ok(Response::new(pb::SuspendJobResponse { job: Some(convert::job(job)) }))
+    }
+
+    async fn resume_job(
+        &self,
+        request: Request<pb::ResumeJobRequest>,
+    ) -> Result<Response<pb::ResumeJobResponse>, Status> {
+        let caller = caller_of(&request);
+        let id = JobId::from(request.into_inner().job_id);
+        let job = self.app.resume_job(&caller, &id).await.map_err(status::from_error)?;
+        Ok(Response::new(pb::ResumeJobResponse { job: Some(convert::job(job)) }))
     }
 }

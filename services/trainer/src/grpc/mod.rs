@@ -2,6 +2,7 @@
 
 mod convert;
 mod families;
+mod filter;
 mod jobs;
 mod status;
 

@@ -33,6 +33,9 @@ pub(crate) fn from_error(error: TrainerError) -> Status {
                 .resource("request_id", request_id.as_str())
                 .with("job", job_id)
         }
+        TrainerError::NodeBusy { node, job_id } => {
+            Problem::new(Code::AlreadyExists, "NODE_BUSY", message).resource("node", node).with("job", job_id)
+        }
         TrainerError::Stopping => Problem::new(Code::Unavailable, "TRAINER_STOPPING", message).retry_after(LATER),
         TrainerError::Busy => Problem::new(Code::Unavailable, "DATABASE_BUSY", message).retry_after(SOON),
         TrainerError::Store(cause) => Problem::internal(&cause),

@@ -16,8 +16,8 @@ pub(crate) use client::RegistryClient;
 /// Why the registry did not do it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum RegistryError {
-    /// It cannot be reached.
-    #[error("the registry cannot be reached ({message}); see that it runs and create the job again")]
+    /// It, or what it needs, is away. The call may have been done.
+    #[error("the registry cannot be reached ({message}); see that it runs")]
     Unavailable {
         /// What the connection said.
         message: String,

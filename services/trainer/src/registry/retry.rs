@@ -28,7 +28,14 @@ impl From<Status> for RegistryError {
     fn from(status: Status) -> Self {
         let message = status.message().to_owned();
         match status.code() {
-            Code::Unavailable => Self::Unavailable { message },
+            // The connection may break at any point of a call, and a broken store behind the registry may come back.
+            Code::Unavailable
+            | Code::DeadlineExceeded
+            | Code::ResourceExhausted
+            | Code::Aborted
+            | Code::Cancelled
+            | Code::Unknown
+            | Code::Internal => Self::Unavailable { message },
             Code::NotFound => Self::NotFound { message },
             _ => Self::Refused { message },
         }

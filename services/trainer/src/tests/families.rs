@@ -1,5 +1,10 @@
 //! Families that behave as no family should.
 
+use std::{
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    time::Duration,
+};
+
 use lineal_data::Matrix;
 use lineal_models::{
     Family, FamilyDescription, FitContext, FitError, Hyperparameters, Linear, Link, Model, Task, TrainingData,
@@ -53,6 +58,46 @@ impl Family for Chatty {
             context.progress.step(step, 100_000, &[("log_loss", 0.5)]);
         }
         // The tests' rows have two features.
+        Ok(Model::Linear(Linear { weights: vec![0.0; 2], intercept: 0.0, link: Link::Logit, importances: vec![] }))
+    }
+}
+
+/// Says when the deaf fit may end.
+pub(super) static HEARING: AtomicBool = AtomicBool::new(false);
+
+/// Does not listen to anybody who wants it to stop.
+pub(super) struct Deaf;
+
+impl Family for Deaf {
+    fn describe(&self) -> FamilyDescription {
+        description("deaf")
+    }
+
+    fn fit(&self, _: &TrainingData<'_>, _: &Hyperparameters, _: &FitContext<'_>) -> Result<Model, FitError> {
+        while !HEARING.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
+        Err(FitError::Cancelled)
+    }
+}
+
+static FITTING: AtomicUsize = AtomicUsize::new(0);
+/// The most counting fits that ever ran at the same time.
+pub(super) static MOST: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts how many of it run at the same time.
+pub(super) struct Counting;
+
+impl Family for Counting {
+    fn describe(&self) -> FamilyDescription {
+        description("counting")
+    }
+
+    fn fit(&self, _: &TrainingData<'_>, _: &Hyperparameters, _: &FitContext<'_>) -> Result<Model, FitError> {
+        MOST.fetch_max(FITTING.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        // Long enough for others to begin.
+        std::thread::park_timeout(Duration::from_millis(50));
+        FITTING.fetch_sub(1, Ordering::SeqCst);
         Ok(Model::Linear(Linear { weights: vec![0.0; 2], intercept: 0.0, link: Link::Logit, importances: vec![] }))
     }
 }

@@ -1,10 +1,10 @@
 //! What callers see of jobs.
 
-use futures::StreamExt as _;
+use futures::{StreamExt as _, future::join_all};
 use lineal_kernel::PageRequest;
 
 use super::lab::{Lab, caller, customers};
-use crate::domain::{CreateJob, JobFilter, JobId, JobState, TrainerError};
+use crate::domain::{CreateJob, JobFilter, JobId, JobState, Stop, TrainerError};
 
 #[tokio::test]
 async fn a_job_is_queued_at_once_and_waits_for_a_worker() {
@@ -79,12 +79,53 @@ async fn a_watcher_resumes_after_the_last_number_it_saw() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_hundred_watchers_see_everything_and_a_slow_one_delays_nobody() {
+    // F92
+    let lab = Lab::new().await;
+    let job = lab.create(&customers(60), |spec| spec.family = "chatty".to_owned()).await;
+    let mut slow = Box::pin(lab.app.watch_job(job.id.clone(), 0).await.unwrap());
+    assert_eq!(slow.next().await.unwrap().unwrap().sequence, 1);
+    let watchers = join_all((0..300).map(|_| lab.app.watch_job(job.id.clone(), 0))).await;
+    let watchers =
+        watchers.into_iter().map(|events| tokio::spawn(events.unwrap().map(Result::unwrap).collect::<Vec<_>>()));
+    let watchers: Vec<_> = watchers.collect();
+    let running = lab.run();
+    let expected = lab.events(&job.id, 0).await;
+    for watcher in watchers {
+        assert_eq!(watcher.await.unwrap(), expected);
+    }
+    assert_eq!(expected.last().unwrap().state, JobState::Succeeded);
+    assert_eq!(slow.map(Result::unwrap).collect::<Vec<_>>().await, expected[1..]);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_node_with_an_active_job_gets_another_only_as_a_rerun() {
+    // F93
+    let lab = Lab::new().await;
+    let wish =
+        || lab.command(&customers(60), |spec| (spec.pipeline_id, spec.node_id) = ("p".to_owned(), "n".to_owned()));
+    let first = lab.app.create_job(&caller(), wish()).await.unwrap();
+    let error = lab.app.create_job(&caller(), wish()).await.unwrap_err();
+    assert!(
+        matches!(&error, TrainerError::NodeBusy { node, job_id } if node == "p/n" && *job_id == first.id),
+        "{error}"
+    );
+    let again = CreateJob { request_id: first.request_id.clone(), ..wish() };
+    assert_eq!(lab.app.create_job(&caller(), again).await.unwrap().id, first.id);
+    let rerun = lab.app.create_job(&caller(), CreateJob { rerun: true, ..wish() }).await.unwrap();
+    assert_eq!((rerun.state, rerun.id == first.id), (JobState::Queued, false));
+}
+
 #[tokio::test]
 async fn a_job_nobody_made_is_not_found() {
     let lab = Lab::new().await;
     let id = JobId::from("no such job".to_owned());
     assert!(matches!(lab.app.job(&id).await, Err(TrainerError::JobNotFound { .. })));
-    assert!(matches!(lab.app.cancel_job(&caller(), &id).await, Err(TrainerError::JobNotFound { .. })));
+    assert!(matches!(lab.app.stop_job(&caller(), &id, Stop::Cancel).await, Err(TrainerError::JobNotFound { .. })));
+    assert!(matches!(lab.app.resume_job(&caller(), &id).await, Err(TrainerError::JobNotFound { .. })));
+    assert!(matches!(lab.app.attempts(&id, &page(1, None)).await, Err(TrainerError::JobNotFound { .. })));
     assert!(matches!(lab.app.watch_job(id, 0).await.err(), Some(TrainerError::JobNotFound { .. })));
 }
 

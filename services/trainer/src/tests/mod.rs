@@ -1,11 +1,16 @@
 //! Tests of the whole service but its transport, on a real database and a registry in memory.
 
+mod conformance;
 mod families;
 mod jobs;
 mod lab;
 mod queue;
 mod recipes;
+mod recovery;
 mod registry;
 mod resilience;
+mod stops;
 mod training;
+mod upgrade;
+mod waiting;
 mod wire;

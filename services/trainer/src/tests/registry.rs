@@ -34,6 +34,8 @@ pub(super) struct Known {
     pub(super) defaults: Option<Defaults>,
     pub(super) champion: u64,
     pub(super) away: bool,
+    /// The call that never answers.
+    pub(super) silent: &'static str,
 }
 
 /// The registry, as the trainer needs it.
@@ -58,6 +60,13 @@ impl FakeRegistry {
         digest
     }
 
+    /// Answers unless `call` is the one that never does.
+    async fn answering(&self, call: &str) {
+        if self.known().silent == call {
+            std::future::pending::<()>().await;
+        }
+    }
+
     fn there(&self) -> Result<MutexGuard<'_, Known>, RegistryError> {
         let known = self.known();
         if known.away {
@@ -71,16 +80,19 @@ impl FakeRegistry {
 #[async_trait]
 impl Registry for FakeRegistry {
     async fn download(&self, digest: Digest) -> Result<Bytes, RegistryError> {
+        self.answering("download").await;
         let content = self.there()?.artifacts.get(&digest).cloned();
         content.ok_or_else(|| RegistryError::NotFound { message: format!("there is no artifact {digest}") })
     }
 
     async fn upload(&self, content: Bytes) -> Result<Digest, RegistryError> {
+        self.answering("upload").await;
         drop(self.there()?);
         Ok(self.add(&content))
     }
 
     async fn record_snapshot(&self, snapshot: &SnapshotRecord) -> Result<(), RegistryError> {
+        self.answering("record_snapshot").await;
         let mut known = self.there()?;
         if !known.artifacts.contains_key(&snapshot.digest) {
             return Err(RegistryError::Refused { message: "the snapshot was not uploaded".to_owned() });
@@ -90,14 +102,17 @@ impl Registry for FakeRegistry {
     }
 
     async fn defaults(&self, _: &ModelName, _: &Slot) -> Result<Option<Defaults>, RegistryError> {
+        self.answering("defaults").await;
         Ok(self.there()?.defaults.clone())
     }
 
     async fn champion(&self, _: &ModelName, _: &Slot) -> Result<u64, RegistryError> {
+        self.answering("champion").await;
         Ok(self.there()?.champion)
     }
 
     async fn create_run(&self, run: &NewRun) -> Result<String, RegistryError> {
+        self.answering("create_run").await;
         let run_id = format!("run of {}", run.request_id);
         let entry = FakeRun { run: run.clone(), log: RunLog::default(), end: None };
         self.there()?.runs.entry(run_id.clone()).or_insert(entry);
@@ -105,6 +120,7 @@ impl Registry for FakeRegistry {
     }
 
     async fn log(&self, run_id: &str, log: &RunLog) -> Result<(), RegistryError> {
+        self.answering("log").await;
         let mut known = self.there()?;
         let run = known.runs.get_mut(run_id).unwrap();
         assert_eq!(run.end, None, "logged to a closed run");

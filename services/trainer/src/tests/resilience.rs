@@ -1,4 +1,4 @@
-//! Panics, cancellation, limits, restarts and a registry that is away.
+//! Panics, cancellation, and restarts.
 
 use std::time::Duration;
 
@@ -6,15 +6,9 @@ use lineal_kernel::Clock as _;
 
 use super::lab::{LEASE, Lab, caller, customers};
 use crate::{
-    domain::{JobChange, JobId, JobState, Step},
+    domain::{JobChange, JobState, Step, Stop},
     registry::RunEnd,
-    store::TrainerStore as _,
 };
-
-/// Waits until the endless fit has begun.
-async fn fitting(lab: &Lab, id: &JobId) {
-    lab.event(id, |event| event.step == Some(Step::Train) && event.progress > 0.0).await;
-}
 
 #[tokio::test]
 async fn a_panic_costs_one_job_and_keeps_its_trace() {
@@ -41,8 +35,8 @@ async fn a_running_job_is_cancelled_and_leaves_no_version() {
     let lab = Lab::new().await;
     let job = lab.create(&customers(100), |spec| spec.family = "endless".to_owned()).await;
     let running = lab.run();
-    fitting(&lab, &job.id).await;
-    assert_eq!(lab.app.cancel_job(&caller(), &job.id).await.unwrap().state, JobState::Running);
+    lab.fitting(&job.id).await;
+    assert_eq!(lab.app.stop_job(&caller(), &job.id, Stop::Cancel).await.unwrap().state, JobState::Running);
     // Far sooner than the next heartbeat, which would be in ten seconds.
     let events = tokio::time::timeout(Duration::from_secs(2), lab.events(&job.id, 0)).await.unwrap();
     let last = events.last().unwrap();
@@ -60,7 +54,7 @@ async fn a_queued_job_is_cancelled_at_once_and_never_starts() {
     // F78
     let mut lab = Lab::new().await;
     let job = lab.create(&customers(100), |_| {}).await;
-    assert_eq!(lab.app.cancel_job(&caller(), &job.id).await.unwrap().state, JobState::Cancelled);
+    assert_eq!(lab.app.stop_job(&caller(), &job.id, Stop::Cancel).await.unwrap().state, JobState::Cancelled);
     let other = lab.create(&customers(100), |_| {}).await;
     lab.finish(&other).await;
     let job = lab.stored(&job.id).await;
@@ -75,7 +69,7 @@ async fn cancelling_is_too_late_once_the_version_is_being_created() {
     let job = lab.create(&customers(100), |_| {}).await;
     let running = lab.run();
     lab.event(&job.id, |event| event.step == Some(Step::CreateVersion)).await;
-    assert_eq!(lab.app.cancel_job(&caller(), &job.id).await.unwrap().state, JobState::Running);
+    assert_eq!(lab.app.stop_job(&caller(), &job.id, Stop::Cancel).await.unwrap().state, JobState::Running);
     lab.registry.gate.add_permits(1);
     let events = lab.events(&job.id, 0).await;
     running.stop().await;
@@ -85,31 +79,14 @@ async fn cancelling_is_too_late_once_the_version_is_being_created() {
 }
 
 #[tokio::test]
-async fn a_fit_beyond_its_limit_fails_and_frees_the_worker() {
-    // F79
-    let mut lab = Lab::new().await;
-    let job = lab
-        .create(&customers(100), |spec| {
-            spec.family = "endless".to_owned();
-            spec.max_runtime = Some(Duration::from_millis(20));
-        })
-        .await;
-    let job = lab.finish(&job).await;
-    assert_eq!(job.state, JobState::Failed);
-    assert!(job.error.starts_with("train: DEADLINE: the fit took longer than max_runtime, 20ms"), "{}", job.error);
-    let next = lab.create(&customers(100), |_| {}).await;
-    assert_eq!(lab.finish(&next).await.state, JobState::Succeeded);
-}
-
-#[tokio::test]
 async fn a_job_of_a_killed_process_is_done_once_by_the_next() {
     // F80
     let mut lab = Lab::new().await;
     let job = lab.create(&customers(100), |_| {}).await;
     let now = lab.clock.now();
-    lab.store.claim("killed", now, now.plus(LEASE)).await.unwrap().unwrap();
+    lab.store.claim("killed", now, now.plus(LEASE), 0).await.unwrap().unwrap();
     lab.restart();
-    let job = lab.finish(&job).await;
+    let job = lab.take_up(&job).await;
     assert_eq!((job.state, job.attempt, job.version), (JobState::Succeeded, 2, Some(1)), "{}", job.error);
     assert_eq!(lab.registry.known().versions.len(), 1);
 }
@@ -122,17 +99,15 @@ async fn a_process_killed_while_creating_the_version_leaves_one_version() {
     lab.finish(&model).await;
     let job = lab.create(&customers(100), |_| {}).await;
     let now = lab.clock.now();
-    let claim = lab.store.claim("killed", now, now.plus(LEASE)).await.unwrap().unwrap();
+    let claim = lab.store.claim("killed", now, now.plus(LEASE), 0).await.unwrap().unwrap();
     let pending = lab.registry.known().versions[0].1.clone();
-    let change = JobChange::progress(Some(Step::CreateVersion), 0.0, "taking a version number");
-    let change = JobChange { pending: Some(Box::new(pending.clone())), ..change };
-    lab.store.record(&claim.lease, &change, now).await.unwrap();
+    lab.store.record(&claim.lease, &JobChange::prepare(pending.clone()), now).await.unwrap();
     // The registry did its part before the process was killed.
     lab.registry.known().versions.push((job.id.to_string(), pending));
     lab.restart();
     // Neither a cancellation nor a new training comes between.
-    assert_eq!(lab.app.cancel_job(&caller(), &job.id).await.unwrap().state, JobState::Running);
-    let job = lab.finish(&job).await;
+    assert_eq!(lab.app.stop_job(&caller(), &job.id, Stop::Cancel).await.unwrap().state, JobState::Running);
+    let job = lab.take_up(&job).await;
     assert_eq!((job.state, job.version), (JobState::Succeeded, Some(2)), "{}", job.error);
     assert_eq!(lab.registry.known().versions.len(), 2);
     assert_eq!(job.digest, lab.stored(&model.id).await.digest);
@@ -143,26 +118,16 @@ async fn a_shutdown_puts_the_job_back_without_counting_the_attempt() {
     let mut lab = Lab::new().await;
     let job = lab.create(&customers(100), |spec| spec.family = "endless".to_owned()).await;
     let running = lab.run();
-    fitting(&lab, &job.id).await;
+    lab.fitting(&job.id).await;
     running.stop().await;
     let stored = lab.stored(&job.id).await;
     assert_eq!((stored.state, stored.attempt), (JobState::Queued, 0));
     lab.restart();
     let running = lab.run();
     lab.event(&job.id, |event| event.sequence > stored.last_sequence && event.state == JobState::Running).await;
-    lab.app.cancel_job(&caller(), &job.id).await.unwrap();
+    lab.app.stop_job(&caller(), &job.id, Stop::Cancel).await.unwrap();
     lab.events(&job.id, 0).await;
     running.stop().await;
     assert_eq!(lab.stored(&job.id).await.state, JobState::Cancelled);
     assert_eq!(lab.registry.known().runs.len(), 1);
-}
-
-#[tokio::test]
-async fn a_registry_that_stays_away_fails_the_job_and_says_so() {
-    let mut lab = Lab::new().await;
-    let job = lab.create(&customers(100), |_| {}).await;
-    lab.registry.known().away = true;
-    let job = lab.finish(&job).await;
-    assert_eq!(job.state, JobState::Failed);
-    assert!(job.error.contains("load: the registry cannot be reached (connection refused)"), "{}", job.error);
 }

@@ -38,7 +38,7 @@ fn spec(lab: &Lab) -> pb::JobSpec {
 }
 
 async fn create(grpc: &TrainerGrpc, spec: pb::JobSpec, request_id: &str) -> Result<pb::Job, Status> {
-    let request = pb::CreateJobRequest { spec: Some(spec), request_id: request_id.to_owned() };
+    let request = pb::CreateJobRequest { spec: Some(spec), request_id: request_id.to_owned(), rerun: false };
     Ok(grpc.create_job(Request::new(request)).await?.into_inner().job.unwrap())
 }
 
@@ -64,6 +64,11 @@ fn every_error_has_a_code_and_a_reason() {
             Code::AlreadyExists,
             "REQUEST_ID_REUSED",
         ),
+        (
+            TrainerError::NodeBusy { node: "p/train".to_owned(), job_id: JobId::random() },
+            Code::AlreadyExists,
+            "NODE_BUSY",
+        ),
         (TrainerError::Stopping, Code::Unavailable, "TRAINER_STOPPING"),
         (StoreError::Busy.into(), Code::Unavailable, "DATABASE_BUSY"),
         (StoreError::corrupt("secret of the database").into(), Code::Internal, "INTERNAL"),
@@ -84,6 +89,15 @@ async fn a_job_comes_back_as_it_was_sent_with_its_defaults_filled_in() {
     sent.hyperparameters.insert("rounds".to_owned(), number(10.0));
     sent.threshold = 0.4;
     sent.seed = u64::MAX;
+    (sent.pipeline_id, sent.node_id) = ("sha256:ab/1".to_owned(), "train".to_owned());
+    let time = |seconds| Some(pbjson_types::Timestamp { seconds, nanos: 1000 });
+    sent.schedule = Some(pb::JobSchedule {
+        priority: -7,
+        max_attempts: 2,
+        not_before_time: time(1_800_000_000),
+        start_by_time: time(1_800_000_001),
+        finish_by_time: time(1_800_000_002),
+    });
     sent.max_runtime = Some(pbjson_types::Duration { seconds: 1, nanos: 500_000_000 });
     let job = create(&grpc, sent.clone(), "try-1").await.unwrap();
     assert_eq!(job.spec.as_ref(), Some(&sent));
@@ -134,6 +148,7 @@ async fn a_trainer_opens_mounts_works_and_stops() {
     let config = TrainerConfig {
         database: DatabaseUrl::Sqlite(folder.path().join("trainer.db")),
         concurrency: 1,
+        per_model: 0,
         threads: 1,
         lease: LEASE,
         release: "0.0.0-test".to_owned(),

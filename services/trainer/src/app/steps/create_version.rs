@@ -8,6 +8,7 @@ use std::{
 use super::{Execution, StepError, load::Loaded, recipe::Recipe, split::Split, train::Fitted};
 use crate::{
     domain::{JobChange, NewVersion},
+    failpoints::stop_here,
     registry::RunEnd,
 };
 
@@ -60,12 +61,16 @@ impl Execution<'_> {
     /// Takes a number. The version is written down first: whoever repeats this repeats exactly this.
     pub(super) async fn create_version(&mut self, version: NewVersion) -> Result<JobChange, StepError> {
         self.prepare(version.clone()).await?;
+        stop_here!("prepared");
         let registry = &self.app.registry;
         let number = registry.create_version(&version, self.job().id.as_str()).await?;
+        stop_here!("registered");
+        let mut change = JobChange::succeeded(number, version.digest);
         if let Err(error) = registry.finish_run(&version.run_id, &RunEnd::Finished).await {
             // The version exists and says which run made it: too late to fail.
             tracing::warn!(%error, run_id = version.run_id, "could not close the run");
+            change.run_to_close = true;
         }
-        Ok(JobChange::succeeded(number, version.digest))
+        Ok(change)
     }
 }

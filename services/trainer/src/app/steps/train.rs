@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{Execution, StepError, load::Loaded, recipe::Recipe, split::Split};
-use crate::{app::failure::blocking, domain::Definition as _};
+use crate::{app::failure::blocking, domain::Definition as _, failpoints::stop_here};
 
 /// Progress is written at most this often.
 const PROGRESS: Duration = Duration::from_millis(200);
@@ -66,16 +66,8 @@ impl Execution<'_> {
             split: SplitReference { version: recipe.split.to_string(), reference: split.definition.reference },
             follower: Follower { progress, stop: self.stop() },
         };
-        let limit = spec.max_runtime;
-        let fitted = async {
-            let fitted = blocking(move || fit.run());
-            match limit {
-                None => fitted.await,
-                Some(limit) => tokio::time::timeout(limit, fitted).await.unwrap_or(Err(StepError::Deadline { limit })),
-            }
-        };
         let (bundle, duration) = tokio::select! {
-            fitted = fitted => fitted?,
+            fitted = blocking(move || fit.run()) => fitted?,
             error = self.tell(updates) => return Err(error),
         };
         self.note(1.0, BTreeMap::new(), &format!("fitted in {:.1} s", duration.as_secs_f64())).await?;
@@ -173,6 +165,7 @@ struct Follower {
 
 impl Progress for Follower {
     fn step(&self, step: u64, total: u64, metrics: &[(&'static str, f64)]) {
+        stop_here!("fitting");
         let finite = metrics.iter().filter(|(_, value)| value.is_finite());
         let metrics = finite.map(|(name, value)| ((*name).to_owned(), *value)).collect();
         self.progress.send_replace(Update { step, total, metrics });

@@ -7,7 +7,17 @@ use lineal_kernel::{RequestId, Timestamp};
 use serde::de::DeserializeOwned;
 use sqlx::FromRow;
 
-use crate::domain::{Claim, Job, JobEvent, JobId, Lease, Step};
+use crate::domain::{Attempt, Claim, Job, JobEvent, JobId, Lease, OpenRun, Stop};
+
+/// The columns of a [`JobRow`].
+macro_rules! job_columns {
+    () => {
+        "job_id, request_id, state, spec, actor, step, progress, metrics, version, digest, run_id, error, reason, attempt, \
+         create_time, run_time, start_time, end_time, last_sequence, lease_owner, lease_gen, lease_until, stop_requested, \
+         pending_version"
+    };
+}
+pub(super) use job_columns;
 
 /// A row of `jobs`.
 #[derive(FromRow)]
@@ -24,13 +34,17 @@ pub(super) struct JobRow {
     digest: Option<String>,
     run_id: Option<String>,
     error: String,
+    reason: String,
     attempt: i64,
     create_time: i64,
+    run_time: i64,
     start_time: Option<i64>,
     end_time: Option<i64>,
     last_sequence: i64,
+    pub(super) lease_owner: String,
     lease_gen: i64,
-    cancel_requested: i64,
+    lease_until: i64,
+    stop_requested: String,
     pending_version: Option<String>,
 }
 
@@ -43,15 +57,17 @@ impl TryFrom<JobRow> for Job {
             state: parsed("state", &row.state)?,
             spec: json("spec", &row.spec)?,
             actor: row.actor,
-            step: step(&row.step)?,
+            step: optional("step", &row.step)?,
             progress: row.progress,
             metrics: json("metrics", &row.metrics)?,
             version: row.version.map(|number| unsigned("version", number)).transpose()?,
             digest: row.digest.map(|text| parsed("digest", &text)).transpose()?,
             run_id: row.run_id,
             error: row.error,
+            reason: optional("reason", &row.reason)?,
             attempt: unsigned("attempt", row.attempt)?,
             create_time: Timestamp::from_micros(row.create_time),
+            run_time: Timestamp::from_micros(row.run_time),
             start_time: row.start_time.map(Timestamp::from_micros),
             end_time: row.end_time.map(Timestamp::from_micros),
             last_sequence: unsigned("last_sequence", row.last_sequence)?,
@@ -66,7 +82,8 @@ impl TryFrom<JobRow> for Claim {
     fn try_from(row: JobRow) -> Result<Self, StoreError> {
         Ok(Self {
             lease: Lease { job_id: JobId::from(row.job_id.clone()), generation: row.lease_gen },
-            cancel_requested: row.cancel_requested != 0,
+            until: Timestamp::from_micros(row.lease_until),
+            stop: stop(&row.stop_requested)?,
             pending: row.pending_version.as_deref().map(|text| json("pending_version", text)).transpose()?,
             job: row.try_into()?,
         })
@@ -95,11 +112,57 @@ impl TryFrom<EventRow> for JobEvent {
             create_time: Timestamp::from_micros(row.create_time),
             actor: row.actor,
             state: parsed("state", &row.state)?,
-            step: step(&row.step)?,
+            step: optional("step", &row.step)?,
             progress: row.progress,
             metrics: json("metrics", &row.metrics)?,
             message: row.message,
         })
+    }
+}
+
+/// A row of `job_attempts`.
+#[derive(FromRow)]
+pub(super) struct AttemptRow {
+    number: i64,
+    worker: String,
+    start_time: i64,
+    end_time: Option<i64>,
+    state: String,
+    reason: String,
+    error: String,
+}
+
+impl TryFrom<AttemptRow> for Attempt {
+    type Error = StoreError;
+
+    fn try_from(row: AttemptRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            number: unsigned("number", row.number)?,
+            worker: row.worker,
+            start_time: Timestamp::from_micros(row.start_time),
+            end_time: row.end_time.map(Timestamp::from_micros),
+            state: parsed("state", &row.state)?,
+            reason: optional("reason", &row.reason)?,
+            error: row.error,
+        })
+    }
+}
+
+/// A run that the registry has still to close.
+#[derive(FromRow)]
+pub(super) struct OpenRunRow {
+    job_id: String,
+    run_id: String,
+    state: String,
+    error: String,
+}
+
+impl TryFrom<OpenRunRow> for OpenRun {
+    type Error = StoreError;
+
+    fn try_from(row: OpenRunRow) -> Result<Self, StoreError> {
+        let state = parsed("state", &row.state)?;
+        Ok(Self { job_id: JobId::from(row.job_id), run_id: row.run_id, state, error: row.error })
     }
 }
 
@@ -123,8 +186,16 @@ fn unsigned<T: TryFrom<i64>>(column: &str, number: i64) -> Result<T, StoreError>
     T::try_from(number).map_err(|_| corrupt(column, "out of range"))
 }
 
-fn step(text: &str) -> Result<Option<Step>, StoreError> {
-    if text.is_empty() { Ok(None) } else { parsed("step", text).map(Some) }
+fn optional<T: FromStr>(column: &str, text: &str) -> Result<Option<T>, StoreError>
+where
+    T::Err: Display,
+{
+    if text.is_empty() { Ok(None) } else { parsed(column, text).map(Some) }
+}
+
+/// What a running job is asked to do.
+pub(super) fn stop(text: &str) -> Result<Option<Stop>, StoreError> {
+    optional("stop_requested", text)
 }
 
 fn corrupt(column: &str, problem: impl Display) -> StoreError {

@@ -1,0 +1,12 @@
+//! Points where a test can stop the process, as `kill -9` would. Without the feature `failpoints` they are nothing at all.
+
+/// Every point of a job, in the order in which it comes to them.
+pub const JOB: [&str; 7] = ["queued", "fitting", "half_uploaded", "uploaded", "prepared", "registered", "finished"];
+
+/// Stops the process if the test wants it to stop at this point of a job.
+macro_rules! stop_here {
+    ($point:literal) => {
+        fail::fail_point!(concat!("trainer::job::", $point), |_| std::process::abort());
+    };
+}
+pub(crate) use stop_here;

@@ -1,0 +1,45 @@
+//! What every trainer store promises, whichever database keeps it.
+
+/// One test per case, each on a laboratory of its own.
+macro_rules! suite {
+    ($backend:ident, $open:expr; $($noun:ident { $($case:ident)+ })+) => {
+        mod $backend {
+            $($(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                let lab = $open.await;
+                crate::tests::$noun::$case(&lab).await;
+                lab.app.close().await;
+            })+)+
+        }
+    };
+    ($backend:ident, $open:expr) => {
+        suite! { $backend, $open;
+            queue {
+                a_worker_changes_only_a_running_job
+                stopping_depends_on_the_state
+                a_job_is_claimed_once_and_the_oldest_first
+                a_void_lease_writes_nothing
+                a_sign_of_life_keeps_a_job
+                a_lost_job_is_tried_as_often_as_it_may
+                a_lost_job_that_was_to_be_cancelled_is_cancelled
+                a_version_is_not_prepared_once_someone_asked_to_stop
+                events_have_no_gaps_however_many_write_at_once
+                every_attempt_is_kept
+                a_run_stays_open_until_it_is_closed
+            }
+            waiting {
+                greater_priorities_go_first
+                a_suspended_job_keeps_its_place
+                a_job_that_is_resumed_while_it_stops_is_queued
+                no_job_starts_before_its_time
+                a_job_that_waits_too_long_fails
+                a_model_never_runs_more_jobs_than_its_limit
+                a_node_has_one_active_job
+                jobs_are_found_by_every_filter
+            }
+        }
+    };
+}
+
+suite!(sqlite, crate::tests::lab::Lab::new());
+suite!(postgres, crate::tests::lab::Lab::postgres());
