@@ -91,6 +91,12 @@ impl Process {
         self.child.wait().unwrap();
     }
 
+    /// SIGSTOP or SIGCONT: the process is frozen, or goes on.
+    pub(crate) fn signal(&self, name: &str) {
+        let told = Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap();
+        assert!(told.success());
+    }
+
     /// Waits until it has died by itself.
     pub(crate) async fn died(mut self) -> ExitStatus {
         eventually("the process dies", async || self.child.try_wait().unwrap()).await

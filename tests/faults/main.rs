@@ -8,6 +8,7 @@ mod common;
 mod crash;
 mod databases;
 mod fleet;
+mod jobs;
 mod shared;
 mod storm;
 
