@@ -308,6 +308,12 @@ pub fn label(family: &str, moment: Timestamp, n: u64) -> String {
     if n <= 1 { base } else { format!("{base}-{n}") }
 }
 
+/// Which version of this family in the same second a label names, from 1; `None` if it is of another second or family.
+pub fn place(label: &str, family: &str, moment: Timestamp) -> Option<u64> {
+    let rest = label.strip_prefix(&self::label(family, moment, 1))?;
+    if rest.is_empty() { Some(1) } else { rest.strip_prefix('-')?.parse().ok() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -318,5 +324,16 @@ mod tests {
         let moment = Timestamp::from_micros(1_736_951_422_000_000);
         assert_eq!(label("poisson", moment, 1), "poisson-20250115-143022");
         assert_eq!(label("poisson", moment, 2), "poisson-20250115-143022-2");
+        for n in [1, 2, 1234] {
+            assert_eq!(place(&label("poisson", moment, n), "poisson", moment), Some(n));
+        }
+        for other in [
+            "poisson-20250115-143023",
+            "poisson-20250115-1430221",
+            "linear-20250115-143022",
+            "poisson-20250115-143022-x",
+        ] {
+            assert_eq!(place(other, "poisson", moment), None, "{other}");
+        }
     }
 }

@@ -3,7 +3,6 @@
 use async_trait::async_trait;
 use lineal_db::StoreError;
 use lineal_kernel::{AliasName, ModelName, PageRequest, Slot, TenantId, VersionNumber};
-use serde::Deserialize;
 use sqlx::Row;
 
 use super::{
@@ -18,10 +17,10 @@ use crate::domain::{
 use crate::store::{AliasStore, Page, Result};
 
 const GET: &str = "SELECT * FROM aliases WHERE tenant = $1 AND model = $2 AND slot = $3 AND name = $4";
-const RESOLVE: &str = "SELECT a.*, v.digest, v.lineage FROM aliases a \
+const RESOLVE: &str = "SELECT a.*, v.digest, v.run_id FROM aliases a \
      JOIN versions v ON v.tenant = a.tenant AND v.model = a.model AND v.number = a.number \
      WHERE a.tenant = $1 AND a.model = $2 AND a.slot = $3 AND a.name = $4";
-const LIST: &str = "SELECT a.*, v.digest, v.lineage FROM aliases a \
+const LIST: &str = "SELECT a.*, v.digest, v.run_id FROM aliases a \
      JOIN versions v ON v.tenant = a.tenant AND v.model = a.model AND v.number = a.number \
      WHERE a.tenant = $1 AND a.model = $2 AND a.slot || ' ' || a.name > $3 \
      ORDER BY a.slot || ' ' || a.name LIMIT $4";
@@ -142,15 +141,8 @@ impl AliasStore for Store {
     }
 }
 
-/// What of a version's lineage goes with an alias.
-#[derive(Deserialize)]
-struct Origin {
-    run_id: String,
-}
-
 fn resolved(row: &DbRow) -> Result<ResolvedAlias> {
-    let Origin { run_id } = row.json("lineage")?;
-    Ok(ResolvedAlias { alias: alias(row)?, digest: row.parsed("digest")?, run_id })
+    Ok(ResolvedAlias { alias: alias(row)?, digest: row.parsed("digest")?, run_id: row.text("run_id")? })
 }
 
 pub(super) fn alias(row: &DbRow) -> Result<Alias> {

@@ -19,22 +19,29 @@ const HISTORY: &str = "SELECT * FROM run_metrics WHERE tenant = $1 AND run_id = 
      AND (step, time_us, sequence) > ($4, $5, $6) ORDER BY step, time_us, sequence LIMIT $7";
 const LAST: &str = "SELECT COALESCE(MAX(sequence), 0) AS sequence FROM run_metrics WHERE tenant = $1 AND run_id = $2";
 
+/// Rows of one statement. SQLite looks for each bound value among all of them, so one statement for hundreds of rows takes longer than
+/// several; and one of this length is prepared once and kept.
+const ROWS: usize = 25;
+
 /// Adds points inside the transaction of their batch.
 pub(super) async fn append(tx: &mut Connection, tenant: &TenantId, run_id: &str, points: &[MetricPoint]) -> Result<()> {
     if points.is_empty() {
         return Ok(());
     }
     let last = sqlx::query(LAST).bind(tenant.as_str()).bind(run_id).fetch_one(&mut *tx).await?;
-    let last: i64 = last.try_get("sequence")?;
-    let mut sql: Sql =
-        QueryBuilder::new("INSERT INTO run_metrics (tenant, run_id, sequence, key, step, time_us, kind, value) ");
-    sql.push_values((last + 1..).zip(points), |mut row, (sequence, point)| {
-        let (kind, value) = split(point.value);
-        row.push_bind(tenant.as_str()).push_bind(run_id).push_bind(sequence).push_bind(point.key.as_str());
-        row.push_bind(point.step).push_bind(point.time.micros()).push_bind(kind).push_bind(value);
-    });
-    sql.push(" ON CONFLICT DO NOTHING");
-    sql.build().persistent(false).execute(&mut *tx).await?;
+    let mut sequence: i64 = last.try_get("sequence")?;
+    for points in points.chunks(ROWS) {
+        let mut sql: Sql =
+            QueryBuilder::new("INSERT INTO run_metrics (tenant, run_id, sequence, key, step, time_us, kind, value) ");
+        sql.push_values(points, |mut row, point| {
+            sequence += 1;
+            let (kind, value) = split(point.value);
+            row.push_bind(tenant.as_str()).push_bind(run_id).push_bind(sequence).push_bind(point.key.as_str());
+            row.push_bind(point.step).push_bind(point.time.micros()).push_bind(kind).push_bind(value);
+        });
+        sql.push(" ON CONFLICT DO NOTHING");
+        sql.build().persistent(points.len() == ROWS).execute(&mut *tx).await?;
+    }
     keep_latest(tx, tenant, run_id, points).await
 }
 
@@ -47,19 +54,22 @@ async fn keep_latest(tx: &mut Connection, tenant: &TenantId, run_id: &str, point
             *kept = point;
         }
     }
-    let mut sql: Sql =
-        QueryBuilder::new("INSERT INTO run_latest_metrics (tenant, run_id, key, step, time_us, kind, value) ");
-    sql.push_values(latest, |mut row, (key, point)| {
-        let (kind, value) = split(point.value);
-        row.push_bind(tenant.as_str()).push_bind(run_id).push_bind(key).push_bind(point.step);
-        row.push_bind(point.time.micros()).push_bind(kind).push_bind(value);
-    });
-    sql.push(
-        " ON CONFLICT (tenant, run_id, key) DO UPDATE SET step = excluded.step, time_us = excluded.time_us, \
-         kind = excluded.kind, value = excluded.value \
-         WHERE (excluded.step, excluded.time_us) >= (run_latest_metrics.step, run_latest_metrics.time_us)",
-    );
-    sql.build().persistent(false).execute(tx).await?;
+    let latest: Vec<_> = latest.into_iter().collect();
+    for latest in latest.chunks(ROWS) {
+        let mut sql: Sql =
+            QueryBuilder::new("INSERT INTO run_latest_metrics (tenant, run_id, key, step, time_us, kind, value) ");
+        sql.push_values(latest, |mut row, (key, point)| {
+            let (kind, value) = split(point.value);
+            row.push_bind(tenant.as_str()).push_bind(run_id).push_bind(*key).push_bind(point.step);
+            row.push_bind(point.time.micros()).push_bind(kind).push_bind(value);
+        });
+        sql.push(
+            " ON CONFLICT (tenant, run_id, key) DO UPDATE SET step = excluded.step, time_us = excluded.time_us, \
+             kind = excluded.kind, value = excluded.value \
+             WHERE (excluded.step, excluded.time_us) >= (run_latest_metrics.step, run_latest_metrics.time_us)",
+        );
+        sql.build().persistent(latest.len() == ROWS).execute(&mut *tx).await?;
+    }
     Ok(())
 }
 

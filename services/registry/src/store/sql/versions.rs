@@ -28,6 +28,7 @@ const BY_DIGEST: &str =
     "SELECT number FROM versions WHERE tenant = $1 AND model = $2 AND digest = $3 ORDER BY number DESC LIMIT 1";
 const NEXT_NUMBER: &str = "UPDATE models SET latest_version = latest_version + 1 WHERE tenant = $1 AND name = $2 \
      RETURNING latest_version";
+const LABEL: &str = "SELECT label FROM versions WHERE tenant = $1 AND model = $2 AND number = $3";
 const LABEL_TAKEN: &str = "SELECT 1 FROM versions WHERE tenant = $1 AND label = $2";
 const INSERT: &str = "INSERT INTO versions (tenant, model, number, label, family, digest, size_bytes, state, metrics, \
      description, tags, upstreams, lineage, created_us, metadata, source, run_link, run_id, edition) \
@@ -109,7 +110,7 @@ impl VersionStore for Store {
         let created = Version {
             model: wanted.model.clone(),
             number,
-            label: free_label(&mut tx, tenant, &wanted.family, entry).await?,
+            label: free_label(&mut tx, tenant, wanted, number, entry).await?,
             family: wanted.family.clone(),
             digest: wanted.digest,
             size_bytes,
@@ -208,9 +209,24 @@ impl Store {
     }
 }
 
-/// The next label of a family in this second, found by steps that double and then halve: a second may have seen thousands.
-async fn free_label(tx: &mut Connection, tenant: &TenantId, family: &str, entry: &AuditEntry) -> Result<String> {
-    let (mut taken, mut free) = (0, 1);
+/// The next label of a family in this second, found from the label of the version before `number` on, by steps that double and then
+/// halve: a second may have seen thousands, and most of them are of one model.
+async fn free_label(
+    tx: &mut Connection,
+    tenant: &TenantId,
+    wanted: &CreateVersion,
+    number: VersionNumber,
+    entry: &AuditEntry,
+) -> Result<String> {
+    let family = wanted.family.as_str();
+    let before = sqlx::query_scalar::<_, String>(LABEL)
+        .bind(tenant.as_str())
+        .bind(wanted.model.as_str())
+        .bind(rows::column(number.get() - 1))
+        .fetch_optional(&mut *tx)
+        .await?;
+    let mut taken = before.and_then(|label| version::place(&label, family, entry.created)).unwrap_or(0);
+    let mut free = taken + 1;
     while label_is_taken(tx, tenant, &version::label(family, entry.created, free)).await? {
         (taken, free) = (free, free * 2);
     }
