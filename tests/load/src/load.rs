@@ -17,7 +17,7 @@ use crate::server::Server;
 /// Comes before every measurement and does not count.
 const WARM_UP: Duration = Duration::from_millis(300);
 /// How long requests in flight may take to be answered after the measurement.
-const GRACE: Duration = Duration::from_secs(10);
+const GRACE: Duration = Duration::from_mins(1);
 /// Longest latency that is told apart, in nanoseconds.
 const LONGEST: u64 = 20_000_000_000;
 

@@ -9,7 +9,7 @@ use crate::registry::{
     operations::{DEPTH, METRICS, Operation, PAGE, alias, start},
 };
 
-const RESOLVE: &str = "SELECT a.number, a.generation, a.revision, a.updated_us, v.digest, v.lineage FROM aliases a \
+const RESOLVE: &str = "SELECT a.number, a.generation, a.revision, a.updated_us, v.digest, v.run_id FROM aliases a \
      JOIN versions v ON v.tenant = a.tenant AND v.model = a.model AND v.number = a.number \
      WHERE a.tenant = 'default' AND a.model = $1 AND a.slot = '' AND a.name = $2";
 const NEXT_NUMBER: &str = "UPDATE models SET latest_version = latest_version + 1 WHERE tenant = 'bare' AND name = 'created' \
@@ -142,12 +142,18 @@ impl Bare {
         for statement in [
             format!(
                 "INSERT INTO versions (tenant, model, number, label, family, digest, size_bytes, state, metrics, description, \
-                 tags, upstreams, lineage, created_us) \
+                 tags, upstreams, lineage, created_us, run_id) \
                  WITH RECURSIVE n(number) AS (SELECT 2 UNION ALL SELECT number + 1 FROM n WHERE number < {VERSIONS}) \
                  SELECT v.tenant, v.model, n.number, v.family || '-' || n.number, v.family, v.digest, v.size_bytes, v.state, \
                  v.metrics, v.description, v.tags, '[' || substr({upstreams}, 2) || ']', \
-                 replace(v.lineage, '\"parent_number\":0', '\"parent_number\":' || (n.number - 1)), v.created_us + n.number \
-                 FROM versions v, n WHERE v.tenant = 'default' AND v.model = '{MODEL}' AND v.number = 1"
+                 replace(v.lineage, '\"parent_number\":0', '\"parent_number\":' || (n.number - 1)), v.created_us + n.number, \
+                 v.run_id FROM versions v, n WHERE v.tenant = 'default' AND v.model = '{MODEL}' AND v.number = 1"
+            ),
+            format!(
+                "INSERT INTO version_facts (tenant, model, number, field, place, kind, value, text) \
+                 WITH RECURSIVE n(number) AS (SELECT 2 UNION ALL SELECT number + 1 FROM n WHERE number < {VERSIONS}) \
+                 SELECT f.tenant, f.model, n.number, f.field, f.place, f.kind, f.value, f.text \
+                 FROM version_facts f, n WHERE f.tenant = 'default' AND f.model = '{MODEL}' AND f.number = 1"
             ),
             format!("UPDATE models SET latest_version = {VERSIONS} WHERE tenant = 'default' AND name = '{MODEL}'"),
             format!(
