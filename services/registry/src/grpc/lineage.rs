@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status};
 use super::{
     Grpc,
     status::{bad_request, from_error},
-    versions,
+    validations, versions,
 };
 use crate::domain::{
     lineage::{Direction, Edge, Relation},
@@ -51,7 +51,7 @@ impl pb::lineage_service_server::LineageService for Grpc {
         let message = request.into_inner();
         let (model, number) = versions::name(&message.model, message.number).map_err(bad_request)?;
         let explained = self.0.explain(&caller, &model, number).await.map_err(from_error)?;
-        let validations = explained.version.validations.iter().cloned().map(versions::validation_out).collect();
+        let validations = explained.version.validations.iter().cloned().map(validations::convert).collect();
         let promotions = self.shown(&caller, explained.promotions).await.map_err(from_error)?;
         let version = self.detailed(&caller, explained.version).await.map_err(from_error)?;
         Ok(Response::new(pb::ExplainVersionResponse {

@@ -24,6 +24,7 @@ mod status;
 mod story;
 mod tracking;
 mod usage;
+mod validations;
 mod version_search;
 mod versions;
 

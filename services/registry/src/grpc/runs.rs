@@ -10,7 +10,7 @@ use super::{
     fields::{self, checked},
     promotions,
     status::{bad_request, from_error},
-    tracking, versions,
+    tracking, validations,
 };
 use crate::app::runs::RunResult;
 use crate::domain::{
@@ -214,7 +214,7 @@ impl Grpc {
     fn result(&self, result: RunResult) -> pb::RunResult {
         let columns = result.inputs.into_iter();
         pb::RunResult {
-            validations: result.view.validations.iter().cloned().map(versions::validation_out).collect(),
+            validations: result.view.validations.iter().cloned().map(validations::convert).collect(),
             version: Some(self.version(result.view)),
             promotions: result.promotions.into_iter().map(promotions::convert).collect(),
             feature_schema: columns

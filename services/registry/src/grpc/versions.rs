@@ -1,8 +1,8 @@
-//! Versions and the verdicts on them.
+//! Versions.
 
 use std::time::Duration;
 
-use lineal_kernel::{FieldError, FieldErrors, ModelName, PageRequest, RequestId, VersionNumber};
+use lineal_kernel::{FieldError, FieldErrors, ModelName, PageRequest, VersionNumber};
 use lineal_proto::lineal::registry::v1 as pb;
 use lineal_rpc::{caller_of, duration, timestamp};
 use tonic::{Request, Response, Status};
@@ -12,18 +12,14 @@ use super::{
     fields::{self, checked},
     metadata, runs,
     status::{bad_request, from_error},
-    version_search,
+    validations, version_search,
 };
 use crate::domain::{
     lineage::{Lineage, Recipe},
     reference::Reference,
-    validation::{Gate, RecordValidation, Validation},
     version::{CreateVersion, UpdateVersion, VersionState, VersionView},
     version_search::VersionSearch,
 };
-
-/// More gates than this judge nothing any more.
-const MAX_GATES: usize = 1000;
 
 #[tonic::async_trait]
 impl pb::version_service_server::VersionService for Grpc {
@@ -134,7 +130,7 @@ impl pb::version_service_server::VersionService for Grpc {
     ) -> Result<Response<pb::RecordValidationResponse>, Status> {
         let caller = caller_of(&request);
         let message = request.into_inner();
-        let wish = record_validation(message).map_err(bad_request)?;
+        let wish = validations::record(message).map_err(bad_request)?;
         let version = self.0.record_validation(&caller, wish).await.map_err(from_error)?;
         let version = self.detailed(&caller, version).await.map_err(from_error)?;
         Ok(Response::new(pb::RecordValidationResponse { version }))
@@ -238,7 +234,7 @@ fn lineage_in(lineage: pb::Lineage) -> Result<Lineage, FieldErrors> {
     })
 }
 
-fn present(value: String, path: &str) -> Result<String, FieldError> {
+pub(super) fn present(value: String, path: &str) -> Result<String, FieldError> {
     if value.is_empty() { Err(FieldError::new(path, "is required")) } else { fields::text(value, path) }
 }
 
@@ -249,76 +245,6 @@ fn micros(seconds: i64, nanos: i32) -> Result<u64, FieldError> {
         .zip(u64::try_from(nanos).ok())
         .and_then(|(seconds, nanos)| seconds.checked_mul(1_000_000)?.checked_add(nanos / 1000));
     micros.ok_or_else(|| FieldError::new("lineage.training_duration", "is not a length of time"))
-}
-
-fn record_validation(message: pb::RecordValidationRequest) -> Result<RecordValidation, FieldErrors> {
-    // The report's own id is a key as good as any.
-    let report_id = message.validation.as_ref().and_then(|record| RequestId::new(&record.report_id).ok());
-    let key = report_id.filter(|_| message.request_id.is_empty());
-    checked!({
-        model: fields::model(&message.model),
-        number: fields::number(message.number, "number"),
-        request_id: key.map_or_else(|| fields::request_id(&message.request_id), Ok),
-        validation: fields::required(message.validation, "validation").and_then(validation),
-    } => RecordValidation { model, number, validation, request_id })
-}
-
-fn validation(record: pb::Validation) -> Result<Validation, FieldErrors> {
-    checked!({
-        report_id: RequestId::new(&record.report_id)
-            .map_err(|error| error.under("validation.report_id")),
-        reference_digest: fields::digest(&record.reference_digest, "validation.reference_digest"),
-        metrics: fields::metrics(record.metrics, "validation.metrics"),
-        failures: failures(record.passed, record.failures),
-        gates: gates(record.passed, record.gates),
-        slot: fields::slot(record.slot).map_err(|error| error.under("validation")),
-    } => Validation {
-        report_id: report_id.as_str().to_owned(),
-        passed: record.passed,
-        champion_number: record.champion_number,
-        reference_digest,
-        metrics,
-        failures,
-        gates,
-        slot: slot.to_string(),
-        created: None,
-    })
-}
-
-/// A verdict says why it is negative, and only then.
-fn failures(passed: bool, failures: Vec<String>) -> Result<Vec<String>, FieldError> {
-    if passed == failures.is_empty() {
-        return Ok(failures);
-    }
-    let problem = if passed { "a passed validation has none" } else { "say which gates did not pass" };
-    Err(FieldError::new("validation.failures", problem))
-}
-
-/// A verdict is that of its gates.
-fn gates(passed: bool, gates: Vec<pb::GateResult>) -> Result<Vec<Gate>, FieldErrors> {
-    let mut errors = FieldErrors::default();
-    if gates.len() > MAX_GATES {
-        errors.0.push(FieldError::new("validation.gates", format!("at most {MAX_GATES}")));
-    } else if !gates.is_empty() && passed != gates.iter().all(|gate| gate.passed) {
-        errors.0.push(FieldError::new("validation.gates", "a validation passed if and only if all its gates did"));
-    }
-    let known = gates.into_iter().take(MAX_GATES).enumerate().filter_map(|(i, gate)| {
-        let path = format!("validation.gates[{i}]");
-        let numbers = [("value", gate.value), ("limit", gate.limit)];
-        for (field, _) in numbers.iter().filter(|(_, number)| number.is_some_and(|number| !number.is_finite())) {
-            errors.0.push(FieldError::new(format!("{path}.{field}"), "is not finite; leave it out"));
-        }
-        if ![">=", ">", "<=", "<"].contains(&gate.comparison.as_str()) {
-            errors.0.push(FieldError::new(format!("{path}.comparison"), "is >=, >, <= or <"));
-        }
-        let name = errors.check(present(gate.name, &format!("{path}.name")));
-        let message = errors.check(fields::text(gate.message, &format!("{path}.message")));
-        let (metric, comparison, passed) = (gate.metric, gate.comparison, gate.passed);
-        let (value, limit) = (gate.value, gate.limit);
-        Some(Gate { name: name?, metric, value, limit, comparison, passed, message: message? })
-    });
-    let known = known.collect();
-    errors.into_result(|| Some(known))
 }
 
 pub(super) fn convert(view: VersionView) -> pb::Version {
@@ -348,7 +274,7 @@ pub(super) fn convert(view: VersionView) -> pb::Version {
         family: version.family,
         metrics: version.metrics,
         lineage: Some(lineage_out(version.lineage, version.created)),
-        validation: view.validations.into_iter().next().map(validation_out),
+        validation: view.validations.into_iter().next().map(validations::convert),
         description: version.description,
         tags: version.tags,
         create_time: Some(timestamp(version.created)),
@@ -389,31 +315,5 @@ fn lineage_out(lineage: Lineage, created: lineal_kernel::Timestamp) -> pb::Linea
         validation_rows: lineage.validation_rows,
         environment: lineage.environment,
         create_time: Some(timestamp(created)),
-    }
-}
-
-pub(super) fn validation_out(validation: Validation) -> pb::Validation {
-    pb::Validation {
-        report_id: validation.report_id,
-        passed: validation.passed,
-        champion_number: validation.champion_number,
-        reference_digest: validation.reference_digest.to_string(),
-        metrics: validation.metrics,
-        failures: validation.failures,
-        slot: lineal_kernel::Slot::parse(&validation.slot).map(|slot| slot.labels().clone()).unwrap_or_default(),
-        create_time: validation.created.map(timestamp),
-        gates: validation.gates.into_iter().map(gate_out).collect(),
-    }
-}
-
-fn gate_out(gate: Gate) -> pb::GateResult {
-    pb::GateResult {
-        name: gate.name,
-        metric: gate.metric,
-        value: gate.value,
-        limit: gate.limit,
-        comparison: gate.comparison,
-        passed: gate.passed,
-        message: gate.message,
     }
 }
