@@ -131,6 +131,7 @@ impl Carrying {
                 Err(problem) => outcome.problem = problem,
             }
         }
+        self.promotion.card = self.registry.card_of(&self.caller, &self.promotion).await;
         stop_here!("acknowledged");
         self.conclude().await;
         stop_here!("recorded");

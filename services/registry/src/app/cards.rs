@@ -1,4 +1,6 @@
-//! Model cards: made once a champion's move is committed, kept as artifacts. A move never waits for its card.
+//! Model cards: made once a champion's move is committed, kept as artifacts. No champion waits for its card.
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -17,6 +19,8 @@ use crate::{
 
 /// Cards that are made between two looks at what else is to be done.
 const AT_ONCE: u32 = 10;
+/// A promotion whose champion serves already waits no longer for its card.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A card as it is kept.
 #[derive(Debug)]
@@ -42,17 +46,26 @@ impl Registry {
         Ok(StoredCard { facts: self.whole(record.facts).await?, text, record })
     }
 
-    /// A promotion with the card of the champion that it made.
-    pub(crate) async fn with_card(&self, caller: &Caller, mut promotion: Promotion) -> Promotion {
+    /// The card of the champion that a promotion has just made; `None` if it made none, or if the card has to wait for a later look.
+    pub(crate) async fn card_of(&self, caller: &Caller, promotion: &Promotion) -> Option<Digest> {
+        if promotion.to_number == 0 {
+            return None;
+        }
         let made = async {
             self.make_cards(caller).await?;
             Ok::<_, RegistryError>(self.store.promotion(&caller.tenant, &promotion.promotion_id).await?)
         };
-        match made.await {
-            Ok(found) => promotion.card = found.and_then(|found| found.card),
-            Err(error) => tracing::warn!(%error, "could not make the model card; it is made later"),
+        match tokio::time::timeout(PATIENCE, made).await {
+            Ok(Ok(found)) => found?.card,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "could not make the model card; it is made later");
+                None
+            }
+            Err(_) => {
+                tracing::warn!("the artifact store takes its time with the model card; it is made later");
+                None
+            }
         }
-        promotion
     }
 
     /// Makes the cards that are not there yet: after a move, and of moves that a stop or a failing artifact store left without.

@@ -105,10 +105,7 @@ impl Registry {
     async fn run_move(&self, caller: Caller, decided: Move, attempt: AuditEntry) -> Result<Promotion, RegistryError> {
         stop_here!("decided");
         match self.muster(&caller, &decided).await {
-            Ok(means) => {
-                let carried = Carrying::new(self.clone(), caller.clone(), decided, means, attempt).run().await;
-                Ok(self.with_card(&caller, carried?).await)
-            }
+            Ok(means) => Carrying::new(self.clone(), caller, decided, means, attempt).run().await,
             Err(error) => self.turn_away(&caller, &decided, attempt, error).await,
         }
     }
