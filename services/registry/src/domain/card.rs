@@ -358,7 +358,9 @@ fn facts<const N: usize>(text: &mut String, facts: [(&str, String); N]) {
 }
 
 fn table<const N: usize>(text: &mut String, header: [&str; N]) {
-    let _ = writeln!(text);
+    if !text.ends_with("\n\n") {
+        text.push('\n');
+    }
     row(text, header);
     row(text, header.map(|_| "---"));
 }
