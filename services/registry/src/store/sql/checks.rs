@@ -80,7 +80,7 @@ pub(super) async fn of(tx: &mut Connection, tenant: &TenantId, versions: &[Versi
     let mut sql: Sql = QueryBuilder::new("SELECT * FROM bundle_checks WHERE tenant = ");
     sql.push_bind(tenant.as_str()).push(" AND digest");
     rows::among(&mut sql, &digests);
-    let found = sql.build().persistent(false).fetch_all(tx).await?;
+    let found = sql.build().persistent(rows::is_usual(versions.len())).fetch_all(tx).await?;
     found.iter().map(|row| Ok((row.parsed("digest")?, check(row)?))).collect()
 }
 

@@ -106,6 +106,11 @@ pub(super) fn named(names: &[VersionName]) -> Sql {
     sql
 }
 
+/// Whether a statement about so many things stays prepared: that about one comes again and again, others have a text for each length.
+pub(super) fn is_usual(things: usize) -> bool {
+    things == 1
+}
+
 /// A numeric cursor, or the far end of a descending listing.
 pub(super) fn before(request: &PageRequest) -> i64 {
     request.after.as_deref().and_then(|cursor| cursor.parse().ok()).unwrap_or(i64::MAX)

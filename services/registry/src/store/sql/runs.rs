@@ -171,7 +171,7 @@ pub(super) async fn words(
     sql.push_bind(tenant.as_str()).push(" AND run_id");
     rows::among(&mut sql, run_ids);
     let mut found: HashMap<String, BTreeMap<String, String>> = HashMap::new();
-    for row in sql.build().persistent(false).fetch_all(connection).await? {
+    for row in sql.build().persistent(rows::is_usual(run_ids.len())).fetch_all(connection).await? {
         found.entry(row.text("run_id")?).or_default().insert(row.text("key")?, row.text("value")?);
     }
     Ok(found)

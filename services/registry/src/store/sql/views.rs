@@ -35,12 +35,20 @@ pub(super) async fn of(tx: &mut Connection, tenant: &TenantId, versions: Vec<Ver
         sql.push_bind(tenant.as_str()).push(format!(" ORDER BY {order}"));
         sql
     };
-    let found = about("aliases", "slot, name").build().persistent(false).fetch_all(&mut *tx).await?;
-    let mut aliases = grouped(&found, place, aliases::alias)?;
-    let found = about("reigns", "from_generation DESC").build().persistent(false).fetch_all(&mut *tx).await?;
-    let mut reigns = grouped(&found, place, promotions::reign)?;
     let found =
-        about("validations", "created_us DESC, report_id DESC").build().persistent(false).fetch_all(&mut *tx).await?;
+        about("aliases", "slot, name").build().persistent(rows::is_usual(versions.len())).fetch_all(&mut *tx).await?;
+    let mut aliases = grouped(&found, place, aliases::alias)?;
+    let found = about("reigns", "from_generation DESC")
+        .build()
+        .persistent(rows::is_usual(versions.len()))
+        .fetch_all(&mut *tx)
+        .await?;
+    let mut reigns = grouped(&found, place, promotions::reign)?;
+    let found = about("validations", "created_us DESC, report_id DESC")
+        .build()
+        .persistent(rows::is_usual(versions.len()))
+        .fetch_all(&mut *tx)
+        .await?;
     let mut validations = grouped(&found, place, validation)?;
     let runs = summaries(tx, tenant, &versions).await?;
     let checks = checks::of(tx, tenant, &versions).await?;
@@ -68,7 +76,7 @@ async fn summaries(
     let mut sql: Sql = QueryBuilder::new("SELECT run_id, name, taint FROM runs WHERE tenant = ");
     sql.push_bind(tenant.as_str()).push(" AND run_id");
     rows::among(&mut sql, &ids);
-    let found = sql.build().persistent(false).fetch_all(&mut *tx).await?;
+    let found = sql.build().persistent(rows::is_usual(versions.len())).fetch_all(&mut *tx).await?;
     let mut tags = runs::words(tx, "run_tags", tenant, &ids).await?;
     let summary = |row: &DbRow| {
         let run_id = row.text("run_id")?;
