@@ -2,6 +2,7 @@
 //! much, for it has to send them too.
 
 pub(super) mod postgres;
+mod seed;
 pub(super) mod sqlite;
 
 use std::sync::{Arc, atomic::Ordering};

@@ -5,7 +5,8 @@ use sqlx::{QueryBuilder, Result, Transaction};
 
 use super::{BEGIN, Database, Pool, SETTLE};
 use crate::registry::{
-    contents::{ALIASES, MODEL, STEPS, VERSIONS},
+    bare::seed,
+    contents::{MODEL, STEPS, VERSIONS},
     operations::{DEPTH, METRICS, Operation, PAGE, alias, start},
 };
 
@@ -104,84 +105,48 @@ impl Bare {
         Ok(())
     }
 
-    /// Layer by layer: the versions that are so many steps away are known here without a look at the edges.
+    /// Edges layer by layer, then all versions at once. Which versions are so many steps away is known here without a look at the edges.
     async fn get_lineage(&self, turn: u64) -> Result<()> {
         let mut connection = self.read.acquire().await?;
-        let mut layer = vec![start(turn)];
-        for _ in 0..=DEPTH {
-            let mut select: QueryBuilder<Database> =
-                QueryBuilder::new("SELECT * FROM versions WHERE tenant = 'default' AND model = ");
-            let mut numbers = select.push_bind(MODEL).push(" AND number IN (").separated(", ");
-            for number in &layer {
-                numbers.push_bind(*number as i64);
-            }
-            select.push(")").build().fetch_all(&mut *connection).await?;
+        let (mut layer, mut seen) = (vec![start(turn)], Vec::new());
+        for _ in 0..DEPTH {
+            among("SELECT * FROM lineage_edges WHERE tenant = 'default' AND from_model = ", "from_number", &layer)
+                .build()
+                .fetch_all(&mut *connection)
+                .await?;
             let mut next: Vec<_> = layer.iter().flat_map(|number| STEPS.map(|step| number - step)).collect();
             next.sort_unstable();
             next.dedup();
+            seen.append(&mut layer);
             layer = next;
         }
+        seen.append(&mut layer);
+        let mut versions = among("SELECT * FROM versions WHERE tenant = 'default' AND model = ", "number", &seen);
+        versions.build().fetch_all(&mut *connection).await?;
         Ok(())
     }
 
-    /// Multiplies the registry's first version, points aliases, and gives the tenant `bare` what its writes need.
+    /// Fills the tables behind what the registry itself has put there.
     pub(crate) async fn seed(&self) -> Result<()> {
         let mut tx = self.write.begin_with(BEGIN).await?;
-        let upstreams = STEPS[1..].iter().map(|step| {
-            format!("CASE WHEN n.number > {step} THEN ',[\"{MODEL}\",' || (n.number - {step}) || ']' ELSE '' END")
-        });
-        let upstreams = upstreams.collect::<Vec<_>>().join(" || ");
-        let edges = STEPS.iter().enumerate().map(|(position, step)| {
-            let relation = if position == 0 { "parent" } else { "upstream" };
-            format!(
-                "INSERT INTO lineage_edges (tenant, from_model, from_number, position, to_model, to_number, relation) \
-                 SELECT tenant, model, number, {position}, model, number - {step}, '{relation}' FROM versions \
-                 WHERE tenant = 'default' AND model = '{MODEL}' AND number > {step}"
-            )
-        });
-        for statement in [
-            format!(
-                "INSERT INTO versions (tenant, model, number, label, family, digest, size_bytes, state, metrics, description, \
-                 tags, upstreams, lineage, created_us, run_id) \
-                 WITH RECURSIVE n(number) AS (SELECT 2 UNION ALL SELECT number + 1 FROM n WHERE number < {VERSIONS}) \
-                 SELECT v.tenant, v.model, n.number, v.family || '-' || n.number, v.family, v.digest, v.size_bytes, v.state, \
-                 v.metrics, v.description, v.tags, '[' || substr({upstreams}, 2) || ']', \
-                 replace(v.lineage, '\"parent_number\":0', '\"parent_number\":' || (n.number - 1)), v.created_us + n.number, \
-                 v.run_id FROM versions v, n WHERE v.tenant = 'default' AND v.model = '{MODEL}' AND v.number = 1"
-            ),
-            format!(
-                "INSERT INTO version_facts (tenant, model, number, field, place, kind, value, text) \
-                 WITH RECURSIVE n(number) AS (SELECT 2 UNION ALL SELECT number + 1 FROM n WHERE number < {VERSIONS}) \
-                 SELECT f.tenant, f.model, n.number, f.field, f.place, f.kind, f.value, f.text \
-                 FROM version_facts f, n WHERE f.tenant = 'default' AND f.model = '{MODEL}' AND f.number = 1"
-            ),
-            format!("UPDATE models SET latest_version = {VERSIONS} WHERE tenant = 'default' AND name = '{MODEL}'"),
-            format!(
-                "INSERT INTO aliases (tenant, model, slot, name, number, generation, revision, updated_us) \
-                 WITH RECURSIVE n(number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM n WHERE number < {ALIASES}) \
-                 SELECT 'default', '{MODEL}', '', 'a' || n.number, n.number * 1000, 0, 1, 0 FROM n"
-            ),
-            "INSERT INTO models (tenant, name, description, latest_version, created_us) VALUES ('bare', 'created', '', 0, 0)"
-                .to_owned(),
-            "INSERT INTO audit_heads (tenant, sequence, digest) VALUES ('bare', 0, 'bare')".to_owned(),
-            "INSERT INTO experiments (tenant, experiment_id, name, description, tags, stage, created_us, updated_us, revision) \
-             SELECT 'bare', experiment_id, name, description, tags, stage, created_us, updated_us, revision FROM experiments"
-                .to_owned(),
-            "INSERT INTO runs (tenant, run_id, experiment_id, name, description, status, stage, started_us, ended_us, \
-             parent_run_id, source, datasets, error, revision) \
-             SELECT 'bare', run_id, experiment_id, name, description, status, stage, started_us, ended_us, parent_run_id, \
-             source, datasets, error, revision FROM runs"
-                .to_owned(),
-        ]
-        .into_iter()
-        .chain(edges)
-        {
+        for statement in seed::statements() {
             sqlx::query(sqlx::AssertSqlSafe(statement)).persistent(false).execute(&mut *tx).await?;
         }
         tx.commit().await?;
         sqlx::query(SETTLE).persistent(false).execute(&self.write).await?;
         Ok(())
     }
+}
+
+/// Rows of the model with one of these numbers.
+fn among(select: &'static str, column: &'static str, numbers: &[u64]) -> QueryBuilder<Database> {
+    let mut sql = QueryBuilder::new(select);
+    let mut list = sql.push_bind(MODEL).push(" AND ").push(column).push(" IN (").separated(", ");
+    for number in numbers {
+        list.push_bind(*number as i64);
+    }
+    sql.push(")");
+    sql
 }
 
 async fn record(tx: &mut Transaction<'_, Database>, action: &str, request_id: Option<String>) -> Result<()> {
