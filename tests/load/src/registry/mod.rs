@@ -48,6 +48,9 @@ pub(crate) struct Args {
     /// Where the peer is installed
     #[arg(long, value_name = "FOLDER", default_value = "target/peer")]
     peer_folder: PathBuf,
+    /// Leave out every other call; may be given more than once
+    #[arg(long, value_name = "CALL", value_enum)]
+    only: Vec<Operation>,
     /// Measuring time of a case for each of the registry and the bare statements
     #[arg(long, value_name = "SECONDS", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=600))]
     seconds: u32,
@@ -92,7 +95,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let mut outcome = Outcome::default();
     for database in &databases {
         let registry = Registry::on(database, &lineal, folder.path().join(database.to_string()), core)?;
-        let bench = Bench { database, registry, turn: Duration::from_secs(1) * args.seconds / TURNS };
+        let operations = if args.only.is_empty() { Operation::ALL.to_vec() } else { args.only.clone() };
+        let bench = Bench { database, registry, operations, turn: Duration::from_secs(1) * args.seconds / TURNS };
         bench.run(&mut outcome).await.with_context(|| database.to_string())?;
     }
     if let Some(mlflow) = mlflow {
@@ -127,6 +131,7 @@ fn explanation(seconds: u32, places: &str) -> String {
 struct Bench<'a> {
     database: &'a Database,
     registry: Registry<'a>,
+    operations: Vec<Operation>,
     turn: Duration,
 }
 
@@ -150,7 +155,7 @@ impl Bench<'_> {
         starts.push(seeded);
         starts.sort_unstable();
         let turns = Turns::new(AtomicU64::new(1));
-        for operation in Operation::ALL {
+        for &operation in &self.operations {
             for clients in CLIENTS {
                 eprintln!("{database}: {operation}, {clients} in flight");
                 let sides = Sides { server: &server, bare: &bare, contents: &contents, turns: &turns };

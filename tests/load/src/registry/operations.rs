@@ -28,7 +28,7 @@ pub(super) const PAGE: u64 = 50;
 pub(super) const DEPTH: u32 = 5;
 
 /// One kind of call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Operation {
     ResolveAlias,
     CreateVersion,
