@@ -40,6 +40,8 @@ impl Sqlite {
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
+            // Each time the rows that wait for their reader are this many, two threads change turns.
+            .row_buffer_size(512)
             .busy_timeout(Duration::from_secs(10));
         let connect = |source| OpenError::Connect { database: url.to_string(), source };
         // A file does not go away.

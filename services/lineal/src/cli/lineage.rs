@@ -102,11 +102,11 @@ fn draw(answer: &GetLineageResponse, style: Style) -> String {
     let mut tree = Tree { facts: HashMap::new(), origins: HashMap::new(), told: HashSet::new(), text: String::new() };
     let mut nodes: Vec<_> = answer.nodes.iter().collect();
     nodes.sort_by_key(|node| (node.layer, node.position));
-    for version in nodes.iter().filter_map(|node| node.version.as_ref()) {
-        let state = &version.display_state;
-        let facts = printable(&format!("{} {}  {state}  {}", version.model, version.number, version.label));
-        let taint = if version.taint.is_some() { "  tainted" } else { "" };
-        tree.facts.insert((version.model.as_str(), version.number), facts.trim_end().to_owned() + taint);
+    for node in &nodes {
+        let Some((model, number)) = name(node.version.as_ref()) else { continue };
+        let facts = printable(&format!("{model} {number}  {}  {}", node.display_state, node.label));
+        let taint = if node.tainted { "  tainted" } else { "" };
+        tree.facts.insert((model, number), facts.trim_end().to_owned() + taint);
     }
     let mut used = HashSet::new();
     for edge in &answer.edges {
@@ -116,9 +116,7 @@ fn draw(answer: &GetLineageResponse, style: Style) -> String {
             used.insert(to);
         }
     }
-    let asked = answer.nodes.first().and_then(|node| node.version.as_ref());
-    for version in nodes.iter().filter_map(|node| node.version.as_ref()) {
-        let root = (version.model.as_str(), version.number);
+    for root in nodes.iter().filter_map(|node| name(node.version.as_ref())) {
         if !used.contains(&root) {
             let facts = style.heading(&tree.facts[&root]);
             let _ = writeln!(tree.text, "{facts}");
@@ -129,7 +127,8 @@ fn draw(answer: &GetLineageResponse, style: Style) -> String {
         tree.text.push_str("stands alone\n");
     }
     if answer.truncated {
-        let about = asked.map(|version| format!("{} {}", version.model, version.number)).unwrap_or_default();
+        let asked = answer.nodes.first().and_then(|node| name(node.version.as_ref()));
+        let about = asked.map(|(model, number)| format!("{model} {number}")).unwrap_or_default();
         let _ = writeln!(tree.text, "there is more: lineal lineage {} --depth 50", printable(&about));
     }
     tree.text
@@ -137,19 +136,19 @@ fn draw(answer: &GetLineageResponse, style: Style) -> String {
 
 #[cfg(test)]
 mod tests {
-    use lineal_proto::lineal::registry::v1::{LineageEdge, LineageNode, Version};
+    use lineal_proto::lineal::registry::v1::{LineageEdge, LineageNode};
 
     use super::*;
 
     fn node(model: &str, number: u64, layer: u32, position: u32) -> LineageNode {
-        let version = Version {
-            model: model.to_owned(),
-            number,
+        LineageNode {
+            version: Some(VersionReference { model: model.to_owned(), number }),
+            layer,
+            position,
             display_state: "staging".to_owned(),
             label: format!("{model}-{number}"),
-            ..Version::default()
-        };
-        LineageNode { version: Some(version), layer, position, ..LineageNode::default() }
+            ..LineageNode::default()
+        }
     }
 
     fn edge(from: Name<'_>, to: Name<'_>, relation: LineageRelation) -> LineageEdge {

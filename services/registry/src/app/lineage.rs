@@ -9,7 +9,7 @@ use crate::{
     domain::{
         error::RegistryError,
         layout::{Place, places},
-        lineage::{Direction, Edge, VersionName},
+        lineage::{Direction, Edge, Relative, VersionName},
         prediction::PredictionId,
         promotion::{Promotion, PromotionFilter},
         run::Run,
@@ -38,7 +38,7 @@ pub(crate) struct Walk {
 /// One version of a walk.
 #[derive(Debug)]
 pub(crate) struct Node {
-    pub(crate) view: VersionView,
+    pub(crate) relative: Relative,
     pub(crate) distance: u32,
     pub(crate) place: Place,
 }
@@ -49,6 +49,8 @@ struct Found {
     names: Vec<VersionName>,
     /// Index and distance of each.
     known: HashMap<VersionName, (usize, u32)>,
+    /// Steps from or to each, as far as the walk has looked.
+    steps: Vec<Edge>,
     truncated: bool,
 }
 
@@ -91,26 +93,33 @@ impl Registry {
         depth: u32,
         directions: &[Direction],
     ) -> Result<Walk, RegistryError> {
-        self.version(caller, model, number).await?;
         let mut found = Found::default();
         found.add(&(model.clone(), number), 0);
         for direction in directions {
             self.spread(caller, &mut found, *direction, depth).await?;
         }
-        let steps = self.store.edges(&caller.tenant, &found.names, Direction::Ancestors, MOST_EDGES).await?;
-        found.truncated |= steps.len() == MOST_EDGES as usize;
+        // Towards ancestors, the walk has seen every step between the versions that it found.
+        if directions != [Direction::Ancestors] {
+            found.steps = self.store.edges(&caller.tenant, &found.names, Direction::Ancestors, MOST_EDGES).await?;
+            found.truncated |= found.steps.len() == MOST_EDGES as usize;
+        }
+        let steps = std::mem::take(&mut found.steps);
         let ends = |edge: &Edge| found.index(&edge.from).zip(found.index(&edge.to));
         let mut edges: Vec<_> = steps.into_iter().filter_map(|edge| Some((ends(&edge)?, edge))).collect();
         // Stable: what one version comes from keeps its order.
         edges.sort_by_key(|((from, _), _)| *from);
         let (ends, edges): (Vec<_>, Vec<_>) = edges.into_iter().unzip();
         let places = places(found.names.len(), &ends);
-        let views = self.store.versions_named(&caller.tenant, &found.names).await?;
-        let node = |view: VersionView| {
-            let (index, distance) = *found.known.get(&(view.version.model.clone(), view.version.number))?;
-            Some(Node { view, distance, place: places[index] })
+        let relatives = self.store.relatives(&caller.tenant, &found.names).await?;
+        if relatives.is_empty() {
+            self.model(caller, model).await?;
+            return Err(RegistryError::VersionNotFound { model: model.clone(), version: number.to_string() });
+        }
+        let node = |relative: Relative| {
+            let (index, distance) = *found.known.get(&relative.name)?;
+            Some(Node { relative, distance, place: places[index] })
         };
-        Ok(Walk { nodes: views.into_iter().filter_map(node).collect(), edges, truncated: found.truncated })
+        Ok(Walk { nodes: relatives.into_iter().filter_map(node).collect(), edges, truncated: found.truncated })
     }
 
     async fn spread(
@@ -128,10 +137,12 @@ impl Registry {
             let mut far = edges.iter().map(|edge| direction.far_end(edge));
             if distance == depth {
                 found.truncated |= far.any(|name| !found.known.contains_key(name));
-                return Ok(());
+                frontier.clear();
+            } else {
+                distance += 1;
+                frontier = far.filter(|name| found.add(name, distance)).cloned().collect();
             }
-            distance += 1;
-            frontier = far.filter(|name| found.add(name, distance)).cloned().collect();
+            found.steps.extend(edges);
         }
         Ok(())
     }

@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, str::FromStr};
 
-use lineal_kernel::{Digest, ModelName, VersionNumber};
+use lineal_kernel::{Digest, ModelName, Timestamp, VersionNumber};
 use serde::{Deserialize, Serialize};
 
-use super::version::Version;
+use super::version::{DisplayState, Version};
 
 /// The facts of one training. No digest is optional: what cannot be named cannot be reproduced.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -94,6 +94,25 @@ pub struct Edge {
     pub to: VersionName,
     /// What the older one was to the younger.
     pub relation: Relation,
+}
+
+/// A version as a walk shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Relative {
+    /// Which.
+    pub name: VersionName,
+    /// For people.
+    pub label: String,
+    /// What it was trained as.
+    pub family: String,
+    /// Digest of the bundle's manifest.
+    pub digest: Digest,
+    /// The word that people see.
+    pub state: DisplayState,
+    /// The inputs of its run are no longer what was logged.
+    pub tainted: bool,
+    /// When it was registered.
+    pub created: Timestamp,
 }
 
 /// Which way along edges a walk goes.

@@ -154,21 +154,7 @@ impl VersionView {
 
     /// The one word that people see, derived and never stored.
     pub fn display_state(&self) -> DisplayState {
-        if self.aliases.iter().any(|alias| alias.name.is_champion()) {
-            return DisplayState::Production;
-        }
-        if self.version.state == VersionState::Failed {
-            return DisplayState::Failed;
-        }
-        if self.aliases.iter().any(|alias| alias.name.as_str() == CANARY) {
-            return DisplayState::Canary;
-        }
-        match self.reigns.first().and_then(|reign| reign.ended_by) {
-            // A champion that gave way to a better one left healthy; one that was rolled back or demoted did not.
-            Some(EndedBy::Promote) if self.damage().is_none() => DisplayState::RollbackCandidate,
-            Some(_) => DisplayState::Archived,
-            None => DisplayState::Staging,
-        }
+        DisplayState::of(self.version.state, &self.aliases, &self.reigns, self.check.as_ref())
     }
 
     /// What was wrong with its files at the last check.
@@ -203,6 +189,25 @@ impl DisplayState {
         let all = Self::ALL;
         [all[0].word(), all[1].word(), all[2].word(), all[3].word(), all[4].word(), all[5].word()]
     };
+
+    /// What a version in this state shows, by what points at it, its times as champion, latest first, and the last check of its files.
+    pub fn of(state: VersionState, aliases: &[Alias], reigns: &[Reign], check: Option<&Check>) -> Self {
+        if aliases.iter().any(|alias| alias.name.is_champion()) {
+            return Self::Production;
+        }
+        if state == VersionState::Failed {
+            return Self::Failed;
+        }
+        if aliases.iter().any(|alias| alias.name.as_str() == CANARY) {
+            return Self::Canary;
+        }
+        match reigns.first().and_then(|reign| reign.ended_by) {
+            // A champion that gave way to a better one left healthy; one that was rolled back or demoted did not.
+            Some(EndedBy::Promote) if check.is_none_or(Check::passed) => Self::RollbackCandidate,
+            Some(_) => Self::Archived,
+            None => Self::Staging,
+        }
+    }
 
     /// The word.
     pub const fn word(self) -> &'static str {

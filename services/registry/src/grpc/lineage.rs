@@ -10,9 +10,12 @@ use super::{
     status::{bad_request, from_error},
     validations, versions,
 };
-use crate::domain::{
-    lineage::{Direction, Edge, Relation},
-    prediction::PredictionId,
+use crate::{
+    app::lineage::Node,
+    domain::{
+        lineage::{Direction, Edge, Relation},
+        prediction::PredictionId,
+    },
 };
 
 const DEFAULT_DEPTH: u32 = 10;
@@ -30,12 +33,10 @@ impl pb::lineage_service_server::LineageService for Grpc {
         let depth = if message.depth == 0 { DEFAULT_DEPTH } else { message.depth.min(MAX_DEPTH) };
         let directions = directions(message.direction).map_err(bad_request)?;
         let walk = self.0.lineage(&caller, &model, number, depth, directions).await.map_err(from_error)?;
-        let nodes = walk.nodes.into_iter().map(|node| pb::LineageNode {
-            version: Some(self.version(node.view)),
-            depth: node.distance,
-            layer: node.place.layer as u32,
-            position: node.place.position as u32,
-        });
+        let nodes = walk
+            .nodes
+            .into_iter()
+            .map(|node| pb::LineageNode { environment: self.0.environment.to_string(), ..self::node(node) });
         Ok(Response::new(pb::GetLineageResponse {
             nodes: nodes.collect(),
             edges: walk.edges.iter().map(edge).collect(),
@@ -87,6 +88,22 @@ fn directions(direction: i32) -> Result<&'static [Direction], FieldError> {
         Ok(pb::LineageDirection::Descendants) => Ok(&[Direction::Descendants]),
         Ok(pb::LineageDirection::Both) => Ok(&[Direction::Ancestors, Direction::Descendants]),
         Err(_) => Err(FieldError::new("direction", "is ANCESTORS, DESCENDANTS or BOTH")),
+    }
+}
+
+fn node(Node { relative, distance, place }: Node) -> pb::LineageNode {
+    pb::LineageNode {
+        version: Some(versions::reference(&relative.name.0, relative.name.1)),
+        depth: distance,
+        layer: place.layer as u32,
+        position: place.position as u32,
+        label: relative.label,
+        family: relative.family,
+        digest: relative.digest.to_string(),
+        display_state: relative.state.word().to_owned(),
+        tainted: relative.tainted,
+        create_time: Some(timestamp(relative.created)),
+        ..pb::LineageNode::default()
     }
 }
 

@@ -5,7 +5,7 @@ use lineal_kernel::TenantId;
 
 use super::Result;
 use crate::domain::{
-    lineage::{Direction, Edge, VersionName},
+    lineage::{Direction, Edge, Relative, VersionName},
     version::VersionView,
 };
 
@@ -20,6 +20,8 @@ pub trait LineageStore: Send + Sync {
         direction: Direction,
         limit: u32,
     ) -> Result<Vec<Edge>>;
+    /// These versions as a walk shows them, in this order; what does not exist is left out.
+    async fn relatives(&self, tenant: &TenantId, versions: &[VersionName]) -> Result<Vec<Relative>>;
     /// These versions with what points at them, in this order; what does not exist is left out.
     async fn versions_named(&self, tenant: &TenantId, versions: &[VersionName]) -> Result<Vec<VersionView>>;
     /// The versions that a run made.

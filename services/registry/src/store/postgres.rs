@@ -7,6 +7,9 @@ pub use self::sql::Store as PostgresStore;
 
 const MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations/postgres");
 
+#[path = "lists/postgres.rs"]
+mod lists;
+
 #[path = "months/postgres.rs"]
 mod months;
 

@@ -7,6 +7,9 @@ pub use self::sql::Store as SqliteStore;
 
 const MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations/sqlite");
 
+#[path = "lists/sqlite.rs"]
+mod lists;
+
 #[path = "months/sqlite.rs"]
 mod months;
 

@@ -67,6 +67,11 @@ async fn a_walk_reaches_the_root_nearest_first_and_each_version_once() {
     assert_eq!((seen(&whole).as_slice(), whole.truncated), (expected.as_slice(), false));
     let relations: Vec<pb::LineageRelation> = whole.edges.iter().map(pb::LineageEdge::relation).collect();
     assert_eq!(relations, [Upstream, Upstream, Upstream, Parent]);
+    let (head, told) = (bench.version("calibration", 1).await, &whole.nodes[0]);
+    assert_eq!(
+        (&told.label, &told.family, &told.digest, &told.display_state, told.create_time, told.tainted),
+        (&head.label, &head.family, &head.digest, &head.display_state, head.create_time, false)
+    );
     let short = walk(1).await;
     assert_eq!((seen(&short).as_slice(), short.truncated), (&expected[..2], true));
 }

@@ -42,7 +42,7 @@ impl BakeStore for Store {
         let mut sql: Sql = QueryBuilder::new("SELECT * FROM bakes WHERE tenant = ");
         sql.push_bind(tenant.as_str()).push(" AND promotion_id");
         rows::among(&mut sql, promotion_ids);
-        let found = sql.build().persistent(false).fetch_all(self.db.reader()).await?;
+        let found = sql.build().fetch_all(self.db.reader()).await?;
         found.iter().map(|row| Ok((row.text("promotion_id")?, bake(row)?))).collect()
     }
 

@@ -41,7 +41,7 @@ impl BlockStore for Store {
         let mut sql: Sql = QueryBuilder::new("SELECT number, stage, body FROM version_blocks WHERE tenant = ");
         sql.push_bind(tenant.as_str()).push(" AND model = ").push_bind(model.as_str()).push(" AND number");
         rows::among_numbers(&mut sql, numbers);
-        for row in sql.build().persistent(false).fetch_all(self.db.reader()).await? {
+        for row in sql.build().fetch_all(self.db.reader()).await? {
             let blocks = found.entry(versions::number(&row)?).or_default();
             blocks.insert(row.parsed::<BlockStage>("stage")?, row.json("body")?);
         }

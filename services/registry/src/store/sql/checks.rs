@@ -1,6 +1,6 @@
 //! Checks of bundles.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 use lineal_kernel::{Digest, TenantId, Timestamp};
@@ -11,7 +11,7 @@ use super::{
     rows::{self, Read},
 };
 use crate::{
-    domain::{audit::AuditEntry, check::Check, reign::Reign, version::Version},
+    domain::{audit::AuditEntry, check::Check, reign::Reign},
     store::{CheckStore, Result},
 };
 
@@ -74,13 +74,18 @@ impl CheckStore for Store {
     }
 }
 
-/// The last checks of the bundles of `versions`, inside a transaction.
-pub(super) async fn of(tx: &mut Connection, tenant: &TenantId, versions: &[Version]) -> Result<HashMap<Digest, Check>> {
-    let digests: Vec<String> = versions.iter().map(|version| version.digest.to_string()).collect();
+/// The last checks of some bundles, inside a transaction.
+pub(super) async fn of(
+    tx: &mut Connection,
+    tenant: &TenantId,
+    bundles: impl Iterator<Item = Digest>,
+) -> Result<HashMap<Digest, Check>> {
+    let digests: HashSet<Digest> = bundles.collect();
+    let digests: Vec<String> = digests.iter().map(ToString::to_string).collect();
     let mut sql: Sql = QueryBuilder::new("SELECT * FROM bundle_checks WHERE tenant = ");
     sql.push_bind(tenant.as_str()).push(" AND digest");
     rows::among(&mut sql, &digests);
-    let found = sql.build().persistent(rows::is_usual(versions.len())).fetch_all(tx).await?;
+    let found = sql.build().fetch_all(tx).await?;
     found.iter().map(|row| Ok((row.parsed("digest")?, check(row)?))).collect()
 }
 

@@ -8,12 +8,12 @@ use lineal_kernel::{TenantId, VersionNumber};
 use sqlx::QueryBuilder;
 
 use super::{
-    Connection, DbRow, Sql, Store,
+    Connection, DbRow, Sql, Store, relatives,
     rows::{self, Read},
     versions, views,
 };
 use crate::domain::{
-    lineage::{Direction, Edge, VersionName, origins},
+    lineage::{Direction, Edge, Relative, VersionName, origins},
     version::{Version, VersionView},
 };
 use crate::store::{LineageStore, Result};
@@ -43,8 +43,12 @@ pub(super) async fn insert(tx: &mut Connection, tenant: &TenantId, version: &Ver
         row.push_bind(rows::column(position)).push_bind(edge.to.0.as_str());
         row.push_bind(rows::column(edge.to.1.get())).push_bind(edge.relation.word());
     });
-    sql.build().persistent(false).execute(tx).await?;
+    sql.build().persistent(rows::is_usual(edges.len())).execute(tx).await?;
     Ok(())
+}
+
+fn named(names: &[VersionName]) -> Sql {
+    rows::named(names.iter().map(|(model, number)| (model, *number)))
 }
 
 #[async_trait]
@@ -59,16 +63,23 @@ impl LineageStore for Store {
         if from.is_empty() {
             return Ok(Vec::new());
         }
-        let mut sql = rows::named(from);
-        sql.push("SELECT e.* FROM named n CROSS JOIN lineage_edges e WHERE e.tenant = ")
-            .push_bind(tenant.as_str().to_owned());
-        sql.push(match direction {
+        let mut sql = named(from);
+        sql.push(
+            "SELECT e.from_model || ' ' || e.from_number || ' ' || e.relation || ' ' || e.to_model || ' ' || e.to_number \
+             FROM named n CROSS JOIN lineage_edges e WHERE e.tenant = ",
+        );
+        sql.push_bind(tenant.as_str()).push(match direction {
             Direction::Ancestors => " AND e.from_model = n.model AND e.from_number = n.number",
             Direction::Descendants => " AND e.to_model = n.model AND e.to_number = n.number",
         });
         sql.push(" ORDER BY e.from_model, e.from_number, e.position LIMIT ").push_bind(i64::from(limit));
-        let found = sql.build().persistent(false).fetch_all(self.db.reader()).await?;
-        found.iter().map(edge).collect()
+        let found: Vec<String> = sql.build_query_scalar().fetch_all(self.db.reader()).await?;
+        let step = |text: &String| edge(text).ok_or_else(|| StoreError::corrupt(format!("`{text}` is no step")));
+        found.iter().map(step).collect()
+    }
+
+    async fn relatives(&self, tenant: &TenantId, names: &[VersionName]) -> Result<Vec<Relative>> {
+        relatives::of(self, tenant, names).await
     }
 
     async fn versions_named(&self, tenant: &TenantId, names: &[VersionName]) -> Result<Vec<VersionView>> {
@@ -76,10 +87,10 @@ impl LineageStore for Store {
             return Ok(Vec::new());
         }
         let mut tx = self.db.snapshot().await?;
-        let mut sql = rows::named(names);
+        let mut sql = named(names);
         sql.push("SELECT v.* FROM named n CROSS JOIN versions v WHERE v.model = n.model AND v.number = n.number");
-        sql.push(" AND v.tenant = ").push_bind(tenant.as_str().to_owned());
-        let found = sql.build().persistent(false).fetch_all(&mut *tx).await?;
+        sql.push(" AND v.tenant = ").push_bind(tenant.as_str());
+        let found = sql.build().fetch_all(&mut *tx).await?;
         let versions = found.iter().map(versions::version).collect::<Result<Vec<_>>>()?;
         let views = views::of(&mut tx, tenant, versions).await?.into_iter();
         let mut views: HashMap<VersionName, VersionView> =
@@ -99,10 +110,15 @@ pub(super) fn name(row: &DbRow, model: &str, number: &str) -> Result<VersionName
     Ok((row.parsed(model)?, number))
 }
 
-fn edge(row: &DbRow) -> Result<Edge> {
-    Ok(Edge {
-        from: name(row, "from_model", "from_number")?,
-        to: name(row, "to_model", "to_number")?,
-        relation: row.parsed("relation")?,
-    })
+/// A step is read as one text, because a walk reads hundreds and each value of a row costs as much as the row. Names have no spaces.
+fn edge(text: &str) -> Option<Edge> {
+    let mut words = text.split(' ');
+    let from = (words.next()?.parse().ok()?, number(words.next()?)?);
+    let relation = words.next()?.parse().ok()?;
+    let to = (words.next()?.parse().ok()?, number(words.next()?)?);
+    Some(Edge { from, to, relation })
+}
+
+fn number(word: &str) -> Option<VersionNumber> {
+    VersionNumber::new(word.parse().ok()?).ok()
 }

@@ -83,7 +83,7 @@ pub(super) async fn latest(
     sql.push_bind(tenant.as_str()).push(" AND run_id");
     rows::among(&mut sql, run_ids);
     let mut found: HashMap<String, BTreeMap<String, f64>> = HashMap::new();
-    for row in sql.build().persistent(rows::is_usual(run_ids.len())).fetch_all(connection).await? {
+    for row in sql.build().fetch_all(connection).await? {
         found.entry(row.text("run_id")?).or_default().insert(row.text("key")?, value(&row)?);
     }
     Ok(found)

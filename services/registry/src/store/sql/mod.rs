@@ -1,4 +1,4 @@
-//! The registry's tables. The SQL is written once, with `$N` and without dialect; the drivers differ in the five names that this
+//! The registry's tables. The SQL is written once, with `$N` and without dialect; the drivers differ in the six names that this
 //! module takes from its parent.
 
 mod aliases;
@@ -19,6 +19,7 @@ mod models;
 mod outbox;
 mod performance;
 mod promotions;
+mod relatives;
 mod replicas;
 mod rows;
 mod runs;
@@ -34,7 +35,7 @@ use async_trait::async_trait;
 use lineal_db::{DatabaseUrl, OpenError};
 use sqlx::QueryBuilder;
 
-use super::{Connection, Database, DbRow, MIGRATIONS, months};
+use super::{Connection, Database, DbRow, MIGRATIONS, lists, months};
 use crate::store::RegistryStore;
 
 /// SQL that is put together from fixed pieces and bound values.

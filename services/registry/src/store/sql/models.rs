@@ -25,13 +25,24 @@ const INSERT: &str = "INSERT INTO models (tenant, name, description, latest_vers
      VALUES ($1, $2, $3, 0, $4, $5, 1)";
 const UPDATE: &str = "UPDATE models SET description = $4, tags = $5, revision = $6 \
      WHERE tenant = $1 AND name = $2 AND revision = $3";
-const ENSURE: &str = "INSERT INTO models (tenant, name, description, latest_version, created_us) \
-     VALUES ($1, $2, '', 0, $3) ON CONFLICT (tenant, name) DO NOTHING";
+const NEXT_NUMBER: &str = "INSERT INTO models (tenant, name, description, latest_version, created_us) \
+     VALUES ($1, $2, '', 1, $3) \
+     ON CONFLICT (tenant, name) DO UPDATE SET latest_version = models.latest_version + 1 RETURNING latest_version";
 
-/// Makes sure that the model exists, inside the transaction of its first version.
-pub(super) async fn ensure(tx: &mut Connection, tenant: &TenantId, name: &ModelName, now: i64) -> Result<()> {
-    sqlx::query(ENSURE).bind(tenant.as_str()).bind(name.as_str()).bind(now).execute(tx).await?;
-    Ok(())
+/// The number of a model's next version, inside the transaction that makes it. The first version makes the model.
+pub(super) async fn next_number(
+    tx: &mut Connection,
+    tenant: &TenantId,
+    name: &ModelName,
+    now: Timestamp,
+) -> Result<VersionNumber> {
+    let number: i64 = sqlx::query_scalar(NEXT_NUMBER)
+        .bind(tenant.as_str())
+        .bind(name.as_str())
+        .bind(now.micros())
+        .fetch_one(tx)
+        .await?;
+    VersionNumber::new(number.unsigned_abs()).map_err(|error| StoreError::corrupt(error.problem))
 }
 
 #[async_trait]
@@ -97,7 +108,7 @@ async fn views(tx: &mut Connection, tenant: &TenantId, found: &[DbRow]) -> Resul
     sql.push_bind(tenant.as_str()).push(" AND model");
     rows::among(&mut sql, &names);
     sql.push(" ORDER BY slot");
-    let champions = sql.build().persistent(false).fetch_all(tx).await?;
+    let champions = sql.build().fetch_all(tx).await?;
     let champion = |row: &DbRow| aliases::alias(row).map(|alias| (alias.slot, alias.number));
     let mut champions = grouped(&champions, |row| row.text("model"), champion)?;
     let view = |(row, name): (&DbRow, &String)| view(row, champions.remove(name).unwrap_or_default());

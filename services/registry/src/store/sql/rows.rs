@@ -4,15 +4,13 @@
 use std::{fmt::Display, str::FromStr};
 
 use lineal_db::StoreError;
-use lineal_kernel::{PageRequest, Slot, Timestamp, VersionNumber};
+use lineal_kernel::{ModelName, PageRequest, Slot, Timestamp, VersionNumber};
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use sqlx::{QueryBuilder, Row};
 
-use super::{DbRow, Sql};
-use crate::{
-    domain::lineage::VersionName,
-    store::{Page, Result},
-};
+use super::{DbRow, Sql, lists};
+use crate::store::{Page, Result};
 
 /// Typed access to a row.
 pub(super) trait Read {
@@ -77,38 +75,34 @@ pub(super) fn limit(request: &PageRequest) -> i64 {
     i64::from(request.size) + 1
 }
 
-/// `IN (...)` with at least one bound text.
+/// Says that what stands before is one of `texts`. A list is one bound value, so a statement has one text, however long its list is,
+/// and stays prepared.
 pub(super) fn among(sql: &mut Sql, texts: &[String]) {
-    let mut list = sql.push(" IN (").separated(", ");
-    for text in texts {
-        list.push_bind(text.as_str());
-    }
-    sql.push(")");
+    list(sql, lists::AMONG_TEXTS, texts.iter().map(String::as_str).collect());
 }
 
-/// `IN (...)` with at least one bound number.
+/// Says that what stands before is one of `numbers`.
 pub(super) fn among_numbers(sql: &mut Sql, numbers: &[VersionNumber]) {
-    let mut list = sql.push(" IN (").separated(", ");
-    for number in numbers {
-        list.push_bind(column(number.get()));
-    }
-    sql.push(")");
+    list(sql, lists::AMONG_NUMBERS, numbers.iter().map(|number| number.get()).collect());
 }
 
-/// `WITH named (model, number) AS ...` of at least one version. Joined from there, each version is one look into an index; SQLite
-/// would read a whole tenant for `(model, number) IN (...)`.
-pub(super) fn named(names: &[VersionName]) -> Sql {
+/// `WITH named (model, number) AS ...`. Joined from there, each version is one look into an index; SQLite would read a whole tenant for
+/// `(model, number) IN (...)`.
+pub(super) fn named<'a>(names: impl IntoIterator<Item = (&'a ModelName, VersionNumber)>) -> Sql {
+    let names = names.into_iter().map(|(model, number)| vec![Value::from(model.as_str()), number.get().into()]);
     let mut sql: Sql = QueryBuilder::new("WITH named (model, number) AS (");
-    sql.push_values(names, |mut row, (model, number)| {
-        row.push_bind(model.as_str().to_owned()).push_bind(column(number.get()));
-    });
+    list(&mut sql, lists::NAMES, names.collect());
     sql.push(") ");
     sql
 }
 
-/// Whether a statement about so many things stays prepared: that about one comes again and again, others have a text for each length.
-pub(super) fn is_usual(things: usize) -> bool {
-    things == 1
+fn list(sql: &mut Sql, [before, after]: [&str; 2], values: Value) {
+    sql.push(before).push_bind(values.to_string()).push(after);
+}
+
+/// Whether a statement that writes so many rows stays prepared. It has a text for each number of rows; few of them come again and again.
+pub(super) fn is_usual(rows: usize) -> bool {
+    rows <= 25
 }
 
 /// A numeric cursor, or the far end of a descending listing.

@@ -132,7 +132,7 @@ impl RunStore for Store {
             let mut sql: Sql = QueryBuilder::new("DELETE FROM run_tags WHERE tenant = ");
             sql.push_bind(tenant.as_str()).push(" AND run_id = ").push_bind(run.run_id.as_str()).push(" AND key");
             rows::among(&mut sql, &tags.removed);
-            sql.build().persistent(false).execute(&mut *tx).await?;
+            sql.build().execute(&mut *tx).await?;
         }
         put(&mut tx, "run_tags", (tenant, &run.run_id), &tags.set, REPLACE).await?;
         audit::append(&mut tx, entry, 0, &run.run_id).await?;
@@ -156,7 +156,7 @@ async fn put(
         row.push_bind(tenant.as_str()).push_bind(run_id).push_bind(key.as_str()).push_bind(value.as_str());
     });
     sql.push(on_conflict);
-    sql.build().persistent(false).execute(tx).await?;
+    sql.build().persistent(rows::is_usual(words.len())).execute(tx).await?;
     Ok(())
 }
 
@@ -171,7 +171,7 @@ pub(super) async fn words(
     sql.push_bind(tenant.as_str()).push(" AND run_id");
     rows::among(&mut sql, run_ids);
     let mut found: HashMap<String, BTreeMap<String, String>> = HashMap::new();
-    for row in sql.build().persistent(rows::is_usual(run_ids.len())).fetch_all(connection).await? {
+    for row in sql.build().fetch_all(connection).await? {
         found.entry(row.text("run_id")?).or_default().insert(row.text("key")?, row.text("value")?);
     }
     Ok(found)

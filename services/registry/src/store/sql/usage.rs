@@ -138,7 +138,7 @@ pub(super) async fn sums(
     sql.push_bind(tenant.as_str()).push(" AND model = ").push_bind(model.as_str()).push(" AND number");
     rows::among_numbers(&mut sql, numbers);
     sql.push(" GROUP BY number");
-    let found = sql.build().persistent(false).fetch_all(connection).await?;
+    let found = sql.build().fetch_all(connection).await?;
     found.iter().map(|row| Ok((versions::number(row)?, totals(row)?))).collect()
 }
 

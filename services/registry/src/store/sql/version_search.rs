@@ -29,7 +29,12 @@ pub(super) async fn find(
     let cursor = page.after.as_deref().and_then(Cursor::read);
     let scope = Scope { tenant, search, limit: rows::limit(page) };
     let VersionOrder::Metric(key) = &search.order.by else {
-        return Ok(scope.by_column(cursor.as_ref()).build().persistent(false).fetch_all(tx).await?);
+        return Ok(scope
+            .by_column(cursor.as_ref())
+            .build()
+            .persistent(search.filter.0.is_empty())
+            .fetch_all(tx)
+            .await?);
     };
     let field = facts::metric(key);
     let mut found = Vec::new();

@@ -26,8 +26,6 @@ const VALIDATIONS: &str = "SELECT * FROM validations WHERE tenant = $1 AND model
 const BY_LABEL: &str = "SELECT number FROM versions WHERE tenant = $1 AND model = $2 AND label = $3";
 const BY_DIGEST: &str =
     "SELECT number FROM versions WHERE tenant = $1 AND model = $2 AND digest = $3 ORDER BY number DESC LIMIT 1";
-const NEXT_NUMBER: &str = "UPDATE models SET latest_version = latest_version + 1 WHERE tenant = $1 AND name = $2 \
-     RETURNING latest_version";
 const LABEL: &str = "SELECT label FROM versions WHERE tenant = $1 AND model = $2 AND number = $3";
 const LABEL_TAKEN: &str = "SELECT 1 FROM versions WHERE tenant = $1 AND label = $2";
 const INSERT: &str = "INSERT INTO versions (tenant, model, number, label, family, digest, size_bytes, state, metrics, \
@@ -100,13 +98,7 @@ impl VersionStore for Store {
         entry: &AuditEntry,
     ) -> Result<Version> {
         let mut tx = self.db.begin().await?;
-        models::ensure(&mut tx, tenant, &wanted.model, entry.created.micros()).await?;
-        let number: i64 = sqlx::query_scalar(NEXT_NUMBER)
-            .bind(tenant.as_str())
-            .bind(wanted.model.as_str())
-            .fetch_one(&mut *tx)
-            .await?;
-        let number = VersionNumber::new(number.unsigned_abs()).map_err(|error| StoreError::corrupt(error.problem))?;
+        let number = models::next_number(&mut tx, tenant, &wanted.model, entry.created).await?;
         let created = Version {
             model: wanted.model.clone(),
             number,
@@ -128,7 +120,7 @@ impl VersionStore for Store {
         };
         insert(&mut tx, tenant, &created).await?;
         lineage::insert(&mut tx, tenant, &created).await?;
-        facts::put(&mut tx, tenant, &created).await?;
+        facts::insert(&mut tx, tenant, &created).await?;
         let found = block::training(&created);
         blocks::put(&mut tx, tenant, (&created.model, number), BlockStage::Training, &found, entry.created).await?;
         let entry = AuditEntry { number: number.get(), ..entry.clone() };
@@ -153,7 +145,7 @@ impl VersionStore for Store {
         if written.rows_affected() == 0 {
             return Err(StoreError::Conflict);
         }
-        facts::put(&mut tx, tenant, version).await?;
+        facts::replace(&mut tx, tenant, version).await?;
         audit::append(&mut tx, entry, 0, &version.number.to_string()).await?;
         Ok(tx.commit().await?)
     }

@@ -1,6 +1,9 @@
 //! Versions with everything that points at them or speaks of them: so many queries a page, however many versions it has.
 
-use std::{collections::HashMap, hash::Hash};
+use std::{
+    collections::{BTreeSet, HashMap},
+    hash::Hash,
+};
 
 use lineal_kernel::{ModelName, TenantId, VersionNumber};
 use sqlx::QueryBuilder;
@@ -12,52 +15,49 @@ use super::{
 };
 use crate::{
     domain::{
+        lineage::VersionName,
         validation::Validation,
         version::{RunSummary, Version, VersionView},
     },
     store::Result,
 };
 
-type Place = (ModelName, VersionNumber);
+/// Tables that speak of versions, and their orders.
+pub(super) const ALIASES: [&str; 2] = ["aliases", "slot, name"];
+pub(super) const REIGNS: [&str; 2] = ["reigns", "from_generation DESC"];
+const VALIDATIONS: [&str; 2] = ["validations", "created_us DESC, report_id DESC"];
+
+/// Rows of `table` that speak of versions, by version.
+pub(super) async fn about<'a, T>(
+    tx: &mut Connection,
+    tenant: &TenantId,
+    versions: impl IntoIterator<Item = (&'a ModelName, VersionNumber)>,
+    [table, order]: [&str; 2],
+    read: impl Fn(&DbRow) -> Result<T>,
+) -> Result<HashMap<VersionName, Vec<T>>> {
+    let mut sql = rows::named(versions);
+    sql.push(format!("SELECT t.* FROM named n CROSS JOIN {table} t WHERE t.model = n.model AND t.number = n.number"));
+    sql.push(" AND t.tenant = ").push_bind(tenant.as_str()).push(format!(" ORDER BY {order}"));
+    grouped(&sql.build().fetch_all(tx).await?, place, read)
+}
 
 /// Views of `versions` in their order, read in the same transaction.
 pub(super) async fn of(tx: &mut Connection, tenant: &TenantId, versions: Vec<Version>) -> Result<Vec<VersionView>> {
     if versions.is_empty() {
         return Ok(Vec::new());
     }
-    let about = |table: &str, order: &str| {
-        let mut sql: Sql = QueryBuilder::new("SELECT t.* FROM (");
-        sql.push_values(&versions, |mut row, version| {
-            row.push_bind(version.model.as_str()).push_bind(rows::column(version.number.get()));
-        });
-        // Both databases call the columns of a list of values so.
-        sql.push(format!(") v JOIN {table} t ON t.model = v.column1 AND t.number = v.column2 WHERE t.tenant = "));
-        sql.push_bind(tenant.as_str()).push(format!(" ORDER BY {order}"));
-        sql
-    };
-    let found =
-        about("aliases", "slot, name").build().persistent(rows::is_usual(versions.len())).fetch_all(&mut *tx).await?;
-    let mut aliases = grouped(&found, place, aliases::alias)?;
-    let found = about("reigns", "from_generation DESC")
-        .build()
-        .persistent(rows::is_usual(versions.len()))
-        .fetch_all(&mut *tx)
-        .await?;
-    let mut reigns = grouped(&found, place, promotions::reign)?;
-    let found = about("validations", "created_us DESC, report_id DESC")
-        .build()
-        .persistent(rows::is_usual(versions.len()))
-        .fetch_all(&mut *tx)
-        .await?;
-    let mut validations = grouped(&found, place, validation)?;
+    let names = || versions.iter().map(|version| (&version.model, version.number));
+    let mut aliases = about(tx, tenant, names(), ALIASES, aliases::alias).await?;
+    let mut reigns = about(tx, tenant, names(), REIGNS, promotions::reign).await?;
+    let mut validations = about(tx, tenant, names(), VALIDATIONS, validation).await?;
     let runs = summaries(tx, tenant, &versions).await?;
-    let checks = checks::of(tx, tenant, &versions).await?;
+    let checks = checks::of(tx, tenant, versions.iter().map(|version| version.digest)).await?;
     let view = |version: Version| {
-        let place = (version.model.clone(), version.number);
+        let name = (version.model.clone(), version.number);
         VersionView {
-            aliases: aliases.remove(&place).unwrap_or_default(),
-            reigns: reigns.remove(&place).unwrap_or_default(),
-            validations: latest(validations.remove(&place).unwrap_or_default()),
+            aliases: aliases.remove(&name).unwrap_or_default(),
+            reigns: reigns.remove(&name).unwrap_or_default(),
+            validations: latest(validations.remove(&name).unwrap_or_default()),
             run: runs.get(&version.lineage.run_id).cloned(),
             check: checks.get(&version.digest).cloned(),
             version,
@@ -72,11 +72,12 @@ async fn summaries(
     tenant: &TenantId,
     versions: &[Version],
 ) -> Result<HashMap<String, RunSummary>> {
-    let ids: Vec<String> = versions.iter().map(|version| version.lineage.run_id.clone()).collect();
+    let ids: BTreeSet<&str> = versions.iter().map(|version| version.lineage.run_id.as_str()).collect();
+    let ids: Vec<String> = ids.into_iter().map(str::to_owned).collect();
     let mut sql: Sql = QueryBuilder::new("SELECT run_id, name, taint FROM runs WHERE tenant = ");
     sql.push_bind(tenant.as_str()).push(" AND run_id");
     rows::among(&mut sql, &ids);
-    let found = sql.build().persistent(rows::is_usual(versions.len())).fetch_all(&mut *tx).await?;
+    let found = sql.build().fetch_all(&mut *tx).await?;
     let mut tags = runs::words(tx, "run_tags", tenant, &ids).await?;
     let summary = |row: &DbRow| {
         let run_id = row.text("run_id")?;
@@ -99,7 +100,7 @@ pub(super) fn grouped<K: Eq + Hash, T>(
     Ok(groups)
 }
 
-fn place(row: &DbRow) -> Result<Place> {
+fn place(row: &DbRow) -> Result<VersionName> {
     Ok((row.parsed("model")?, versions::number(row)?))
 }
 

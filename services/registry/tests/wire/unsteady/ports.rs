@@ -15,7 +15,7 @@ use lineal_registry::{
         comparison::{Comparison, Pair},
         experiment::{Experiment, Stage},
         history::{Occupant, Tenure},
-        lineage::{Direction, Edge, VersionName},
+        lineage::{Direction, Edge, Relative, VersionName},
         metric::MetricPoint,
         model::{Model, ModelView},
         outbox::{self, Waiting},
@@ -170,6 +170,7 @@ ports! {
     }
     LineageStore {
         pass edges(tenant: &TenantId, versions: &[VersionName], direction: Direction, limit: u32) -> Result<Vec<Edge>>;
+        pass relatives(tenant: &TenantId, versions: &[VersionName]) -> Result<Vec<Relative>>;
         pass versions_named(tenant: &TenantId, versions: &[VersionName]) -> Result<Vec<VersionView>>;
         pass versions_of_run(tenant: &TenantId, run_id: &str) -> Result<Vec<VersionName>>;
     }
