@@ -11,6 +11,7 @@ mod describe;
 mod error;
 mod experiments;
 mod explain;
+mod fail;
 mod families;
 mod format;
 mod health;
@@ -110,6 +111,8 @@ enum Command {
     Rollbacks(rollbacks::Args),
     /// Take the champion away and leave the slot empty
     Demote(demote::Args),
+    /// Take a version out for good
+    Fail(fail::Args),
     /// List, show, watch and cancel promotions
     Promotions(promotions::Args),
     /// Score rows with the champion
@@ -179,6 +182,7 @@ impl Cli {
             Command::Rollback(args) => rollback::run(args, ctx).await,
             Command::Rollbacks(args) => rollbacks::run(args, ctx).await,
             Command::Demote(args) => demote::run(args, ctx).await,
+            Command::Fail(args) => fail::run(args, ctx).await,
             Command::Promotions(args) => promotions::run(args, ctx).await,
             Command::Predict(args) => predict::run(args, ctx).await,
             Command::Explain(args) => explain::run(args, ctx).await,

@@ -17,7 +17,7 @@ use crate::{
         check::Check,
         error::RegistryError,
         reign,
-        version::{Version, VersionView},
+        version::{FAILED, Version, VersionView},
     },
 };
 
@@ -84,7 +84,7 @@ impl Registry {
         Ok(kept)
     }
 
-    /// Reads the files of a version and of the versions whose answers it uses. An error names the member that is not whole.
+    /// Reads the files of a version and of the versions whose answers it uses. An error names the member that has failed or is not whole.
     pub(crate) async fn check_chain(
         &self,
         caller: &Caller,
@@ -93,6 +93,7 @@ impl Registry {
     ) -> Result<(), (String, RegistryError)> {
         let chain = self.chain(caller, model, number).await.map_err(|error| (String::new(), error))?;
         for view in &chain {
+            view.unfailed().map_err(|error| (member_problem(&chain, view, FAILED), error))?;
             let checked = self.check(caller, &view.version, Pace::Fast).await;
             checked.map_err(|error| (member_problem(&chain, view, &error.to_string()), error))?;
         }

@@ -105,7 +105,7 @@ impl Registry {
         }
     }
 
-    /// The version to go back to: the first candidate whose files, and those of the versions it uses, are whole now; and the
+    /// The version to go back to: the first candidate that has not failed and whose files, and those of the versions it uses, are whole now; and the
     /// candidates before it. A version that was named is taken or refused.
     async fn choose(
         &self,
@@ -117,7 +117,7 @@ impl Registry {
         for number in wish.candidates(reigns)? {
             match self.check_chain(caller, &wish.model, number).await {
                 Ok(()) => return Ok((number, tried)),
-                Err((reason, error)) if error.is_damage() && wish.number.is_none() => {
+                Err((reason, error)) if error.rules_out() && wish.number.is_none() => {
                     tried.push(Skipped { number: number.get(), reason });
                 }
                 Err((_, error)) => return Err(error),

@@ -16,8 +16,8 @@ impl Registry {
             let mut standby = Standby { model, slot, chain: Vec::new(), skipped: Vec::new() };
             for number in reign::left_healthy(&reigns) {
                 let chain = self.chain(caller, &standby.model, number).await?;
-                let damage = chain.iter().find_map(|view| Some(member_problem(&chain, view, view.damage()?)));
-                let Some(reason) = damage else {
+                let flaw = chain.iter().find_map(|view| Some(member_problem(&chain, view, view.flaw()?)));
+                let Some(reason) = flaw else {
                     standby.chain = chain;
                     break;
                 };

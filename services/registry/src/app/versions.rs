@@ -14,7 +14,7 @@ use crate::{
         error::RegistryError,
         reference::{Reference, Selector},
         validation::RecordValidation,
-        version::{CreateVersion, UpdateVersion, VersionView},
+        version::{CreateVersion, FailVersion, UpdateVersion, VersionView},
         version_search::VersionSearch,
     },
     store::Page,
@@ -22,6 +22,7 @@ use crate::{
 
 const CREATE: &str = "create_version";
 const UPDATE: &str = "update_version";
+const FAIL: &str = "fail_version";
 const VALIDATE: &str = "record_validation";
 
 impl Registry {
@@ -132,6 +133,28 @@ impl Registry {
                 Ok(self.store.update_version(&caller.tenant, &changed, current.edition, &entry).await?)
             });
             self.unless_replayed(caller, UPDATE, request, updated.await).await?;
+        }
+        self.version(caller, &wish.model, wish.number).await
+    }
+
+    /// Takes a version out for good.
+    pub(crate) async fn fail_version(&self, caller: &Caller, wish: FailVersion) -> Result<VersionView, RegistryError> {
+        let request = request(&wish.request_id, &wish);
+        if self.replayed(caller, FAIL, &request).await?.is_none() {
+            let (wish, request) = (&wish, &request);
+            let failed = again(|| async move {
+                let current = self.version(caller, &wish.model, wish.number).await?;
+                if !wish.decide(&current)? {
+                    return Ok(());
+                }
+                let entry = AuditEntry::new(caller, self.clock.now(), FAIL)
+                    .about(&wish.model, &Slot::default(), Some(wish.number))
+                    .moved(current.display_state().word(), "failed")
+                    .detail(wish.reason.clone())
+                    .request(request.clone());
+                Ok(self.store.fail_version(&caller.tenant, &wish.model, wish.number, &entry).await?)
+            });
+            self.unless_replayed(caller, FAIL, request, failed.await).await?;
         }
         self.version(caller, &wish.model, wish.number).await
     }

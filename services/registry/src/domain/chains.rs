@@ -3,11 +3,7 @@
 use lineal_kernel::{ModelName, VersionNumber};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    alias::ServingEntry,
-    error::RegistryError,
-    version::{VersionState, VersionView},
-};
+use super::{alias::ServingEntry, error::RegistryError, version::VersionView};
 
 /// Versions in the longest chain, its last member included; longer ones are a mistake.
 pub const LONGEST: usize = 16;
@@ -44,14 +40,12 @@ impl From<&ServingEntry> for Link {
 /// Checks that a chain can become champion as a whole: `members`, upstream first, are the versions that `head` uses.
 pub fn complete(head: &VersionView, members: &[VersionView]) -> Result<(), RegistryError> {
     for (i, member) in members.iter().enumerate() {
-        let (model, number) = (member.version.model.clone(), member.version.number);
+        let model = member.version.model.clone();
         let twice = members[..i].iter().chain([head]).any(|other| other.version.model == model);
         if twice {
             return Err(RegistryError::ChainForked { model });
         }
-        if member.version.state == VersionState::Failed {
-            return Err(RegistryError::ChainMemberFailed { model, number });
-        }
+        member.unfailed()?;
     }
     Ok(())
 }

@@ -55,11 +55,13 @@ pub enum RegistryError {
     CardNotFound { model: ModelName, number: VersionNumber },
     #[error("`{model}` version {number} is the champion already")]
     AlreadyChampion { model: ModelName, number: VersionNumber },
+    #[error("`{model}` version {number} is champion of a slot; roll back or demote it first")]
+    VersionReigns { model: ModelName, number: VersionNumber, slot: Slot },
     #[error("the champion is {} and not {} as expected; validate against it and try again", champion(*found), champion(*expected))]
     ChampionMoved { expected: u64, found: u64 },
     #[error("the chain has two versions of `{model}`; train its members on one upstream each")]
     ChainForked { model: ModelName },
-    #[error("`{model}` version {number}, a member of the chain, has failed and can never serve")]
+    #[error("`{model}` version {number} has failed and can never serve; train it again, and what uses it")]
     ChainMemberFailed { model: ModelName, number: VersionNumber },
     #[error(
         "`{model}` version {number} would be champion and uses `{upstream}` version {upstream_number}, which would not; promote the whole chain by its last member"
@@ -142,6 +144,11 @@ impl RegistryError {
     #[must_use]
     pub fn audited(self) -> Self {
         Self::Audited(Box::new(self))
+    }
+
+    /// Whether it says that a version cannot serve, so that a rollback looks further back.
+    pub fn rules_out(&self) -> bool {
+        self.is_damage() || matches!(self, Self::ChainMemberFailed { .. })
     }
 
     /// Whether it says that a bundle cannot be used as it is stored; other failures say nothing of the bundle.

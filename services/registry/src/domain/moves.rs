@@ -115,6 +115,7 @@ impl Promote {
         if champion == Some(number) {
             return Err(RegistryError::AlreadyChampion { model, number });
         }
+        candidate.unfailed()?;
         candidate.untainted()?;
         let slot = self.slot.to_string();
         let validation = candidate

@@ -13,6 +13,6 @@ pub struct Standby {
     pub slot: Slot,
     /// The rollback candidate, last, after the versions whose answers it uses; empty when there is none.
     pub chain: Vec<VersionView>,
-    /// Later candidates that did not pass their last check.
+    /// Later candidates that have failed or did not pass their last check.
     pub skipped: Vec<Skipped>,
 }

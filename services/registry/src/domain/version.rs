@@ -62,6 +62,9 @@ impl FromStr for VersionState {
     }
 }
 
+/// What is said of a failed version.
+pub const FAILED: &str = "it has failed";
+
 /// One version as it was registered.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Version {
@@ -144,6 +147,14 @@ impl VersionView {
         self.run.as_ref()?.taint.as_ref()
     }
 
+    /// Refuses a version that has failed.
+    pub fn unfailed(&self) -> Result<(), RegistryError> {
+        if self.version.state != VersionState::Failed {
+            return Ok(());
+        }
+        Err(RegistryError::ChainMemberFailed { model: self.version.model.clone(), number: self.version.number })
+    }
+
     /// Refuses a version that nobody may promote.
     pub fn untainted(&self) -> Result<(), RegistryError> {
         let Some(taint) = self.taint() else { return Ok(()) };
@@ -155,6 +166,11 @@ impl VersionView {
     /// The one word that people see, derived and never stored.
     pub fn display_state(&self) -> DisplayState {
         DisplayState::of(self.version.state, &self.aliases, &self.reigns, self.check.as_ref())
+    }
+
+    /// Why it cannot take over, as far as is known.
+    pub fn flaw(&self) -> Option<&str> {
+        if self.version.state == VersionState::Failed { Some(FAILED) } else { self.damage() }
     }
 
     /// What was wrong with its files at the last check.
@@ -172,7 +188,7 @@ pub enum DisplayState {
     RollbackCandidate,
     /// Was champion.
     Archived,
-    /// Will never serve.
+    /// Will never serve, or never again.
     Failed,
     /// Behind the alias `canary` of a slot.
     Canary,
@@ -304,6 +320,30 @@ impl UpdateVersion {
         }
         changed.edition += 1;
         Ok(Some(changed))
+    }
+}
+
+/// The wish to take a version out for good.
+#[derive(Debug, Clone)]
+pub struct FailVersion {
+    /// The model it belongs to.
+    pub model: ModelName,
+    /// Which.
+    pub number: VersionNumber,
+    /// Why, for the audit.
+    pub reason: String,
+    /// Key of this intended change.
+    pub request_id: RequestId,
+}
+
+impl FailVersion {
+    /// Whether there is anything left to do. Refuses the champion of a slot.
+    pub fn decide(&self, current: &VersionView) -> Result<bool, RegistryError> {
+        if let Some(champion) = current.aliases.iter().find(|alias| alias.name.is_champion()) {
+            let (model, number, slot) = (self.model.clone(), self.number, champion.slot.clone());
+            return Err(RegistryError::VersionReigns { model, number, slot });
+        }
+        Ok(current.version.state != VersionState::Failed)
     }
 }
 

@@ -98,6 +98,11 @@ fn problem(error: E) -> Problem {
             Problem::new(Code::Aborted, "CHAMPION_MOVED", text).with("expected", expected).with("found", found)
         }
         E::ChainForked { model } => Problem::new(Code::FailedPrecondition, "CHAIN_FORKED", text).with("model", model),
+        E::VersionReigns { model, number, slot } => Problem::new(Code::FailedPrecondition, "VERSION_REIGNS", text)
+            .precondition(&format!("{model}/{number}"), "it is champion of no slot")
+            .with("model", model)
+            .with("version", number)
+            .with("slot", slot),
         E::ChainMemberFailed { model, number } => Problem::new(Code::FailedPrecondition, "CHAIN_MEMBER_FAILED", text)
             .precondition(&format!("{model}/{number}"), "it has not failed")
             .with("model", model)

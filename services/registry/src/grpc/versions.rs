@@ -17,7 +17,7 @@ use super::{
 use crate::domain::{
     lineage::{Lineage, Recipe},
     reference::Reference,
-    version::{CreateVersion, UpdateVersion, VersionState, VersionView},
+    version::{CreateVersion, FailVersion, UpdateVersion, VersionState, VersionView},
     version_search::VersionSearch,
 };
 
@@ -124,6 +124,17 @@ impl pb::version_service_server::VersionService for Grpc {
         Ok(Response::new(pb::UpdateVersionResponse { version }))
     }
 
+    async fn fail_version(
+        &self,
+        request: Request<pb::FailVersionRequest>,
+    ) -> Result<Response<pb::FailVersionResponse>, Status> {
+        let caller = caller_of(&request);
+        let wish = fail_version(request.into_inner()).map_err(bad_request)?;
+        let version = self.0.fail_version(&caller, wish).await.map_err(from_error)?;
+        let version = self.detailed(&caller, version).await.map_err(from_error)?;
+        Ok(Response::new(pb::FailVersionResponse { version }))
+    }
+
     async fn record_validation(
         &self,
         request: Request<pb::RecordValidationRequest>,
@@ -181,6 +192,15 @@ fn update_version(message: pb::UpdateVersionRequest) -> Result<UpdateVersion, Fi
         metadata: message.metadata.map(metadata::read).transpose(),
         request_id: fields::request_id(&message.request_id),
     } => UpdateVersion { model, number, description, tags, metadata, etag, request_id })
+}
+
+fn fail_version(message: pb::FailVersionRequest) -> Result<FailVersion, FieldErrors> {
+    checked!({
+        model: fields::model(&message.model),
+        number: fields::number(message.number, "number"),
+        reason: present(message.reason, "reason"),
+        request_id: fields::request_id(&message.request_id),
+    } => FailVersion { model, number, reason, request_id })
 }
 
 /// A family becomes the first part of a label.

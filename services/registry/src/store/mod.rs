@@ -169,6 +169,14 @@ pub trait VersionStore: Send + Sync {
     ) -> Result<Page<VersionView>>;
     /// Writes description, tags and metadata; `Conflict` if the version is no longer at edition `base`.
     async fn update_version(&self, tenant: &TenantId, version: &Version, base: u64, entry: &AuditEntry) -> Result<()>;
+    /// Makes a version failed; `Conflict` if it is the champion of a slot.
+    async fn fail_version(
+        &self,
+        tenant: &TenantId,
+        model: &ModelName,
+        number: VersionNumber,
+        entry: &AuditEntry,
+    ) -> Result<()>;
     /// Gives the next number and a label, and creates the model on the way. Numbers have no gaps.
     async fn create_version(
         &self,

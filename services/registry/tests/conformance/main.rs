@@ -50,6 +50,7 @@ macro_rules! suite {
                 a_version_reads_back_as_it_was_written
                 a_label_or_a_digest_finds_its_version
                 a_passed_verdict_validates_and_a_later_failed_one_takes_nothing_back
+                a_version_fails_for_good_unless_it_reigns
                 each_slot_keeps_its_own_latest_verdict
                 a_report_is_stored_once
                 a_version_changes_only_from_what_was_seen

@@ -7,13 +7,14 @@ use lineal_registry::domain::{
     audit::AuditSearch,
     metadata::Metadata,
     validation::Validation,
-    version::{Version, VersionState, VersionView},
+    version::{DisplayState, Version, VersionState, VersionView},
     version_search::VersionSearch,
 };
 use serde_json::{Value, json};
 
 use crate::fixture::{
-    NOW, Store, entry, entry_of, every, first_page, model, number, register, register_many, tenant, validation, version,
+    NOW, Store, entry, entry_of, every, first_page, model, number, promote, register, register_many, tenant,
+    validation, version,
 };
 
 pub(crate) fn metadata(value: &Value) -> Metadata {
@@ -152,6 +153,23 @@ pub(crate) async fn a_passed_verdict_validates_and_a_later_failed_one_takes_noth
     assert_eq!(last.version.state, VersionState::Validated);
     assert_eq!(last.validations, [validation("report-3", false, "")]);
     assert_eq!(view(store, "churn", 2).await.version.state, VersionState::Trained);
+}
+
+pub(crate) async fn a_version_fails_for_good_unless_it_reigns(store: &Store) {
+    // F12
+    register_many(store, "churn", 2).await;
+    promote(store, ("churn", ""), 0, 1).await;
+    let fail = async |n| store.fail_version(&tenant(), &model("churn"), number(n), &entry("fail_version")).await;
+    let reigning = fail(1).await;
+    assert!(matches!(reigning, Err(StoreError::Conflict)), "{reigning:?}");
+    fail(2).await.unwrap();
+    let verdict = validation("report-1", true, "");
+    store
+        .record_validation(&tenant(), &model("churn"), number(2), &verdict, &entry("record_validation"))
+        .await
+        .unwrap();
+    let states = [view(store, "churn", 1).await, view(store, "churn", 2).await].map(|view| view.display_state());
+    assert_eq!(states, [DisplayState::Production, DisplayState::Failed]);
 }
 
 pub(crate) async fn each_slot_keeps_its_own_latest_verdict(store: &Store) {

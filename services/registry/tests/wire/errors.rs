@@ -9,8 +9,8 @@ use tonic::Code;
 
 use crate::chains::{forked, full_run, line};
 use crate::fixture::{
-    Answer, Bench, FakeReplica, Gate, Refusal, create_run, create_version, demote, labels, lineage, promote,
-    record_validation, rollback, set_alias,
+    Answer, Bench, FakeReplica, Gate, Refusal, create_run, create_version, demote, fail_version, labels, lineage,
+    promote, record_validation, rollback, set_alias,
 };
 
 /// Not to be provoked here: lost races inside one call, a database that hangs (`outcomes` cuts one off), and the end of the process.
@@ -136,11 +136,10 @@ async fn torn(bench: &Bench) -> Vec<Refusal> {
     let fork = forked(bench).await;
     let spoiled = full_run(bench).await;
     bench.validate("calibration", spoiled).await;
-    let file = format!("sqlite://{}", bench.database().display());
-    let mut database = SqliteConnection::connect(&file).await.unwrap();
-    let fail = "UPDATE versions SET state = 'failed' WHERE model = 'poisson' AND number = 5";
-    assert_eq!(sqlx::query(fail).execute(&mut database).await.unwrap().rows_affected(), 1);
+    let mut versions = bench.version_service();
+    versions.fail_version(fail_version("poisson", 5)).await.unwrap();
     vec![
+        Refusal::of(versions.fail_version(fail_version("calibration", head)).await),
         Refusal::of(service.promote(promote("poisson", alone)).await),
         Refusal::of(service.promote(promote("calibration", fork)).await),
         Refusal::of(service.promote(promote("calibration", spoiled)).await),

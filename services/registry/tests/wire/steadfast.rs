@@ -6,7 +6,8 @@ use tonic::Code;
 
 use crate::{
     fixture::{
-        Bench, FakeReplica, create_run, create_version, demote, promote, record_validation, rollback, set_alias,
+        Bench, FakeReplica, create_run, create_version, demote, fail_version, promote, record_validation, rollback,
+        set_alias,
     },
     unsteady::Loss,
 };
@@ -73,6 +74,14 @@ async fn a_model_is_made_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_is_opened_once() {
     steadfast!(run_service.create_run, async |_: &Bench| (create_run("churn"), ()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_fails_once() {
+    steadfast!(version_service.fail_version, async |bench: &Bench| {
+        bench.register("churn").await;
+        (fail_version("churn", 1), ())
+    });
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,10 +1,9 @@
 //! What is learnt about a version while it is prepared.
 
 use lineal_proto::lineal::registry::v1 as pb;
-use sqlx::{Connection, SqliteConnection};
 use tonic::Code;
 
-use crate::fixture::{Answer, Bench, Call, FakeReplica, Gate, Refusal, promote, record_validation};
+use crate::fixture::{Answer, Bench, Call, FakeReplica, Gate, Refusal, fail_version, promote, record_validation};
 
 /// Promotes version 1 of churn, and does `meanwhile` when the replica is asked.
 async fn promote_while(bench: &Bench, meanwhile: impl Future<Output = ()>) -> Refusal {
@@ -70,11 +69,8 @@ async fn a_verdict_for_another_slot_stops_nothing() {
 #[tokio::test]
 async fn a_version_that_is_marked_failed_meanwhile_never_serves() {
     let bench = Bench::start().await;
-    let file = format!("sqlite://{}", bench.database().display());
     let refused = promote_while(&bench, async {
-        let mut database = SqliteConnection::connect(&file).await.unwrap();
-        let fail = "UPDATE versions SET state = 'failed' WHERE model = 'churn' AND number = 1";
-        assert_eq!(sqlx::query(fail).execute(&mut database).await.unwrap().rows_affected(), 1);
+        bench.version_service().fail_version(fail_version("churn", 1)).await.unwrap();
     });
     assert_eq!(refused.await.reason, "CHAIN_MEMBER_FAILED");
 }

@@ -3,7 +3,9 @@
 use lineal_proto::lineal::registry::v1 as pb;
 use tonic::Code;
 
-use crate::fixture::{Bench, Refusal, create_version, labels, lineage, promote, record_validation, rollback};
+use crate::fixture::{
+    Bench, Refusal, create_version, fail_version, labels, lineage, promote, record_validation, rollback,
+};
 
 async fn resolve(bench: &Bench, reference: &str) -> Result<pb::Version, tonic::Status> {
     let request = pb::ResolveVersionRequest { reference: reference.into(), ..Default::default() };
@@ -83,7 +85,40 @@ async fn each_condition_has_its_word_and_words_filter() {
     assert_eq!(shown(&bench, "archived").await, [3]);
     assert_eq!(shown(&bench, "staging").await, [4]);
     assert!(shown(&bench, "failed").await.is_empty());
-    assert_eq!(shown(&bench, "").await, [4, 3, 2, 1]);
+    bench.register("churn").await;
+    bench.version_service().fail_version(fail_version("churn", 5)).await.unwrap();
+    assert_eq!(shown(&bench, "failed").await, [5]);
+    assert_eq!(shown(&bench, "").await, [5, 4, 3, 2, 1]);
+}
+
+#[tokio::test]
+async fn a_failed_version_is_out_for_good() {
+    // F12, F26
+    let bench = Bench::start().await;
+    for _ in 0..3 {
+        bench.crown("churn").await;
+    }
+    let mut versions = bench.version_service();
+    let reigning = Refusal::of(versions.fail_version(fail_version("churn", 3)).await);
+    assert_eq!((reigning.code, reigning.reason.as_str()), (Code::FailedPrecondition, "VERSION_REIGNS"));
+    let nameless = pb::FailVersionRequest { reason: String::new(), ..fail_version("churn", 2) };
+    assert_eq!(Refusal::of(versions.fail_version(nameless).await).fields, ["reason"]);
+    let failed = versions.fail_version(fail_version("churn", 2)).await.unwrap().into_inner().version.unwrap();
+    assert_eq!((failed.state(), failed.display_state.as_str()), (pb::VersionState::Failed, "failed"));
+    let line = bench.audit().await.remove(0);
+    assert_eq!(
+        (line.action.as_str(), line.number, line.from_stage.as_str(), line.to_stage.as_str(), line.detail.as_str()),
+        ("fail_version", 2, "rollback_candidate", "failed", "trained on a broken feed")
+    );
+    versions.fail_version(fail_version("churn", 2)).await.unwrap();
+    assert_eq!(bench.audit().await[0].sequence, line.sequence, "saying it once more changes nothing");
+    bench.validate("churn", 2).await;
+    assert_eq!(bench.version("churn", 2).await.state(), pb::VersionState::Failed, "a verdict brings nothing back");
+    let mut moves = bench.promotion_service();
+    let refused = Refusal::of(moves.promote(promote("churn", 2)).await);
+    assert_eq!(refused.reason, "CHAIN_MEMBER_FAILED");
+    let back = moves.rollback(rollback("churn")).await.unwrap().into_inner().promotion.unwrap();
+    assert_eq!(back.to_number, 1, "the way back passes it over");
 }
 
 #[tokio::test]

@@ -33,6 +33,8 @@ const INSERT: &str = "INSERT INTO versions (tenant, model, number, label, family
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
 const UPDATE: &str = "UPDATE versions SET description = $5, tags = $6, metadata = $7, edition = $8 \
      WHERE tenant = $1 AND model = $2 AND number = $3 AND edition = $4";
+const FAIL: &str = "UPDATE versions SET state = 'failed' WHERE tenant = $1 AND model = $2 AND number = $3 \
+     AND NOT EXISTS (SELECT 1 FROM aliases a WHERE a.tenant = $1 AND a.model = $2 AND a.number = $3 AND a.name = 'champion')";
 const ADD_VALIDATION: &str = "INSERT INTO validations (tenant, report_id, model, number, body, created_us) \
      VALUES ($1, $2, $3, $4, $5, $6)";
 const VALIDATED: &str = "UPDATE versions SET state = 'validated' \
@@ -147,6 +149,27 @@ impl VersionStore for Store {
         }
         facts::replace(&mut tx, tenant, version).await?;
         audit::append(&mut tx, entry, 0, &version.number.to_string()).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn fail_version(
+        &self,
+        tenant: &TenantId,
+        model: &ModelName,
+        number: VersionNumber,
+        entry: &AuditEntry,
+    ) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        let written = sqlx::query(FAIL)
+            .bind(tenant.as_str())
+            .bind(model.as_str())
+            .bind(rows::column(number.get()))
+            .execute(&mut *tx)
+            .await?;
+        if written.rows_affected() == 0 {
+            return Err(StoreError::Conflict);
+        }
+        audit::append(&mut tx, entry, 0, &number.to_string()).await?;
         Ok(tx.commit().await?)
     }
 

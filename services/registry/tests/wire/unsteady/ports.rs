@@ -79,6 +79,7 @@ ports! {
         pass search_versions(tenant: &TenantId, search: &VersionSearch, page: &PageRequest) -> Result<Page<VersionView>>;
         pass update_version(tenant: &TenantId, version: &Version, base: u64, entry: &AuditEntry) -> Result<()>;
         pass create_version(tenant: &TenantId, version: &CreateVersion, size_bytes: u64, entry: &AuditEntry) -> Result<Version>;
+        pass fail_version(tenant: &TenantId, model: &ModelName, number: VersionNumber, entry: &AuditEntry) -> Result<()>;
         pass record_validation(tenant: &TenantId, model: &ModelName, number: VersionNumber, validation: &Validation, entry: &AuditEntry) -> Result<()>;
     }
     AliasStore {
