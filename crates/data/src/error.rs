@@ -14,9 +14,29 @@ pub enum DataError {
     /// A header and nothing below it.
     #[error("the file has columns but no rows")]
     NoRows,
-    /// A CSV file that text offsets cannot address.
-    #[error("the file has {bytes} bytes, at most {limit} fit, store it as Parquet")]
-    FileTooLarge { bytes: usize, limit: usize },
+    /// A column of texts that offsets cannot address.
+    #[error("column `{column}` has more than 2 GiB of texts, drop or shorten it")]
+    ColumnTooLarge { column: String },
+    /// A table of which not even a part fits.
+    #[error(
+        "the table has {bytes} bytes, the limit is {limit}: not even one row in ten thousand fits, raise the limit"
+    )]
+    LimitTooSmall { bytes: usize, limit: usize },
+    /// A record that does not end where records end.
+    #[error("line {line}, field {field}: the record has more than {limit} bytes, look for a quote that is not closed")]
+    RecordTooLong { line: u64, field: usize, limit: usize },
+    /// A CSV file with more columns than one would want.
+    #[error("line {line} has more than {limit} fields, drop columns or transpose the file")]
+    TooManyColumns { line: u64, limit: usize },
+    /// A CSV field with a NUL, mostly of a file in UTF-16.
+    #[error("line {line}, column `{column}`: holds a NUL byte, save the file as UTF-8")]
+    NulByte { line: u64, column: String },
+    /// A file that reads otherwise the second time.
+    #[error("column `{column}` changed while the file was read, read it again")]
+    SourceChanged { column: String },
+    /// A file that cannot be read at all.
+    #[error("the file cannot be read")]
+    Io(#[from] std::io::Error),
     /// A header field without text.
     #[error("the column at position {position} has no name, name it in the header")]
     UnnamedColumn { position: usize },
@@ -29,9 +49,6 @@ pub enum DataError {
     /// A CSV field or header that is not UTF-8.
     #[error("line {line}, column `{column}`: not UTF-8, save the file as UTF-8")]
     InvalidUtf8 { line: u64, column: String },
-    /// A CSV file the reader gives up on.
-    #[error("not a CSV file")]
-    Csv(#[from] csv::Error),
     /// A Parquet file the reader gives up on.
     #[error("not a readable Parquet file")]
     Parquet(#[from] parquet::errors::ParquetError),
@@ -72,6 +89,15 @@ pub enum DataError {
     /// An infinite number.
     #[error("column `{column}` is infinite in row {row}, send a finite number or none")]
     NotFinite { column: String, row: usize },
+
+    /// A value of a column of times that is none.
+    #[error(
+        "column `{column}` has no time in row {row}, expected one like 2025-01-15T14:30:22Z, or seconds since 1970"
+    )]
+    NotATime { column: String, row: usize },
+    /// An expectation that contradicts itself.
+    #[error("{}: {problem}", if column.is_empty() { "expectations".to_owned() } else { format!("the expectation of column `{column}`") })]
+    InvalidExpectation { column: String, problem: &'static str },
 
     /// Rows without a label.
     #[error("label column `{column}` has no value in {count} rows, the first is row {first_row}, drop them")]

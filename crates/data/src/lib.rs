@@ -10,8 +10,11 @@ mod features;
 mod frame;
 mod labels;
 mod matrix;
+mod moment;
 mod parquet;
+mod report;
 mod rows;
+mod sample;
 mod snapshot;
 mod split;
 mod table;
@@ -21,6 +24,11 @@ pub use features::{Feature, FeatureKind, FeatureSet, FittedFeatures, MAX_CATEGOR
 pub use frame::{Column, Frame};
 pub use labels::{Classes, Target};
 pub use matrix::Matrix;
+pub use report::{
+    Check, ColumnExpectation, ColumnStatistics, DataReport, Expectations, Freshness, Histogram, NumberStatistics,
+    Quantile, ValueCount,
+};
+pub use sample::{Limit, Sample, Sampled};
 pub use snapshot::Snapshot;
 pub use split::{Parts, SplitRule, split};
 pub use table::{ColumnType, Table};

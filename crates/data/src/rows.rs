@@ -27,6 +27,12 @@ pub(crate) fn row_hashes(table: &Table, seed: u64) -> Vec<RowHash> {
     (0..table.rows()).map(hash).collect()
 }
 
+/// Where a hash lies in [0, 1): its first 53 bits.
+pub(crate) fn position(hash: &RowHash) -> f64 {
+    let first = hash.iter().take(8).fold(0u64, |bits, &byte| bits << 8 | u64::from(byte));
+    (first >> 11) as f64 / (1u64 << 53) as f64
+}
+
 fn encode(cells: Cells<'_>, row: usize, content: &mut Vec<u8>) {
     match cells {
         Cells::Integers(array) if array.is_valid(row) => {

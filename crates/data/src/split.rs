@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     DataError, Table,
-    rows::{RowHash, row_hashes},
+    rows::{RowHash, position, row_hashes},
 };
 
 /// How rows are told apart; two rules with one seed and fraction split alike, whatever their version is called.
@@ -80,12 +80,6 @@ pub fn split(table: &Table, rule: &SplitRule, fixed_reference: Option<&Table>) -
 /// The rows for which `side` holds, and the others.
 fn partition(hashes: &[RowHash], side: impl Fn(&RowHash) -> bool) -> (Vec<usize>, Vec<usize>) {
     (0..hashes.len()).partition(|&row| side(&hashes[row]))
-}
-
-/// Where a hash lies in [0, 1): its first 53 bits.
-fn position(hash: &RowHash) -> f64 {
-    let first = hash.iter().take(8).fold(0u64, |bits, &byte| bits << 8 | u64::from(byte));
-    (first >> 11) as f64 / (1u64 << 53) as f64
 }
 
 fn check_schema(table: &Table, reference: &Table) -> Result<(), DataError> {

@@ -8,10 +8,13 @@ use arrow::{
     datatypes::{DataType, Field, Float64Type, Int64Type, Schema},
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Column, DataError, Frame};
 
 /// What a column of a [`Table`] holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ColumnType {
     /// 64-bit signed integers.
     Integer,
@@ -142,8 +145,23 @@ impl Table {
         Frame::of(self.rows(), columns.collect())
     }
 
+    /// The column `name` as it is, to be put into another table.
+    pub(crate) fn select(&self, name: &str) -> Result<(String, ArrayRef), DataError> {
+        let position = self.batch.schema_ref().index_of(name).map_err(|_| self.unknown(name))?;
+        Ok((name.to_owned(), self.batch.column(position).clone()))
+    }
+
     pub(crate) fn cells(&self) -> impl Iterator<Item = Cells<'_>> {
         self.batch.columns().iter().map(cells)
+    }
+
+    /// A batch that was taken from a table.
+    pub(crate) fn of(batch: RecordBatch) -> Self {
+        Self { batch }
+    }
+
+    pub(crate) fn into_batch(self) -> RecordBatch {
+        self.batch
     }
 
     pub(crate) fn batch(&self) -> &RecordBatch {
