@@ -119,8 +119,17 @@ pub enum DataError {
     UnknownClass { column: String, row: usize, classes: Vec<String> },
 
     /// A share of rows that is no share.
-    #[error("reference_fraction is {fraction}, expected a number between 0 and 1, both excluded")]
+    #[error("the share of a part is {fraction}, expected a number between 0 and 1, both excluded")]
     BadFraction { fraction: f64 },
+    /// A split that contradicts itself.
+    #[error("the split's {field}: {problem}")]
+    InvalidSplit { field: &'static str, problem: &'static str },
+    /// A row that cannot be placed in time.
+    #[error("column `{column}` has no time in row {row}, drop the row or split by another column")]
+    MissingTime { column: String, row: usize },
+    /// A scope or window without rows.
+    #[error("none of the {rows} rows is in the split's scope and window, widen them")]
+    OutOfScope { rows: usize },
     /// A split that leaves one side without rows.
     #[error("the {part} part of {rows} rows would be empty, give more rows or another reference_fraction")]
     EmptyPart { part: &'static str, rows: usize },

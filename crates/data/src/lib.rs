@@ -30,5 +30,5 @@ pub use report::{
 };
 pub use sample::{Limit, Sample, Sampled};
 pub use snapshot::Snapshot;
-pub use split::{Parts, SplitRule, split};
+pub use split::{Parts, SplitKind, SplitRule, TestPart, TimeCut, Window, split};
 pub use table::{ColumnType, Table};

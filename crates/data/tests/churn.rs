@@ -11,7 +11,7 @@ fn table() -> Table {
 }
 
 fn parts() -> Parts {
-    let rule = SplitRule { version: "v1".to_owned(), seed: 42, reference_fraction: 0.2 };
+    let rule = SplitRule::rows("v1", 42, 0.2);
     split(&table(), &rule, None).unwrap()
 }
 

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use super::{
     Feature, FeatureSet, FittedFeatures, MissingRule, Transform,
-    fitted::{Step, check_numbers},
-    present, wrong_kind,
+    fitted::{Step, check_finite, check_numbers, write_dates},
+    present,
+    values::{DATE_PARTS, ratio},
+    wrong_kind,
 };
 use crate::{Column, DataError, Frame};
 
@@ -22,9 +24,13 @@ impl FeatureSet {
     pub fn fit(&self, frame: &Frame) -> Result<FittedFeatures, DataError> {
         self.check()?;
         let columns = self.bind(frame)?;
-        let steps = self.features.iter().zip(columns).map(|(feature, column)| match column {
-            Column::Numbers(values) => number(feature, values),
-            Column::Texts(values) => category(feature, values),
+        let steps = self.features.iter().zip(columns).map(|(feature, bound)| match (bound.column, bound.second) {
+            (Column::Numbers(values), None) => number(feature, values),
+            (Column::Numbers(values), Some(Column::Numbers(over))) => {
+                number(feature, &quotients(feature, values, over)?)
+            }
+            (Column::Texts(values), None) => category(feature, values),
+            (_, Some(_)) => Err(wrong_kind(feature.kind, &feature.source)),
         });
         FittedFeatures::new(self.clone(), steps.collect::<Result<_, _>>()?)
     }
@@ -39,23 +45,56 @@ fn number(feature: &Feature, values: &[f64]) -> Result<Step, DataError> {
         MissingRule::Median => Some(median(present().collect()).ok_or_else(no_values)?),
         MissingRule::Constant(value) => Some(value),
         MissingRule::Unknown | MissingRule::Reject => None,
-        MissingRule::MostFrequent => return Err(wrong_kind(feature)),
+        MissingRule::MostFrequent => return Err(wrong_kind(feature.kind, &feature.source)),
     };
-    let (center, scale) = match feature.transform {
-        Transform::None => (0.0, 1.0),
-        Transform::Standardize => {
-            let filled = values.iter().map(|&value| if value.is_nan() { fill.unwrap_or(value) } else { value });
-            moments(filled.filter(|value| !value.is_nan())).ok_or_else(no_values)?
+    let filled = values.iter().map(|&value| if value.is_nan() { fill.unwrap_or(value) } else { value });
+    let filled = filled.filter(|value| !value.is_nan());
+    let (center, scale) = match &feature.transform {
+        Transform::None | Transform::Ratio { .. } => (0.0, 1.0),
+        Transform::Standardize => moments(filled).ok_or_else(no_values)?,
+        Transform::Clip { .. } => return checked(feature, Step::Clip { fill }),
+        Transform::Log => return checked(feature, Step::Log { fill }),
+        Transform::Buckets { count } => {
+            let edges = edges(filled.collect(), *count).ok_or_else(no_values)?;
+            return checked(feature, Step::Buckets { fill, edges });
         }
-        Transform::OneHot => return Err(wrong_kind(feature)),
+        Transform::OneHot | Transform::DateParts => return Err(wrong_kind(feature.kind, &feature.source)),
     };
-    if [fill.unwrap_or(0.0), center, scale].iter().any(|value| !value.is_finite()) {
+    checked(feature, Step::Number { fill, center, scale })
+}
+
+/// What was learned, unless its numbers are beyond an `f64`.
+fn checked(feature: &Feature, step: Step) -> Result<Step, DataError> {
+    if step.problem(feature).is_some() {
         return Err(DataError::TooLarge { column: feature.source.clone() });
     }
-    Ok(Step::Number { fill, center, scale })
+    Ok(step)
+}
+
+/// The quotients of a ratio, infinite numbers refused.
+fn quotients(feature: &Feature, values: &[f64], over: &[f64]) -> Result<Vec<f64>, DataError> {
+    check_finite(&feature.source, values, 0)?;
+    check_finite(feature.transform.second().unwrap_or_default(), over, 0)?;
+    Ok(values.iter().zip(over).map(|(&value, &over)| ratio(value, over)).collect())
+}
+
+/// Where ranges end that hold about as many of the values each; every edge once.
+fn edges(mut values: Vec<f64>, count: u8) -> Option<Vec<f64>> {
+    values.sort_unstable_by(f64::total_cmp);
+    let (rows, least) = (values.len(), *values.first()?);
+    let mut edges: Vec<_> = (1..usize::from(count)).map(|bucket| values[bucket * rows / usize::from(count)]).collect();
+    edges.dedup();
+    // Nothing lies below the least value.
+    edges.retain(|edge| *edge > least);
+    Some(edges)
 }
 
 fn category(feature: &Feature, values: &[Option<Box<str>>]) -> Result<Step, DataError> {
+    if feature.transform == Transform::DateParts {
+        let mut parts = vec![0.0; values.len() * DATE_PARTS.len()];
+        write_dates(feature, values, 0, parts.chunks_exact_mut(DATE_PARTS.len()))?;
+        return Ok(Step::DateParts);
+    }
     let counts = tally(&feature.source, values.iter().map(Option::as_deref))?;
     let missing = values.iter().position(|text| present(text.as_deref()).is_none());
     if let (MissingRule::Reject, Some(row)) = (feature.missing, missing) {

@@ -3,6 +3,7 @@
 mod fit;
 mod fitted;
 mod infer;
+mod values;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -68,7 +69,7 @@ pub enum MissingRule {
 }
 
 /// How a value becomes columns of the matrix.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Transform {
     /// A number as it is.
@@ -78,6 +79,39 @@ pub enum Transform {
     Standardize,
     /// One column of 0 or 1 per category seen in training, in order of their UTF-8, and one for all others.
     OneHot,
+    /// A number, or the limit it lies beyond.
+    Clip {
+        /// The least number that remains.
+        low: f64,
+        /// The greatest number that remains.
+        high: f64,
+    },
+    /// The logarithm of one more than a number's size, with the number's sign: 0 stays 0.
+    Log,
+    /// One column of 0 or 1 per range of numbers, the ranges cut so that about as many training rows lie in each, and
+    /// one for missing numbers.
+    Buckets {
+        /// How many ranges, 2 to 100; fewer if many training rows have the same number.
+        count: u8,
+    },
+    /// A text like `2025-01-15` or `2025-01-15T14:30:22Z` as one column each for year, month, day, weekday (Monday is
+    /// 1), hour and minute, in UTC. NaN for a missing one.
+    DateParts,
+    /// A number divided by the one in another column; missing if either is or that one is 0.
+    Ratio {
+        /// The column of divisors.
+        over: String,
+    },
+}
+
+impl Transform {
+    /// The raw column it reads beside the feature's source.
+    fn second(&self) -> Option<&str> {
+        match self {
+            Self::Ratio { over } => Some(over),
+            _ => None,
+        }
+    }
 }
 
 /// One declared feature.
@@ -99,20 +133,39 @@ pub struct Feature {
 impl Feature {
     fn problem(&self) -> Option<&'static str> {
         use FeatureKind::{Category, Number};
-        match (self.kind, self.missing, self.transform) {
+        match (self.kind, self.missing, &self.transform) {
             (Number, MissingRule::MostFrequent, _) => {
                 Some("missing: most_frequent is for categories, use mean, median, constant, unknown or reject")
             }
             (Number, MissingRule::Constant(value), _) if !value.is_finite() => {
                 Some("missing: the constant must be finite")
             }
-            (Number, _, Transform::OneHot) => Some("transform: one_hot is for categories, use none or standardize"),
+            (Number, _, Transform::OneHot | Transform::DateParts) => {
+                Some("transform: one_hot and date_parts are for categories, use another one")
+            }
+            (Number, _, Transform::Clip { low, high }) if !(low.is_finite() && high.is_finite() && low < high) => {
+                Some("transform: the limits must be finite, the low one below the high one")
+            }
+            (Number, _, Transform::Buckets { count }) if !(2..=100).contains(count) => {
+                Some("transform: 2 to 100 buckets")
+            }
+            (Number, _, Transform::Ratio { over }) if over.is_empty() || *over == self.source => {
+                Some("transform: name another column to divide by")
+            }
             (Category, MissingRule::Mean | MissingRule::Median | MissingRule::Constant(_), _) => {
                 Some("missing: for a category use most_frequent, unknown or reject")
             }
-            (Category, _, Transform::None | Transform::Standardize) => Some("transform: for a category use one_hot"),
-            _ => None,
+            (Category, MissingRule::MostFrequent, Transform::DateParts) => {
+                Some("missing: for date_parts use unknown or reject")
+            }
+            (Category, _, Transform::OneHot | Transform::DateParts) | (Number, ..) => None,
+            (Category, ..) => Some("transform: for a category use one_hot or date_parts"),
         }
+    }
+
+    /// The raw columns it reads.
+    fn sources(&self) -> impl Iterator<Item = &str> {
+        [self.source.as_str()].into_iter().chain(self.transform.second())
     }
 }
 
@@ -153,24 +206,23 @@ impl FeatureSet {
             if !names.insert(&feature.name) {
                 return invalid("another feature has this name");
             }
-            if *kinds.entry(&feature.source).or_insert(feature.kind) != feature.kind {
+            if feature.sources().any(|source| *kinds.entry(source).or_insert(feature.kind) != feature.kind) {
                 return invalid("another feature reads the same source as the other kind");
             }
         }
         Ok(())
     }
 
-    /// The column of each feature, once all are there and of the right kind.
-    fn bind<'a>(&self, frame: &'a Frame) -> Result<Vec<&'a Column>, DataError> {
+    /// The columns of each feature, once all are there and of the right kind.
+    fn bind<'a>(&self, frame: &'a Frame) -> Result<Vec<Bound<'a>>, DataError> {
         let mut columns = Vec::with_capacity(self.features.len());
         for (position, feature) in self.features.iter().enumerate() {
-            let Some(column) = frame.column_near(position, &feature.source) else {
-                return Err(self.missing_columns(frame));
+            let column = |position: usize, name: &str| {
+                let column = frame.column_near(position, name).ok_or_else(|| self.missing_columns(frame))?;
+                if feature.kind.accepts(column) { Ok(column) } else { Err(wrong_kind(feature.kind, name)) }
             };
-            if !feature.kind.accepts(column) {
-                return Err(wrong_kind(feature));
-            }
-            columns.push(column);
+            let second = feature.transform.second().map(|name| column(position + 1, name)).transpose()?;
+            columns.push(Bound { column: column(position, &feature.source)?, second });
         }
         Ok(columns)
     }
@@ -178,8 +230,10 @@ impl FeatureSet {
     fn missing_columns(&self, frame: &Frame) -> DataError {
         let mut expected: Vec<String> = Vec::new();
         for feature in &self.features {
-            if !expected.contains(&feature.source) {
-                expected.push(feature.source.clone());
+            for source in feature.sources() {
+                if expected.iter().all(|known| known != source) {
+                    expected.push(source.to_owned());
+                }
             }
         }
         let names = expected.iter().filter(|name| frame.column(name).is_none()).cloned().collect();
@@ -187,12 +241,20 @@ impl FeatureSet {
     }
 }
 
-fn wrong_kind(feature: &Feature) -> DataError {
-    let found = match feature.kind {
+/// The raw columns of one feature.
+#[derive(Clone, Copy)]
+struct Bound<'a> {
+    column: &'a Column,
+    /// The one to divide by.
+    second: Option<&'a Column>,
+}
+
+fn wrong_kind(expected: FeatureKind, column: &str) -> DataError {
+    let found = match expected {
         FeatureKind::Number => FeatureKind::Category,
         FeatureKind::Category => FeatureKind::Number,
     };
-    DataError::WrongKind { column: feature.source.clone(), expected: feature.kind.content(), found: found.content() }
+    DataError::WrongKind { column: column.to_owned(), expected: expected.content(), found: found.content() }
 }
 
 /// A text that is neither missing nor empty.
@@ -222,9 +284,17 @@ mod tests {
             (Category, MissingRule::Mean, Transform::OneHot),
             (Category, MissingRule::Constant(0.0), Transform::OneHot),
             (Category, MissingRule::Unknown, Transform::Standardize),
+            (Category, MissingRule::Unknown, Transform::Log),
+            (Category, MissingRule::MostFrequent, Transform::DateParts),
+            (Number, MissingRule::Mean, Transform::DateParts),
+            (Number, MissingRule::Mean, Transform::Clip { low: 1.0, high: 1.0 }),
+            (Number, MissingRule::Mean, Transform::Clip { low: f64::NAN, high: 1.0 }),
+            (Number, MissingRule::Mean, Transform::Buckets { count: 1 }),
+            (Number, MissingRule::Mean, Transform::Buckets { count: 101 }),
+            (Number, MissingRule::Mean, Transform::Ratio { over: "x".to_owned() }),
         ] {
             let error = set(vec![feature(kind, missing, transform)]).check().unwrap_err();
-            assert!(matches!(error, DataError::InvalidFeature { .. }), "{kind} {missing:?} {transform:?}");
+            assert!(matches!(error, DataError::InvalidFeature { .. }), "{error}");
         }
         assert!(matches!(set(vec![]).check(), Err(DataError::NoFeatures)));
         let number = feature(Number, MissingRule::Mean, Transform::None);

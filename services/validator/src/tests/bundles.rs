@@ -29,7 +29,7 @@ pub(super) struct World {
 pub(super) fn world() -> &'static World {
     static WORLD: OnceLock<World> = OnceLock::new();
     WORLD.get_or_init(|| {
-        let rule = SplitRule { version: "v1".to_owned(), seed: 7, reference_fraction: 0.2 };
+        let rule = SplitRule::rows("v1", 7, 0.2);
         let parts = split(&Table::from_csv(CHURN).unwrap(), &rule, None).unwrap();
         let reference = Snapshot::of(&parts.reference).unwrap();
         let every = FeatureSet::infer(&parts.train, "churn", &[]).unwrap();

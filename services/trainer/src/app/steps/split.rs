@@ -6,7 +6,7 @@ use std::{
 };
 
 use lineal_data::{Parts, Snapshot, SplitRule, Table};
-use lineal_kernel::{Digest, Name};
+use lineal_kernel::Name;
 
 use super::{
     Execution, StepError,
@@ -83,10 +83,5 @@ impl std::fmt::Display for Split {
 
 /// The rule of a split version. Its name alone chooses the rows, so that a split can be repeated anywhere.
 fn rule(name: &Name, reference_fraction: f64) -> SplitRule {
-    let seed = Digest::of(name.as_str().as_bytes())
-        .hex()
-        .bytes()
-        .take(16)
-        .fold(0, |seed, digit| seed << 4 | u64::from(char::from(digit).to_digit(16).unwrap_or(0)));
-    SplitRule { version: name.to_string(), seed, reference_fraction }
+    SplitRule::rows(name.as_str(), SplitRule::seed_of(name.as_str()), reference_fraction)
 }

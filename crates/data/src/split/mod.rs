@@ -1,32 +1,23 @@
-//! Cutting a table into a train part, a fixed reference part and an extra part.
+//! Cutting a table into a train part, a fixed reference part and parts that are only tested on.
+
+mod places;
+mod rule;
+mod scope;
 
 use std::collections::HashSet;
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
     DataError, Table,
-    rows::{RowHash, position, row_hashes},
+    rows::{RowHash, row_hashes},
 };
+use places::places;
 
-/// How rows are told apart; two rules with one seed and fraction split alike, whatever their version is called.
-///
-/// A row's side depends on the seed and its own values alone, so equal rows land together and other rows, their order
-/// or their number change nothing. Sizes and class shares therefore follow the fraction only on average.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SplitRule {
-    /// What people call this rule, e.g. `v1`.
-    pub version: String,
-    /// Chooses one of the possible splits.
-    pub seed: u64,
-    /// The expected share of reference rows, between 0 and 1, both excluded.
-    pub reference_fraction: f64,
-}
+pub use rule::{SplitKind, SplitRule, TestPart, TimeCut, Window};
 
 /// The parts of a split; rows keep the order of the input.
 ///
-/// `train.rows() + held + extra rows` is the number of input rows, and no row is in two parts.
+/// `train.rows() + held + extra rows + rows of all tests + left_out` is the number of input rows, and no row is in two
+/// parts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parts {
     /// What a model may learn from.
@@ -35,8 +26,12 @@ pub struct Parts {
     pub reference: Table,
     /// New rows on the reference side that came too late for a fixed reference; never learned from.
     pub extra: Option<Table>,
+    /// The named tests, in the order of the rule; one may be empty.
+    pub tests: Vec<(String, Table)>,
     /// How many input rows are in the reference, counting duplicates.
     pub held: usize,
+    /// How many input rows are out of scope or window, or have a label from beyond its end or the cut.
+    pub left_out: usize,
 }
 
 /// Splits `table` by `rule`.
@@ -46,28 +41,34 @@ pub struct Parts {
 /// whatever side they are on, other rows on the reference side become `extra`.
 ///
 /// # Errors
-/// [`DataError::BadFraction`]; [`DataError::EmptyPart`] if train or reference would have no rows;
-/// [`DataError::SchemaMismatch`] if the fixed reference has other columns (integers and floats count as one type).
+/// [`DataError::BadFraction`] and [`DataError::InvalidSplit`] for the rule; [`DataError::UnknownColumn`],
+/// [`DataError::NotATime`] and [`DataError::MissingTime`] for the columns it names; [`DataError::EmptyPart`] if train or
+/// reference would have no rows; [`DataError::SchemaMismatch`] if the fixed reference has other columns (integers and
+/// floats count as one type).
 pub fn split(table: &Table, rule: &SplitRule, fixed_reference: Option<&Table>) -> Result<Parts, DataError> {
-    let fraction = rule.reference_fraction;
-    if !(fraction > 0.0 && fraction < 1.0) {
-        return Err(DataError::BadFraction { fraction });
+    rule.check()?;
+    let rule = rule.resolve(table)?;
+    let inside = rule.rows_of(table)?;
+    let scoped = if inside.len() == table.rows() { table.clone() } else { table.take(&inside)? };
+    let hashes = row_hashes(&scoped, rule.seed);
+    if let Some(reference) = fixed_reference {
+        check_schema(table, reference)?;
     }
-    let hashes = row_hashes(table, rule.seed);
-    let parts = match fixed_reference {
-        None => {
-            let (reference, train) = partition(&hashes, |hash| position(hash) < fraction);
-            let held = reference.len();
-            Parts { train: table.take(&train)?, reference: table.take(&reference)?, extra: None, held }
-        }
-        Some(reference) => {
-            check_schema(table, reference)?;
-            let known: HashSet<_> = row_hashes(reference, rule.seed).into_iter().collect();
-            let (extra, train) = partition(&hashes, |hash| position(hash) < fraction && !known.contains(hash));
-            let (held, train): (Vec<_>, Vec<_>) = train.into_iter().partition(|&row| known.contains(&hashes[row]));
-            let extra = if extra.is_empty() { None } else { Some(table.take(&extra)?) };
-            Parts { train: table.take(&train)?, reference: reference.clone(), extra, held: held.len() }
-        }
+    let known: Option<HashSet<_>> =
+        fixed_reference.map(|reference| row_hashes(reference, rule.seed).into_iter().collect());
+    let rows = Rows::of(&scoped, &rule, &hashes, known.as_ref())?;
+    let reference = match fixed_reference {
+        Some(reference) => reference.clone(),
+        None => scoped.take(&rows.held)?,
+    };
+    let tests = rule.tests.iter().zip(&rows.tests).map(|(test, rows)| Ok((test.name.clone(), scoped.take(rows)?)));
+    let parts = Parts {
+        train: scoped.take(&rows.train)?,
+        reference,
+        extra: if rows.extra.is_empty() { None } else { Some(scoped.take(&rows.extra)?) },
+        tests: tests.collect::<Result<_, DataError>>()?,
+        held: rows.held.len(),
+        left_out: table.rows() - inside.len() + rows.purged,
     };
     for (part, rows) in [("train", parts.train.rows()), ("reference", parts.reference.rows())] {
         if rows == 0 {
@@ -77,9 +78,47 @@ pub fn split(table: &Table, rule: &SplitRule, fixed_reference: Option<&Table>) -
     Ok(parts)
 }
 
-/// The rows for which `side` holds, and the others.
-fn partition(hashes: &[RowHash], side: impl Fn(&RowHash) -> bool) -> (Vec<usize>, Vec<usize>) {
-    (0..hashes.len()).partition(|&row| side(&hashes[row]))
+/// The rows of each part.
+struct Rows {
+    train: Vec<usize>,
+    held: Vec<usize>,
+    extra: Vec<usize>,
+    tests: Vec<Vec<usize>>,
+    /// Rows of training whose label looks into a later part.
+    purged: usize,
+}
+
+impl Rows {
+    fn of(
+        table: &Table,
+        rule: &SplitRule,
+        hashes: &[RowHash],
+        known: Option<&HashSet<RowHash>>,
+    ) -> Result<Self, DataError> {
+        let ends = rule.bounds();
+        let looks_ahead = rule.looks_ahead(table)?;
+        let mut rows = Self {
+            train: Vec::new(),
+            held: Vec::new(),
+            extra: Vec::new(),
+            tests: vec![Vec::new(); rule.tests.len()],
+            purged: 0,
+        };
+        for ((row, place), hash) in places(table, rule, hashes)?.into_iter().enumerate().zip(hashes) {
+            if known.is_some_and(|known| known.contains(hash)) {
+                rows.held.push(row);
+                continue;
+            }
+            match ends.iter().position(|end| place < *end) {
+                Some(0) if known.is_some() => rows.extra.push(row),
+                Some(0) => rows.held.push(row),
+                Some(test) => rows.tests[test - 1].push(row),
+                None if looks_ahead(row) => rows.purged += 1,
+                None => rows.train.push(row),
+            }
+        }
+        Ok(rows)
+    }
 }
 
 fn check_schema(table: &Table, reference: &Table) -> Result<(), DataError> {
@@ -109,7 +148,7 @@ mod tests {
     use crate::Snapshot;
 
     fn rule() -> SplitRule {
-        SplitRule { version: "v1".to_owned(), seed: 42, reference_fraction: 0.2 }
+        SplitRule::rows("v1", 42, 0.2)
     }
 
     /// Rows whose first column is one of `ids`.
@@ -148,7 +187,7 @@ mod tests {
     fn parts_are_disjoint_and_add_up_to_the_input() {
         let parts = split(&table(0..1000), &rule(), None).unwrap();
         assert_eq!(parts.train.rows() + parts.reference.rows(), 1000);
-        assert_eq!((parts.held, &parts.extra), (parts.reference.rows(), &None));
+        assert_eq!((parts.held, parts.left_out, &parts.extra), (parts.reference.rows(), 0, &None));
         assert!((150..250).contains(&parts.held), "{}", parts.held);
         assert!(ids(&parts.train).is_disjoint(&ids(&parts.reference)));
     }
