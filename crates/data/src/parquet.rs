@@ -6,14 +6,17 @@ use std::{
 };
 
 use arrow::{
-    array::{Array, ArrayRef, AsArray, Float64Array, StringArray},
+    array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, StringArray},
     compute::{CastOptions, cast_with_options, concat_batches},
     datatypes::{DataType, Float64Type},
 };
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use crate::{ColumnType, DataError, Table};
+use crate::{ColumnType, DataError, Limit, Sampled, Table};
+
+/// Rows read together when memory is short.
+const BATCH: usize = 8192;
 
 impl Table {
     /// Reads a Parquet file. Integers and floats of other widths become 64-bit ones, all kinds of texts and
@@ -23,18 +26,64 @@ impl Table {
     /// [`DataError::Parquet`], [`DataError::DamagedParquet`], [`DataError::NoColumns`], [`DataError::NoRows`];
     /// [`DataError::UnsupportedType`] and [`DataError::OutOfRange`] name the column.
     pub fn from_parquet(bytes: impl Into<Bytes>) -> Result<Self, DataError> {
-        let table = Self::read_parquet(bytes.into())?;
+        let table = Self::decode_parquet(bytes.into())?;
         if table.rows() == 0 {
             return Err(DataError::NoRows);
         }
         Ok(table)
     }
 
+    /// Reads a Parquet file, holding no more of its rows than `limit` and one sample allow.
+    ///
+    /// # Errors
+    /// As [`Table::from_parquet`], and [`DataError::LimitTooSmall`] if no row would fit.
+    pub fn read_parquet(bytes: impl Into<Bytes>, limit: Limit) -> Result<Sampled, DataError> {
+        let bytes = bytes.into();
+        catch_unwind(AssertUnwindSafe(|| within(&bytes, limit))).unwrap_or(Err(DataError::DamagedParquet))
+    }
+
     /// Reads a Parquet file that may have no rows.
-    pub(crate) fn read_parquet(bytes: Bytes) -> Result<Self, DataError> {
+    pub(crate) fn decode_parquet(bytes: Bytes) -> Result<Self, DataError> {
         // The Parquet reader panics on some damaged files instead of returning an error.
         catch_unwind(AssertUnwindSafe(|| decode(bytes))).unwrap_or(Err(DataError::DamagedParquet))
     }
+}
+
+/// Looks at all rows once to know their size, and if they are too many, again to choose.
+fn within(bytes: &Bytes, limit: Limit) -> Result<Sampled, DataError> {
+    let (mut kept, mut rows, mut size) = (Vec::new(), 0, 0);
+    for table in batches(bytes)? {
+        let table = table?;
+        rows += table.rows();
+        size += table.bytes();
+        kept.push(table.into_batch());
+        if size > limit.bytes {
+            kept.clear();
+        }
+    }
+    if rows == 0 {
+        return Err(DataError::NoRows);
+    }
+    if let Some(mut sampler) = limit.sampler(size)? {
+        for table in batches(bytes)? {
+            sampler.add(&table?)?;
+        }
+        return sampler.finish();
+    }
+    let schema = kept.first().ok_or(DataError::NoRows)?.schema();
+    Ok(Sampled { table: Table::of(concat_batches(&schema, &kept)?), rows, sample: None })
+}
+
+/// The rows in parts that need little memory.
+fn batches(bytes: &Bytes) -> Result<impl Iterator<Item = Result<Table, DataError>>, DataError> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes.clone())?.with_batch_size(BATCH).build()?;
+    Ok(reader.map(|batch| table(&batch?)))
+}
+
+fn table(batch: &RecordBatch) -> Result<Table, DataError> {
+    let columns = batch.schema_ref().fields().iter().zip(batch.columns());
+    let columns = columns.map(|(field, array)| Ok((field.name().clone(), canonical(field.name(), array)?)));
+    Table::new(columns.collect::<Result<_, DataError>>()?)
 }
 
 fn decode(bytes: Bytes) -> Result<Table, DataError> {
@@ -42,9 +91,7 @@ fn decode(bytes: Bytes) -> Result<Table, DataError> {
     let schema = builder.schema().clone();
     let batches = builder.build()?.collect::<Result<Vec<_>, _>>()?;
     let batch = concat_batches(&schema, &batches)?;
-    let columns = schema.fields().iter().zip(batch.columns());
-    let columns = columns.map(|(field, array)| Ok((field.name().clone(), canonical(field.name(), array)?)));
-    Table::new(columns.collect::<Result<_, DataError>>()?)
+    table(&batch)
 }
 
 /// The column in one of the four types of a table.
@@ -96,7 +143,7 @@ fn column_type(found: &DataType) -> Option<ColumnType> {
 mod tests {
     use arrow::{
         array::{
-            BooleanArray, Date32Array, DictionaryArray, Float32Array, Int32Array, LargeStringArray, RecordBatch,
+            BooleanArray, Date32Array, DictionaryArray, Float32Array, Int32Array, Int64Array, LargeStringArray,
             UInt64Array,
         },
         datatypes::Int32Type,
@@ -148,6 +195,20 @@ mod tests {
         ));
         let huge = file(vec![("id", Arc::new(UInt64Array::from(vec![u64::MAX])))]);
         assert!(matches!(Table::from_parquet(huge), Err(DataError::OutOfRange { column, .. }) if column == "id"));
+    }
+
+    // F75
+    #[test]
+    fn a_file_above_the_limit_gives_the_rows_that_a_csv_file_gives() {
+        let ids = 0..30_000_i64;
+        let csv = ids.clone().fold("id\n".to_owned(), |csv, id| csv + &format!("{id}\n"));
+        let parquet = file(vec![("id", Arc::new(Int64Array::from_iter_values(ids)))]);
+        let limit = Limit { bytes: 100_000, seed: 3 };
+        let sampled = Table::read_parquet(parquet.clone(), limit).unwrap();
+        assert_eq!(sampled, Table::read_csv(|| Ok(csv.as_bytes()), limit).unwrap());
+        assert!(sampled.sample.is_some() && sampled.table.rows() * 8 <= limit.bytes);
+        let whole = Table::read_parquet(parquet.clone(), Limit::NONE).unwrap();
+        assert_eq!((whole.table, whole.rows, whole.sample), (Table::from_parquet(parquet).unwrap(), 30_000, None));
     }
 
     #[test]

@@ -45,7 +45,7 @@ impl Snapshot {
         if found != expected {
             return Err(DataError::DigestMismatch { expected, found });
         }
-        Table::read_parquet(bytes)
+        Table::decode_parquet(bytes)
     }
 }
 

@@ -155,6 +155,19 @@ impl Table {
         self.batch.columns().iter().map(cells)
     }
 
+    /// Bytes of its values, as a [`Limit`](crate::Limit) counts them.
+    pub(crate) fn bytes(&self) -> usize {
+        let texts = |array: &StringArray| {
+            let offsets = array.value_offsets();
+            offsets.last().zip(offsets.first()).map_or(0, |(last, first)| (last - first) as usize)
+        };
+        let column = |cells| match cells {
+            Cells::Integers(_) | Cells::Floats(_) | Cells::Booleans(_) => 8 * self.rows(),
+            Cells::Texts(array) => 4 * self.rows() + texts(array),
+        };
+        self.cells().map(column).sum()
+    }
+
     /// A batch that was taken from a table.
     pub(crate) fn of(batch: RecordBatch) -> Self {
         Self { batch }

@@ -34,6 +34,10 @@ pub struct TrainerConfig {
     pub per_model: u32,
     /// Threads of one fit; never changes the result.
     pub threads: usize,
+    /// Bytes of the largest table that jobs learn from as a whole; of a larger one they take a sample.
+    pub table_limit: usize,
+    /// Bytes of computed features that are kept for other jobs.
+    pub feature_cache: usize,
     /// How long a job belongs to a worker that gives no sign of life.
     pub lease: Duration,
     /// The version of this program, for lineage.
@@ -54,6 +58,8 @@ impl Trainer {
             concurrency: config.concurrency,
             per_model: config.per_model,
             threads: config.threads,
+            table_limit: config.table_limit,
+            feature_cache: config.feature_cache,
             lease: config.lease,
             release: config.release,
         };

@@ -63,6 +63,16 @@ impl ColumnReader {
         }
     }
 
+    /// Whether it has no value so far.
+    pub(super) fn is_missing(&self) -> bool {
+        matches!(self.values, Values::Missing)
+    }
+
+    /// Whether its integers may become floats as they are.
+    pub(super) fn widens(&self) -> bool {
+        !self.negative_zero
+    }
+
     /// Whether its values have to be read again.
     pub(super) fn is_dropped(&self) -> bool {
         matches!(self.values, Values::Dropped(_))

@@ -1,6 +1,7 @@
 //! Reading CSV.
 
 mod column;
+mod parallel;
 mod records;
 
 use std::io::BufRead;
@@ -32,7 +33,18 @@ impl Table {
     /// [`DataError::InvalidUtf8`], [`DataError::NulByte`], [`DataError::RecordTooLong`],
     /// [`DataError::TooManyColumns`], [`DataError::ColumnTooLarge`].
     pub fn from_csv(bytes: &[u8]) -> Result<Self, DataError> {
-        Ok(Self::read_csv(|| Ok(bytes), Limit::NONE)?.table)
+        Ok(Self::sample_csv(bytes, Limit::NONE)?.table)
+    }
+
+    /// Reads as much of a CSV file as `limit` allows, several parts of it at once if they can be told apart.
+    ///
+    /// # Errors
+    /// As [`Table::from_csv`], and [`DataError::LimitTooSmall`] if no row would fit.
+    pub fn sample_csv(bytes: &[u8], limit: Limit) -> Result<Sampled, DataError> {
+        match parallel::read(bytes, limit.bytes) {
+            Some(table) => Ok(Sampled { rows: table.rows(), table, sample: None }),
+            None => Self::read_csv(|| Ok(bytes), limit),
+        }
     }
 
     /// Reads a CSV file that `open` opens anew each time, holding no more of it than `limit` and one sample allow.
@@ -64,6 +76,15 @@ struct Survey {
 /// Reads everything and finds the type of each column; forgets the values if they are too many.
 fn survey<R: BufRead>(mut records: Records<R>, limit: Limit) -> Result<Survey, DataError> {
     let names = header(records.next()?.ok_or(DataError::NoColumns)?)?;
+    let survey = rows_of(records, names, limit.bytes)?;
+    if survey.rows == 0 {
+        return Err(DataError::NoRows);
+    }
+    Ok(survey)
+}
+
+/// Reads the rows of `names`; forgets their values beyond `limit` bytes.
+fn rows_of<R: BufRead>(mut records: Records<R>, names: Vec<String>, limit: usize) -> Result<Survey, DataError> {
     let mut columns: Vec<_> = names.iter().map(|_| ColumnReader::new()).collect();
     let mut rows = 0;
     let mut forget = false;
@@ -71,15 +92,12 @@ fn survey<R: BufRead>(mut records: Records<R>, limit: Limit) -> Result<Survey, D
         append(record, &names, &mut columns)?;
         rows += 1;
         if rows % BATCH == 0 {
-            forget |= columns.iter().map(ColumnReader::bytes).sum::<usize>() > limit.bytes;
+            forget |= columns.iter().map(ColumnReader::bytes).sum::<usize>() > limit;
             if forget {
                 columns.iter_mut().for_each(ColumnReader::forget);
             }
             check_texts(&names, &columns)?;
         }
-    }
-    if rows == 0 {
-        return Err(DataError::NoRows);
     }
     check_texts(&names, &columns)?;
     Ok(Survey { names, columns, rows })
@@ -172,6 +190,8 @@ fn table(names: &[String], columns: Vec<ColumnReader>) -> Result<Table, DataErro
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
     use crate::{Column, ColumnType};
 
@@ -279,5 +299,38 @@ mod tests {
         let (error, taken) = endless(b"a", b',');
         assert!(matches!(error, DataError::TooManyColumns { line: 1, .. }), "{error}");
         assert!(taken < 4 * records::MAX_COLUMNS, "{taken}");
+    }
+
+    /// The same by the reader that goes from the first line to the last.
+    fn in_order(csv: &[u8]) -> Result<Table, DataError> {
+        Table::read_csv(|| Ok(csv), Limit::NONE).map(|sampled| sampled.table)
+    }
+
+    #[test]
+    fn parts_read_at_once_are_the_file_read_in_order() {
+        let rows = 200_000;
+        let file = |odd: &str, at: usize| {
+            let mut csv = "\u{feff}id,part,wide,text,late\r\n".to_owned();
+            for row in 0..rows {
+                let part = if row < rows / 2 { "" } else { "7" };
+                let wide = if row == at { odd } else { "12" };
+                let late = if row == rows - 1 { "0.5" } else { "" };
+                let _ = write!(csv, "{row},{part},{wide},caf\u{e9} {},{late}\r\n", row % 7);
+            }
+            csv
+        };
+        for odd in ["12", "0.5", "-0", "x", ""] {
+            let csv = file(odd, rows - 3);
+            let table = Table::from_csv(csv.as_bytes()).unwrap();
+            assert_eq!(table, in_order(csv.as_bytes()).unwrap(), "{odd}");
+            assert_eq!(table.rows(), rows);
+        }
+        let good = file("12", 0);
+        assert!(parallel::read(good.as_bytes(), usize::MAX).is_some());
+        assert!(parallel::read(good.as_bytes(), good.len()).is_none());
+        let bad = good.replacen("150000,7,12", "150000,7", 1);
+        assert_eq!(error(bad.as_bytes()), "line 150002 has 4 fields, the header has 5");
+        let quoted = good.replacen("150000,7,12", "150000,7,\"1\n2\"", 1);
+        assert_eq!(Table::from_csv(quoted.as_bytes()).unwrap().rows(), rows);
     }
 }

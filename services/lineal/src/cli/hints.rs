@@ -38,6 +38,7 @@ fn after_call(call: &FailedCall) -> Option<String> {
         Some("GATE_NOT_PASSED" | "RUN_TAINTED" | "VERDICT_CHANGED") => format!("lineal explain {model}/{version}"),
         Some("REPLICA_REFUSED" | "MODEL_NOT_SERVED" | "VERSION_NOT_SERVED") => "lineal status".to_owned(),
         Some("PROMOTION_NOT_FOUND" | "PROMOTION_CANCELLED") => "lineal promotions".to_owned(),
+        Some("DATA_CHECK_FAILED") => "lineal data describe REPORT".to_owned(),
         Some("JOB_NOT_FOUND") => "lineal jobs".to_owned(),
         None if Exit::of(call.status.code()) == Exit::Unavailable => unreachable(call),
         _ => return unknown_outcome(call),

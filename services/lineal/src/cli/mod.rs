@@ -5,6 +5,7 @@ mod audit;
 mod card;
 mod compare;
 mod context;
+mod data;
 mod demo;
 mod demote;
 mod describe;
@@ -77,6 +78,8 @@ enum Command {
     Demo(demo::Args),
     /// Train a model on a file and make a new version of it
     Train(Box<train::Args>),
+    /// Look at data before anything is learned from it
+    Data(data::Args),
     /// List, show, watch and cancel training jobs
     Jobs(Box<jobs::Args>),
     /// List experiments
@@ -165,6 +168,7 @@ impl Cli {
             Command::Serve(args) => serve::run(args).await,
             Command::Demo(args) => demo::run(args, ctx.output.style()).await,
             Command::Train(args) => train::run(*args, ctx).await,
+            Command::Data(args) => data::run(args, ctx).await,
             Command::Jobs(args) => jobs::run(*args, ctx).await,
             Command::Experiments(args) => experiments::run(args, ctx).await,
             Command::Runs(args) => runs::run(args, ctx).await,
@@ -239,6 +243,8 @@ mod tests {
             "explain churn@champion",
             "card churn@champion",
             "history churn",
+            "data describe r1",
+            "data reports churn",
             "lineage churn 1",
             "predict churn --row a=1",
         ] {

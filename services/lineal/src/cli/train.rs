@@ -165,9 +165,25 @@ struct NoteArgs {
 
 /// Formats of source files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
+pub(super) enum Format {
     Csv,
     Parquet,
+}
+
+impl Format {
+    /// The format given, or the one that the file's extension tells.
+    pub(super) fn of(file: &Path, given: Option<Self>) -> Result<Self, CliError> {
+        let extension = file.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        match (given, extension.to_ascii_lowercase().as_str()) {
+            (Some(format), _) => Ok(format),
+            (None, "csv") => Ok(Self::Csv),
+            (None, "parquet") => Ok(Self::Parquet),
+            (None, _) => Err(CliError::usage(format!(
+                "`{}` does not end in .csv or .parquet: say what it is with --format",
+                file.display()
+            ))),
+        }
+    }
 }
 
 impl From<Format> for SourceFormat {
@@ -204,21 +220,11 @@ pub(super) async fn run(args: Args, ctx: &Context) -> Result<Exit, CliError> {
 
 impl Args {
     fn source_format(&self) -> Result<Format, CliError> {
-        let extension = self.file.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-        match (self.format, extension.to_ascii_lowercase().as_str()) {
-            (Some(format), _) => Ok(format),
-            (None, "csv") => Ok(Format::Csv),
-            (None, "parquet") => Ok(Format::Parquet),
-            (None, _) => Err(CliError::usage(format!(
-                "`{}` does not end in .csv or .parquet: say what it is with --format",
-                self.file.display()
-            ))),
-        }
+        Format::of(&self.file, self.format)
     }
 
     fn dataset(&self) -> String {
-        let stem = || self.file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        self.dataset.clone().unwrap_or_else(stem)
+        self.dataset.clone().unwrap_or_else(|| stem(&self.file))
     }
 
     fn spec(self, digest: Digest, format: Format) -> JobSpec {
@@ -254,8 +260,13 @@ impl Args {
     }
 }
 
+/// What a dataset is called after its file.
+pub(super) fn stem(file: &Path) -> String {
+    file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
 /// The whole file; empty and oversized files are refused before anything is sent.
-fn read(path: &Path) -> Result<Bytes, CliError> {
+pub(super) fn read(path: &Path) -> Result<Bytes, CliError> {
     let name = path.display();
     let failed = |source: io::Error| CliError::File { path: name.to_string(), source };
     let size = fs::metadata(path).map_err(failed)?.len();

@@ -82,6 +82,11 @@ impl Problems {
         self.check(path, bounded.ok_or("expected 1 to 86400 seconds"))
     }
 
+    fn mebibytes(&mut self, path: &str, size: usize) -> Option<usize> {
+        let bytes = size.checked_mul(1 << 20).filter(|_| size <= 1 << 20);
+        self.check(path, bytes.ok_or("expected at most 1048576 MiB"))
+    }
+
     fn count(&mut self, path: &str, count: usize) -> Option<usize> {
         self.check(path, (1..=256).contains(&count).then_some(count).ok_or("expected 1 to 256"))
     }
@@ -127,6 +132,8 @@ impl Config {
         let concurrency = problems.count("trainer.concurrency", raw.trainer.concurrency);
         let lease = problems.seconds("trainer.lease_seconds", raw.trainer.lease_seconds);
         let threads = problems.count("trainer.threads", raw.trainer.threads);
+        let table_limit = problems.mebibytes("trainer.table_limit_mib", raw.trainer.table_limit_mib.max(1));
+        let feature_cache = problems.mebibytes("trainer.feature_cache_mib", raw.trainer.feature_cache_mib);
         let validator_database = database(problems, "validator", &raw.validator.database_url, &data);
         let inference = inference(&raw, &data, problems);
         Some(Self {
@@ -138,6 +145,8 @@ impl Config {
                 concurrency: concurrency?,
                 per_model: raw.trainer.jobs_per_model,
                 threads: threads?,
+                table_limit: table_limit?,
+                feature_cache: feature_cache?,
                 lease: lease?,
                 release: env!("CARGO_PKG_VERSION").to_owned(),
             },

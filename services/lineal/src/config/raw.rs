@@ -146,11 +146,23 @@ pub struct RawTrainer {
     pub lease_seconds: u64,
     /// Threads of each job.
     pub threads: usize,
+    /// Largest table that jobs learn from as a whole.
+    pub table_limit_mib: usize,
+    /// Computed features that are kept for other jobs; 0 for none.
+    pub feature_cache_mib: usize,
 }
 
 impl Default for RawTrainer {
     fn default() -> Self {
-        Self { database_url: String::new(), concurrency: 1, jobs_per_model: 0, lease_seconds: 15, threads: 2 }
+        Self {
+            database_url: String::new(),
+            concurrency: 1,
+            jobs_per_model: 0,
+            lease_seconds: 15,
+            threads: 2,
+            table_limit_mib: 4096,
+            feature_cache_mib: 256,
+        }
     }
 }
 

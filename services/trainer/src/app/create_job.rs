@@ -5,7 +5,7 @@ use lineal_kernel::Caller;
 
 use super::App;
 use crate::{
-    domain::{CreateJob, Creation, Job, ModelDefinition, SplitDefinition, TrainerError},
+    domain::{CreateJob, Creation, Definition as _, Job, ModelDefinition, SplitDefinition, TrainerError},
     failpoints::stop_here,
 };
 
@@ -13,13 +13,20 @@ impl App {
     /// Stores a job as queued. The same request id returns the job it created; a node with an active job gets no other unless that
     /// is what the caller wants.
     pub(crate) async fn create_job(&self, caller: &Caller, command: CreateJob) -> Result<Job, TrainerError> {
+        let command = self.scoped(command).await?;
         if let Some(known) = self.store.job_by_request(&command.request_id).await? {
             return same(known, &command);
         }
         let spec = &command.spec;
         self.check_name::<SplitDefinition>(spec, spec.split_version.as_ref()).await?;
+        if let Some(name) = &spec.split_version
+            && let Some(rule) = self.split_rule(&spec.dataset, name).await?
+        {
+            rule.agrees(name.as_str(), spec)?;
+        }
         self.check_name::<FeatureSet>(spec, spec.feature_version.as_ref()).await?;
         self.check_name::<ModelDefinition>(spec, spec.model_version.as_ref()).await?;
+        self.check_reports(&spec.source()).await?;
         let job = Job::queued(command.request_id.clone(), spec.clone(), caller.actor.clone(), self.clock.now());
         match self.store.create_job(&job, command.rerun).await? {
             Creation::Job(stored) => {

@@ -6,7 +6,7 @@ use lineal_db::StoreError;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::App;
-use crate::domain::{Claim, Job, JobChange, JobSpec, Lease, NewVersion, Step};
+use crate::domain::{Claim, Job, JobChange, JobSample, JobSpec, Lease, NewVersion, Step};
 
 /// A job being trained: where it is, and its way to the log.
 pub(super) struct Execution<'a> {
@@ -75,6 +75,15 @@ impl<'a> Execution<'a> {
     pub(super) async fn opened(&self, run_id: String) -> Result<(), StoreError> {
         let message = format!("run {run_id}");
         self.record(&JobChange { run_id: Some(run_id), ..JobChange::progress(self.step, 0.0, message) }).await
+    }
+
+    /// Marks the job as one that learns from a sample.
+    pub(super) async fn sampled(&self, sample: JobSample) -> Result<(), StoreError> {
+        let JobSample { fraction, seed, source_rows } = sample;
+        let message = format!(
+            "sampled: {source_rows} rows are too many, those with the lowest hashes are used (fraction {fraction}, seed {seed})"
+        );
+        self.record(&JobChange { sample: Some(sample), ..JobChange::progress(self.step, 0.5, message) }).await
     }
 
     /// Keeps the metrics with the job.

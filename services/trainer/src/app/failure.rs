@@ -15,7 +15,7 @@ use lineal_kernel::{FieldError, Timestamp};
 use lineal_models::{BundleError, FitError, MetricError};
 
 use crate::{
-    domain::{DefinitionConflict, Failure, FailureReason, Step},
+    domain::{DataRefusal, DefinitionConflict, Failure, FailureReason, Step, TrainerError},
     registry::RegistryError,
 };
 
@@ -27,6 +27,8 @@ const MAX_TRACE: usize = 8 << 10;
 pub(super) enum StepError {
     #[error(transparent)]
     Data(#[from] DataError),
+    #[error(transparent)]
+    Refused(#[from] DataRefusal),
     #[error(transparent)]
     Fit(#[from] FitError),
     #[error(transparent)]
@@ -63,7 +65,7 @@ impl StepError {
 
     fn reason(&self) -> FailureReason {
         match self {
-            Self::Data(_) | Self::Metric(_) => FailureReason::Data,
+            Self::Data(_) | Self::Refused(_) | Self::Metric(_) => FailureReason::Data,
             Self::Fit(_) | Self::Bundle(_) => FailureReason::Fit,
             Self::Definition(_) | Self::Name(_) | Self::NoFamily { .. } => FailureReason::Specification,
             Self::Registry(RegistryError::Unavailable { .. }) => FailureReason::RegistryUnavailable,
@@ -80,7 +82,22 @@ impl StepError {
 
     /// What went wrong, in which step and why, in one line; the trace of a panic follows.
     fn text(&self, step: Option<Step>) -> String {
-        let mut text = format!("{}: {self}", step.map_or("start", Step::as_str));
+        format!("{}: {}", step.map_or("start", Step::as_str), self.chain())
+    }
+
+    /// What a caller is told who waits for the answer.
+    pub(super) fn told(self) -> TrainerError {
+        match self {
+            Self::Store(error) => error.into(),
+            Self::Refused(refusal) => TrainerError::DataRefused(refusal),
+            Self::Registry(RegistryError::Unavailable { message }) => TrainerError::RegistryUnavailable { message },
+            error => TrainerError::DataUnreadable { problem: error.chain() },
+        }
+    }
+
+    /// The error and what caused it.
+    fn chain(&self) -> String {
+        let mut text = self.to_string();
         let mut source = std::error::Error::source(self);
         while let Some(inner) = source {
             text = format!("{text}: {inner}");

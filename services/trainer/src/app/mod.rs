@@ -2,12 +2,15 @@
 
 mod beat;
 mod create_job;
+mod datasets;
 mod definitions;
 mod execution;
 mod failure;
+mod feature_cache;
 mod feed;
 mod hub;
 mod read_jobs;
+mod splits;
 mod steps;
 mod stop_job;
 mod watch_job;
@@ -21,6 +24,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::{registry::Registry, store::TrainerStore};
+use feature_cache::FeatureCache;
 use feed::Feed;
 use hub::Hub;
 
@@ -36,6 +40,10 @@ pub(crate) struct Settings {
     pub(crate) per_model: u32,
     /// Threads of one fit.
     pub(crate) threads: usize,
+    /// Bytes of the largest table that is not sampled.
+    pub(crate) table_limit: usize,
+    /// Bytes of computed features that are kept for other jobs.
+    pub(crate) feature_cache: usize,
     /// How long a job belongs to a worker that gives no sign of life.
     pub(crate) lease: Duration,
     /// The version of this program.
@@ -49,6 +57,8 @@ pub(crate) struct App {
     clock: Arc<dyn Clock>,
     families: &'static [&'static dyn Family],
     settings: Settings,
+    /// Features that another job may need again.
+    features: Arc<FeatureCache>,
     /// Told of every event of a job.
     feed: Feed,
     /// Told of every request to stop a job.
@@ -74,6 +84,7 @@ impl App {
             registry,
             clock,
             families,
+            features: Arc::new(FeatureCache::new(settings.feature_cache)),
             settings,
             feed: Feed::default(),
             stops: Hub::default(),

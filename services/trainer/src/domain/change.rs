@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lineal_kernel::{Digest, Timestamp};
 
-use super::{Claim, Failure, FailureReason, Job, JobState, NewVersion, Step, Stop, schedule};
+use super::{Claim, Failure, FailureReason, Job, JobSample, JobState, NewVersion, Step, Stop, schedule};
 
 /// Under which condition a worker's change is made; a change whose condition does not hold is not made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,7 @@ pub(crate) struct JobChange {
     pub(crate) metrics: BTreeMap<String, f64>,
     pub(crate) keep_metrics: bool,
     pub(crate) run_id: Option<String>,
+    pub(crate) sample: Option<JobSample>,
     pub(crate) version: Option<u64>,
     pub(crate) digest: Option<Digest>,
     /// Why this attempt failed; the job's own failure too if the change ends it.
@@ -56,6 +57,7 @@ impl JobChange {
             metrics: BTreeMap::new(),
             keep_metrics: false,
             run_id: None,
+            sample: None,
             version: None,
             digest: None,
             failure: None,

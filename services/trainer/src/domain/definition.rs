@@ -1,6 +1,6 @@
 //! Definitions: what the version names of a recipe mean. A name, once used, keeps its meaning.
 
-use lineal_data::FeatureSet;
+use lineal_data::{FeatureSet, SplitRule};
 use lineal_kernel::Digest;
 use lineal_models::Hyperparameters;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -69,6 +69,9 @@ pub(crate) struct SplitDefinition {
     pub(crate) reference_fraction: f64,
     /// Digest of the reference set's snapshot.
     pub(crate) reference: Digest,
+    /// The rule that was created under the name, with the moments it cuts at; without one, whole rows decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rule: Option<SplitRule>,
 }
 
 impl Definition for SplitDefinition {
@@ -79,12 +82,15 @@ impl Definition for SplitDefinition {
     }
 
     fn difference(&self, spec: &JobSpec) -> Option<String> {
-        let asked = spec.reference_fraction?;
-        let known = self.reference_fraction;
-        // Bit for bit: this is the number that was stored, or it is another one.
-        (asked.to_bits() != known.to_bits())
-            .then(|| format!("has reference_fraction {known}, this job asks for {asked}"))
+        other_fraction(self.reference_fraction, spec)
     }
+}
+
+/// What a job asks for that wants another share than the `known` one.
+pub(super) fn other_fraction(known: f64, spec: &JobSpec) -> Option<String> {
+    let asked = spec.reference_fraction?;
+    // Bit for bit: this is the number that was stored, or it is another one.
+    (asked.to_bits() != known.to_bits()).then(|| format!("has reference_fraction {known}, this job asks for {asked}"))
 }
 
 impl Definition for FeatureSet {

@@ -1,9 +1,9 @@
 //! What a caller can be told.
 
 use lineal_db::StoreError;
-use lineal_kernel::{FieldErrors, RequestId};
+use lineal_kernel::{FieldErrors, Name, RequestId};
 
-use super::{DefinitionConflict, JobId};
+use super::{DataRefusal, DefinitionConflict, JobId};
 
 /// Why a request was not done.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +35,35 @@ pub(crate) enum TrainerError {
         node: String,
         /// The active job.
         job_id: JobId,
+    },
+    /// The latest look at the rows found what must not be.
+    #[error(transparent)]
+    DataRefused(#[from] DataRefusal),
+    /// Rows that cannot be read.
+    #[error("the rows cannot be read: {problem}")]
+    DataUnreadable {
+        /// What is wrong, and where.
+        problem: String,
+    },
+    /// The report does not exist.
+    #[error("there is no data report `{report_id}`")]
+    ReportNotFound {
+        /// What was asked for.
+        report_id: String,
+    },
+    /// The split does not exist.
+    #[error("dataset `{dataset}` has no split `{name}`")]
+    SplitNotFound {
+        /// The dataset.
+        dataset: Name,
+        /// What was asked for.
+        name: Name,
+    },
+    /// Files cannot be fetched.
+    #[error("the registry cannot be reached ({message}); see that it runs")]
+    RegistryUnavailable {
+        /// What the connection said.
+        message: String,
     },
     /// The process is about to end.
     #[error("the trainer is shutting down, ask again with the last sequence number you saw")]

@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use lineal_kernel::{Digest, FieldError, ModelName, RequestId, Timestamp};
 
+use serde::{Deserialize, Serialize};
+
 use super::{FailureReason, JobSpec, NewVersion, Step, Stop};
 
 /// The identity of a job; later jobs have greater ones.
@@ -85,6 +87,16 @@ impl FromStr for JobState {
     }
 }
 
+/// How rows were chosen from a table that was too large.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct JobSample {
+    /// The expected share of all rows.
+    pub(crate) fraction: f64,
+    pub(crate) seed: u64,
+    /// Rows of the whole table.
+    pub(crate) source_rows: u64,
+}
+
 /// One training execution.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Job {
@@ -105,6 +117,8 @@ pub(crate) struct Job {
     /// The digest of the bundle.
     pub(crate) digest: Option<Digest>,
     pub(crate) run_id: Option<String>,
+    /// How its rows were chosen, if they were too many.
+    pub(crate) sample: Option<JobSample>,
     /// Why it failed; empty otherwise.
     pub(crate) error: String,
     pub(crate) reason: Option<FailureReason>,
@@ -135,6 +149,7 @@ impl Job {
             version: None,
             digest: None,
             run_id: None,
+            sample: None,
             error: String::new(),
             reason: None,
             attempt: 0,

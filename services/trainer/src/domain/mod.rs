@@ -2,6 +2,7 @@
 
 mod attempt;
 mod change;
+mod dataset;
 mod definition;
 mod error;
 mod event;
@@ -16,11 +17,12 @@ mod version;
 
 pub(crate) use attempt::Attempt;
 pub(crate) use change::{JobChange, Unless};
+pub(crate) use dataset::{DEFAULT_FRACTION, DataRefusal, NamedSplit, ReportSummary, Source, time_cut, window};
 pub(crate) use definition::{Definition, DefinitionConflict, DefinitionKind, ModelDefinition, SplitDefinition};
 pub(crate) use error::TrainerError;
 pub(crate) use event::{JobEvent, Step};
 pub(crate) use failure::{Failure, FailureReason};
-pub(crate) use job::{Claim, Creation, Job, JobFilter, JobId, JobState, Lease, OpenRun};
+pub(crate) use job::{Claim, Creation, Job, JobFilter, JobId, JobSample, JobState, Lease, OpenRun};
 pub(crate) use node::NodeKey;
 pub(crate) use schedule::Schedule;
 pub(crate) use spec::{CreateJob, JobSpec, SourceFormat, SpecDraft};

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{NodeKey, Schedule, text};
 
 /// Tags that the trainer itself writes to a run.
-const RESERVED_TAGS: [&str; 4] = ["actor", "git_sha", "job_id", "status"];
+const RESERVED_TAGS: [&str; 5] = ["actor", "git_sha", "job_id", "sampled", "status"];
 const DEFAULT_THRESHOLD: f64 = 0.5;
 const MAX_TAGS: usize = 64;
 const MAX_COLUMNS: usize = 10_000;

@@ -8,7 +8,8 @@ use lineal_proto::lineal::trainer::v1 as pb;
 use pbjson_types::value::Kind;
 
 use crate::domain::{
-    Attempt, CreateJob, FailureReason, Job, JobEvent, JobSpec, JobState, Schedule, SourceFormat, SpecDraft, Step,
+    Attempt, CreateJob, FailureReason, Job, JobEvent, JobSample, JobSpec, JobState, Schedule, SourceFormat, SpecDraft,
+    Step,
 };
 
 /// The largest number up to which doubles are exact integers.
@@ -23,11 +24,7 @@ pub(super) fn create_job(
 
 fn draft(spec: pb::JobSpec) -> SpecDraft {
     let source = spec.source.unwrap_or_default();
-    let format = match source.format() {
-        pb::SourceFormat::Unspecified => None,
-        pb::SourceFormat::Csv => Some(SourceFormat::Csv),
-        pb::SourceFormat::Parquet => Some(SourceFormat::Parquet),
-    };
+    let format = format(&source);
     SpecDraft {
         model: spec.model,
         slot: spec.slot,
@@ -53,6 +50,15 @@ fn draft(spec: pb::JobSpec) -> SpecDraft {
         pipeline_id: spec.pipeline_id,
         node_id: spec.node_id,
         schedule: schedule(spec.schedule.unwrap_or_default()),
+    }
+}
+
+/// How the file is written, if the caller says.
+pub(super) fn format(source: &pb::DataSource) -> Option<SourceFormat> {
+    match source.format() {
+        pb::SourceFormat::Unspecified => None,
+        pb::SourceFormat::Csv => Some(SourceFormat::Csv),
+        pb::SourceFormat::Parquet => Some(SourceFormat::Parquet),
     }
 }
 
@@ -114,6 +120,7 @@ pub(super) fn job(job: Job) -> pb::Job {
         failure_reason: job.reason.map_or(pb::JobFailureReason::Unspecified, reason).into(),
         run_time: Some(lineal_rpc::timestamp(job.run_time)),
         artifact_uri,
+        sample: job.sample.map(|JobSample { fraction, seed, source_rows }| pb::Sample { fraction, seed, source_rows }),
     }
 }
 

@@ -1,15 +1,19 @@
 //! The wire: convert in, call, convert out.
 
 mod convert;
+mod datasets;
 mod families;
 mod filter;
 mod jobs;
+mod reports;
+mod splits;
 mod status;
 
 use std::sync::Arc;
 
 use lineal_proto::lineal::trainer::v1::{
-    family_service_server::FamilyServiceServer, job_service_server::JobServiceServer,
+    dataset_service_server::DatasetServiceServer, family_service_server::FamilyServiceServer,
+    job_service_server::JobServiceServer, split_service_server::SplitServiceServer,
 };
 use tonic::service::Routes;
 
@@ -33,5 +37,9 @@ impl TrainerGrpc {
 /// Adds the trainer's services to `routes`.
 pub(crate) fn mount(app: &Arc<App>, routes: Routes) -> Routes {
     let grpc = Arc::new(TrainerGrpc::new(Arc::clone(app)));
-    routes.add_service(JobServiceServer::from_arc(Arc::clone(&grpc))).add_service(FamilyServiceServer::from_arc(grpc))
+    routes
+        .add_service(JobServiceServer::from_arc(Arc::clone(&grpc)))
+        .add_service(DatasetServiceServer::from_arc(Arc::clone(&grpc)))
+        .add_service(SplitServiceServer::from_arc(Arc::clone(&grpc)))
+        .add_service(FamilyServiceServer::from_arc(grpc))
 }

@@ -36,6 +36,23 @@ pub(crate) fn from_error(error: TrainerError) -> Status {
         TrainerError::NodeBusy { node, job_id } => {
             Problem::new(Code::AlreadyExists, "NODE_BUSY", message).resource("node", node).with("job", job_id)
         }
+        TrainerError::DataRefused(refusal) => {
+            let mut problem = Problem::new(Code::FailedPrecondition, "DATA_CHECK_FAILED", message);
+            for check in &refusal.failed {
+                problem = problem.precondition(refusal.dataset.as_str(), check);
+            }
+            problem.with("report", refusal.report_id)
+        }
+        TrainerError::DataUnreadable { .. } => Problem::new(Code::FailedPrecondition, "DATA_UNREADABLE", message),
+        TrainerError::ReportNotFound { report_id } => {
+            Problem::new(Code::NotFound, "DATA_REPORT_NOT_FOUND", message).resource("data_report", report_id)
+        }
+        TrainerError::SplitNotFound { dataset, name } => {
+            Problem::new(Code::NotFound, "SPLIT_NOT_FOUND", message).resource("split", name).with("dataset", dataset)
+        }
+        TrainerError::RegistryUnavailable { .. } => {
+            Problem::new(Code::Unavailable, "REGISTRY_UNAVAILABLE", message).retry_after(LATER)
+        }
         TrainerError::Stopping => Problem::new(Code::Unavailable, "TRAINER_STOPPING", message).retry_after(LATER),
         TrainerError::Busy => Problem::new(Code::Unavailable, "DATABASE_BUSY", message).retry_after(SOON),
         TrainerError::Store(cause) => Problem::internal(&cause),

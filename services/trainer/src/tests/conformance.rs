@@ -27,6 +27,11 @@ macro_rules! suite {
                 every_attempt_is_kept
                 a_run_stays_open_until_it_is_closed
             }
+            datasets {
+                a_split_keeps_its_first_rule
+                the_latest_expectations_are_in_force
+                reports_are_listed_newest_first
+            }
             waiting {
                 greater_priorities_go_first
                 a_suspended_job_keeps_its_place

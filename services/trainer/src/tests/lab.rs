@@ -65,13 +65,18 @@ impl Lab {
     fn on(store: Arc<dyn TrainerStore>, folder: TempDir) -> Self {
         let registry = Arc::new(FakeRegistry::new());
         let clock = ManualClock::at(Timestamp::from_micros(1_736_951_422_000_000));
-        let app = app(&store, &registry, &clock);
+        let app = app(&store, &registry, &clock, usize::MAX);
         Self { app, store, registry, clock, _folder: folder }
     }
 
     /// The same database and registry in a new process.
     pub(super) fn restart(&mut self) {
-        self.app = app(&self.store, &self.registry, &self.clock);
+        self.app = app(&self.store, &self.registry, &self.clock, usize::MAX);
+    }
+
+    /// The same with room for tables of so many bytes.
+    pub(super) fn restart_with(&mut self, table_limit: usize) {
+        self.app = app(&self.store, &self.registry, &self.clock, table_limit);
     }
 
     /// Starts the workers.
@@ -153,11 +158,23 @@ impl Lab {
     }
 }
 
-fn app(store: &Arc<dyn TrainerStore>, registry: &Arc<FakeRegistry>, clock: &ManualClock) -> Arc<App> {
+fn app(
+    store: &Arc<dyn TrainerStore>,
+    registry: &Arc<FakeRegistry>,
+    clock: &ManualClock,
+    table_limit: usize,
+) -> Arc<App> {
     static ODD: [&dyn Family; 5] = [&Panicking, &Endless, &Chatty, &Deaf, &Counting];
     let families: Vec<_> = lineal_models::families().iter().copied().chain(ODD).collect();
-    let settings =
-        Settings { concurrency: 2, per_model: 0, threads: 1, lease: LEASE, release: "0.0.0-test".to_owned() };
+    let settings = Settings {
+        concurrency: 2,
+        per_model: 0,
+        threads: 1,
+        table_limit,
+        feature_cache: 1 << 20,
+        lease: LEASE,
+        release: "0.0.0-test".to_owned(),
+    };
     Arc::new(App::new(store.clone(), registry.clone(), Arc::new(clock.clone()), families.leak(), settings))
 }
 

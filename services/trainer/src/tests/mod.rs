@@ -1,6 +1,7 @@
 //! Tests of the whole service but its transport, on a real database and a registry in memory.
 
 mod conformance;
+mod datasets;
 mod families;
 mod jobs;
 mod lab;
@@ -9,6 +10,7 @@ mod recipes;
 mod recovery;
 mod registry;
 mod resilience;
+mod splits;
 mod stops;
 mod training;
 mod upgrade;

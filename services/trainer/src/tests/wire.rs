@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lineal_db::{DatabaseUrl, StoreError};
-use lineal_kernel::{FieldError, RequestId, SystemClock};
+use lineal_kernel::{FieldError, Name, RequestId, SystemClock};
 use lineal_proto::lineal::trainer::v1::{
     self as pb, family_service_server::FamilyService, job_service_server::JobService,
 };
@@ -15,7 +15,7 @@ use tonic::{Code, Request, Status, service::Routes};
 use super::lab::{LEASE, Lab, customers};
 use crate::{
     Trainer, TrainerConfig,
-    domain::{DefinitionConflict, DefinitionKind, JobId, TrainerError},
+    domain::{DataRefusal, DefinitionConflict, DefinitionKind, JobId, TrainerError},
     grpc::{TrainerGrpc, from_error},
 };
 
@@ -68,6 +68,27 @@ fn every_error_has_a_code_and_a_reason() {
             TrainerError::NodeBusy { node: "p/train".to_owned(), job_id: JobId::random() },
             Code::AlreadyExists,
             "NODE_BUSY",
+        ),
+        (
+            TrainerError::DataRefused(DataRefusal {
+                dataset: Name::new("customers").unwrap(),
+                report_id: "r1".to_owned(),
+                failed: vec!["range(age)".to_owned()],
+            }),
+            Code::FailedPrecondition,
+            "DATA_CHECK_FAILED",
+        ),
+        (TrainerError::DataUnreadable { problem: "line 3".to_owned() }, Code::FailedPrecondition, "DATA_UNREADABLE"),
+        (TrainerError::ReportNotFound { report_id: "r1".to_owned() }, Code::NotFound, "DATA_REPORT_NOT_FOUND"),
+        (
+            TrainerError::SplitNotFound { dataset: Name::new("customers").unwrap(), name: Name::new("v7").unwrap() },
+            Code::NotFound,
+            "SPLIT_NOT_FOUND",
+        ),
+        (
+            TrainerError::RegistryUnavailable { message: "refused".to_owned() },
+            Code::Unavailable,
+            "REGISTRY_UNAVAILABLE",
         ),
         (TrainerError::Stopping, Code::Unavailable, "TRAINER_STOPPING"),
         (StoreError::Busy.into(), Code::Unavailable, "DATABASE_BUSY"),
@@ -150,6 +171,8 @@ async fn a_trainer_opens_mounts_works_and_stops() {
         concurrency: 1,
         per_model: 0,
         threads: 1,
+        table_limit: usize::MAX,
+        feature_cache: 0,
         lease: LEASE,
         release: "0.0.0-test".to_owned(),
     };

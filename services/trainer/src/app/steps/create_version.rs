@@ -27,19 +27,33 @@ impl Execution<'_> {
             "" => format!("lineal {}", settings.release),
             commit => commit.to_owned(),
         };
-        let environment = [
+        let mut tags = spec.tags.clone();
+        if let Some(rule) = &split.definition.rule {
+            // A tag that the caller gave says what he means.
+            for (column, value) in &rule.scope {
+                tags.entry(column.clone()).or_insert_with(|| value.clone());
+            }
+        }
+        let mut environment: BTreeMap<_, _> = [
             ("lineal", settings.release.clone()),
             ("os", OS.to_owned()),
             ("arch", ARCH.to_owned()),
             ("threads", settings.threads.to_string()),
-        ];
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        if let Some(sample) = loaded.sample {
+            tags.insert("sampled".to_owned(), sample.fraction.to_string());
+            environment.insert("sample_fraction".to_owned(), sample.fraction.to_string());
+            environment.insert("sample_seed".to_owned(), sample.seed.to_string());
+        }
         Ok(NewVersion {
             model: spec.model.clone(),
             family: spec.family.clone(),
             digest: fitted.bundle.digest(),
             metrics,
             description: spec.description.clone(),
-            tags: spec.tags.clone(),
+            tags,
             run_id: recipe.run_id,
             parent_number: recipe.parent,
             data_digest: loaded.snapshot.digest,
@@ -54,7 +68,7 @@ impl Execution<'_> {
             training_duration: fitted.duration,
             training_rows: split.train.rows as u64,
             validation_rows: split.reference.rows as u64,
-            environment: environment.map(|(name, value)| (name.to_owned(), value)).into(),
+            environment,
         })
     }
 

@@ -6,7 +6,11 @@ use lineal_data::{Snapshot, Table, Target};
 use lineal_kernel::{Digest, Name};
 
 use super::{Execution, StepError};
-use crate::{app::failure::blocking, domain::SourceFormat, registry::SnapshotRecord};
+use crate::{
+    app::{datasets::Examined, failure::blocking},
+    domain::{DataRefusal, JobSample},
+    registry::SnapshotRecord,
+};
 
 /// All rows of a training.
 pub(super) struct Loaded {
@@ -14,6 +18,10 @@ pub(super) struct Loaded {
     /// The column to predict, its positive class named.
     pub(super) target: Target,
     pub(super) snapshot: Stored,
+    /// How the rows were chosen, if they were too many.
+    pub(super) sample: Option<JobSample>,
+    /// Digest of the report on the rows.
+    pub(super) report: Digest,
 }
 
 /// Rows in the artifact store.
@@ -23,20 +31,26 @@ pub(super) struct Stored {
 }
 
 impl Execution<'_> {
-    /// Fetches and reads the source, checks its labels and keeps its rows.
+    /// Fetches and reads the source, looks at its rows, checks their labels and keeps them.
     pub(super) async fn load(&self) -> Result<Loaded, StepError> {
         let spec = self.spec();
-        let content = self.app.registry.download(spec.source_digest).await?;
-        let format = spec.format;
+        let Examined { sampled, snapshot, report: _, summary } = self.app.examine(&spec.source(), spec.seed).await?;
+        if !summary.failed.is_empty() {
+            return Err(DataRefusal::of(&summary).into());
+        }
+        let sample = sampled.sample.map(|sample| JobSample {
+            fraction: sample.fraction,
+            seed: sample.seed,
+            source_rows: sampled.rows as u64,
+        });
+        if let Some(sample) = sample {
+            self.sampled(sample).await?;
+        }
         let mut target = Target { column: spec.label_column.clone(), positive: spec.positive_class.clone() };
-        let (table, target, snapshot) = blocking(move || {
-            let table = match format {
-                SourceFormat::Csv => Table::from_csv(&content)?,
-                SourceFormat::Parquet => Table::from_parquet(content)?,
-            };
+        let table = sampled.table;
+        let (table, target) = blocking(move || {
             target.positive = Some(target.classes(&table)?.positive);
-            let snapshot = Snapshot::of(&table)?;
-            Ok((table, target, snapshot))
+            Ok((table, target))
         })
         .await?;
         let snapshot = self.store(snapshot).await?;
@@ -48,7 +62,7 @@ impl Execution<'_> {
         };
         self.app.registry.record_snapshot(&record).await?;
         self.note(1.0, BTreeMap::new(), &format!("{} rows, {} columns", table.rows(), record.columns.len())).await?;
-        Ok(Loaded { table, target, snapshot })
+        Ok(Loaded { table, target, snapshot, sample, report: summary.digest })
     }
 
     /// Uploads a snapshot.

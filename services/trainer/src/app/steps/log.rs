@@ -30,16 +30,28 @@ impl Execution<'_> {
             ("extra_rows", extra_rows as f64),
         ];
         let figures = figures.map(|(name, value)| (name.to_owned(), value));
+        let tests = split.tests.iter().map(|(name, test)| (format!("test_rows.{name}"), test.rows as f64));
+        let mut tags: BTreeMap<_, _> = [("status".to_owned(), "trained".to_owned())].into();
+        tags.extend(loaded.sample.map(|sample| ("sampled".to_owned(), sample.fraction.to_string())));
+        let mut parameters = self.parameters(recipe, loaded, split)?;
+        if let Some(created) = self.app.split_rule(&self.spec().dataset, &recipe.split).await? {
+            parameters.insert("split_digest".to_owned(), created.digest()?.to_string());
+        }
         let log = RunLog {
-            parameters: self.parameters(recipe, split)?,
-            metrics: metrics.clone().into_iter().chain(figures).collect(),
-            tags: [("status".to_owned(), "trained".to_owned())].into(),
+            parameters,
+            metrics: metrics.clone().into_iter().chain(figures).chain(tests).collect(),
+            tags,
             datasets: self.datasets(loaded, split),
         };
         Ok(self.app.registry.log(&recipe.run_id, &log).await?)
     }
 
-    fn parameters(&self, recipe: &Recipe, split: &Split) -> Result<BTreeMap<String, String>, StepError> {
+    fn parameters(
+        &self,
+        recipe: &Recipe,
+        loaded: &Loaded,
+        split: &Split,
+    ) -> Result<BTreeMap<String, String>, StepError> {
         let spec = self.spec();
         let mut parameters: BTreeMap<String, String> = [
             ("family", spec.family.clone()),
@@ -50,9 +62,18 @@ impl Execution<'_> {
             ("reference_fraction", split.definition.reference_fraction.to_string()),
             ("seed", spec.seed.to_string()),
             ("threshold", spec.threshold.to_string()),
+            ("data_report", loaded.report.to_string()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
+        if let Some(sample) = loaded.sample {
+            parameters.insert("sample.fraction".to_owned(), sample.fraction.to_string());
+            parameters.insert("sample.seed".to_owned(), sample.seed.to_string());
+            parameters.insert("sample.source_rows".to_owned(), sample.source_rows.to_string());
+        }
+        for (name, test) in &split.tests {
+            parameters.insert(format!("test.{name}"), test.digest.to_string());
+        }
         for (name, value) in spec.hyperparameters.iter() {
             parameters.insert(format!("hyperparameters.{name}"), serde_json::to_string(value)?);
         }

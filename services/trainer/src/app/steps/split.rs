@@ -15,11 +15,8 @@ use super::{
 };
 use crate::{
     app::failure::blocking,
-    domain::{Definition as _, SplitDefinition},
+    domain::{DEFAULT_FRACTION, Definition as _, SplitDefinition},
 };
-
-/// The share of rows for a new reference set when nobody says.
-const DEFAULT_FRACTION: f64 = 0.2;
 
 /// The parts of a table, all of them in the artifact store.
 pub(super) struct Split {
@@ -28,6 +25,8 @@ pub(super) struct Split {
     pub(super) train: Stored,
     pub(super) reference: Stored,
     pub(super) extra: Option<Stored>,
+    /// The named tests that have rows.
+    pub(super) tests: Vec<(String, Stored)>,
     /// How long it took.
     pub(super) duration: Duration,
 }
@@ -43,13 +42,16 @@ impl Execution<'_> {
         definition.agrees(recipe.split.as_str(), self.spec())?;
         let reference = self.app.registry.download(definition.reference).await?;
         let (table, fixed) = (loaded.table.clone(), definition.reference);
-        let rule = rule(&recipe.split, definition.reference_fraction);
-        let (parts, train, extra) = blocking(move || {
+        let rule = definition.rule.clone().unwrap_or_else(|| rule(&recipe.split, definition.reference_fraction));
+        let (parts, train, extra, tests) = blocking(move || {
             let reference = Snapshot::open(reference, fixed)?;
             let parts = lineal_data::split(&table, &rule, Some(&reference))?;
             let train = Snapshot::of(&parts.train)?;
             let extra = parts.extra.as_ref().map(Snapshot::of).transpose()?;
-            Ok((parts, train, extra))
+            let tests = parts.tests.iter().filter(|(_, table)| table.rows() > 0);
+            let tests = tests.map(|(name, table)| Ok((name.clone(), Snapshot::of(table)?)));
+            let tests: Vec<_> = tests.collect::<Result<_, StepError>>()?;
+            Ok((parts, train, extra, tests))
         })
         .await?;
         let train = self.store(train).await?;
@@ -57,31 +59,53 @@ impl Execution<'_> {
             Some(extra) => Some(self.store(extra).await?),
             None => None,
         };
+        let mut stored = Vec::with_capacity(tests.len());
+        for (name, test) in tests {
+            stored.push((name, self.store(test).await?));
+        }
         let reference = Stored { digest: definition.reference, rows: parts.reference.rows() };
-        let split = Split { parts, definition, train, reference, extra, duration: started.elapsed() };
+        let split = Split { parts, definition, train, reference, extra, tests: stored, duration: started.elapsed() };
         self.note(1.0, BTreeMap::new(), &split.to_string()).await?;
         Ok(split)
     }
 
     /// Makes the reference set of a new split version. If another job made one meanwhile, that one counts.
     async fn first_split(&self, name: &Name, table: &Table) -> Result<SplitDefinition, StepError> {
-        let reference_fraction = self.spec().reference_fraction.unwrap_or(DEFAULT_FRACTION);
-        let (table, rule) = (table.clone(), rule(name, reference_fraction));
-        let reference =
-            blocking(move || Ok(Snapshot::of(&lineal_data::split(&table, &rule, None)?.reference)?)).await?;
+        let created = self.app.split_rule(&self.spec().dataset, name).await?;
+        if let Some(created) = &created {
+            created.agrees(name.as_str(), self.spec())?;
+        }
+        let by_name = created.is_some();
+        let fraction = self.spec().reference_fraction.unwrap_or(DEFAULT_FRACTION);
+        let (table, rule) = (table.clone(), created.unwrap_or_else(|| rule(name, fraction)));
+        let (rule, reference) = blocking(move || {
+            let rule = rule.resolve(&table)?;
+            let reference = lineal_data::split(&table, &rule, None)?.reference;
+            Ok((rule, Snapshot::of(&reference)?))
+        })
+        .await?;
         let reference = self.store(reference).await?.digest;
-        Ok(self.app.define(self.spec(), name, &SplitDefinition { reference_fraction, reference }).await?)
+        let reference_fraction = rule.reference_fraction;
+        let definition = SplitDefinition { reference_fraction, reference, rule: by_name.then_some(rule) };
+        Ok(self.app.define(self.spec(), name, &definition).await?)
     }
 }
 
 impl std::fmt::Display for Split {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let extra = self.extra.as_ref().map_or(0, |extra| extra.rows);
-        write!(f, "{} train rows, {} reference rows, {extra} extra rows", self.train.rows, self.reference.rows)
+        write!(f, "{} train rows, {} reference rows, {extra} extra rows", self.train.rows, self.reference.rows)?;
+        for (name, test) in &self.tests {
+            write!(f, ", {} rows for {name}", test.rows)?;
+        }
+        match self.parts.left_out {
+            0 => Ok(()),
+            rows => write!(f, ", {rows} left out"),
+        }
     }
 }
 
-/// The rule of a split version. Its name alone chooses the rows, so that a split can be repeated anywhere.
+/// The rule of a split version that nobody created. Its name alone chooses the rows, so that a split can be repeated anywhere.
 fn rule(name: &Name, reference_fraction: f64) -> SplitRule {
     SplitRule::rows(name.as_str(), SplitRule::seed_of(name.as_str()), reference_fraction)
 }

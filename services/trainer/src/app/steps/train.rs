@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lineal_data::{Column, FeatureSet, Table, Target};
+use lineal_data::{Column, FeatureSet, Frame, Table, Target};
 use lineal_kernel::Digest;
 use lineal_models::{
     Bundle, BundleParts, Decision, Family, FitContext, Hyperparameters, Progress, Rule, SplitReference, Task,
@@ -16,7 +16,14 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{Execution, StepError, load::Loaded, recipe::Recipe, split::Split};
-use crate::{app::failure::blocking, domain::Definition as _, failpoints::stop_here};
+use crate::{
+    app::{
+        failure::blocking,
+        feature_cache::{FeatureKey, Features},
+    },
+    domain::Definition as _,
+    failpoints::stop_here,
+};
 
 /// Progress is written at most this often.
 const PROGRESS: Duration = Duration::from_millis(200);
@@ -33,9 +40,11 @@ pub(super) struct Fitted {
 struct Fit {
     family: &'static dyn Family,
     hyperparameters: Hyperparameters,
-    set: FeatureSet,
+    features: Arc<Features>,
     target: Target,
     rows: Table,
+    /// The same rows, raw.
+    frame: Frame,
     threshold: f64,
     seed: u64,
     threads: usize,
@@ -52,13 +61,15 @@ impl Execution<'_> {
         let family = *family.ok_or_else(|| StepError::NoFamily { family: spec.family.clone() })?;
         let set = self.feature_set(recipe, &split.parts.train).await?;
         let feature_digest = set.digest()?;
+        let (features, frame) = self.features(set, feature_digest, split).await?;
         let (progress, updates) = watch::channel(Update::default());
         let fit = Fit {
             family,
             hyperparameters: spec.hyperparameters.clone(),
-            set,
+            features,
             target: loaded.target.clone(),
             rows: split.parts.train.clone(),
+            frame,
             threshold: spec.threshold,
             seed: spec.seed,
             threads: self.app.settings.threads,
@@ -88,6 +99,27 @@ impl Execution<'_> {
         Ok(set)
     }
 
+    /// The features of the train rows, computed unless another job has done it, and the rows as they were read for it.
+    async fn features(
+        &self,
+        set: FeatureSet,
+        digest: Digest,
+        split: &Split,
+    ) -> Result<(Arc<Features>, Frame), StepError> {
+        let (cache, rows) = (Arc::clone(&self.app.features), split.parts.train.clone());
+        let key = FeatureKey { rows: split.train.digest, set: digest };
+        let (features, frame, reused) = blocking(move || {
+            let frame = rows.to_frame();
+            let (features, reused) = cache.features(key, &set, &frame)?;
+            Ok((features, frame, reused))
+        })
+        .await?;
+        let columns = features.matrix.cols();
+        let message = if reused { "reused the features of an earlier job" } else { "computed the features" };
+        self.note(0.0, BTreeMap::new(), &format!("{message}: {columns} columns")).await?;
+        Ok((features, frame))
+    }
+
     /// Writes the latest progress now and then, until it fails.
     async fn tell(&self, mut updates: watch::Receiver<Update>) -> StepError {
         let mut pace = tokio::time::interval(PROGRESS);
@@ -109,12 +141,10 @@ impl Execution<'_> {
 
 impl Fit {
     fn run(self) -> Result<(Bundle, Duration), StepError> {
-        let frame = self.rows.to_frame();
-        let features = self.set.fit(&frame)?;
-        let matrix = features.transform(&frame)?;
+        let (features, matrix) = (&self.features.fitted, &self.features.matrix);
         let classes = self.target.classes(&self.rows)?;
         let names = features.output_names();
-        let data = TrainingData::new(Task::BinaryClassification, &matrix, &classes.values, &names)?;
+        let data = TrainingData::new(Task::BinaryClassification, matrix, &classes.values, &names)?;
         let context = FitContext { seed: self.seed, threads: self.threads, progress: &self.follower };
         let started = Instant::now();
         let model = self.family.fit(&data, &self.hyperparameters, &context)?;
@@ -128,14 +158,14 @@ impl Fit {
         let bundle = Bundle::build(BundleParts {
             family: self.family.name(),
             task: Task::BinaryClassification,
-            features: &features,
+            features,
             model: &model,
             hyperparameters: &self.hyperparameters,
             label: self.target,
             decision,
             training_data: self.training_data,
             split: self.split,
-            rows: &frame,
+            rows: &self.frame,
         })?;
         Ok((bundle, duration))
     }

@@ -1,6 +1,7 @@
 //! The trainer's tables. The SQL is written once, with `$N` and without dialect; the drivers differ in the few names that this module
 //! takes from its parent.
 
+mod datasets;
 mod definitions;
 mod jobs;
 mod queue;

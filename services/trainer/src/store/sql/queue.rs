@@ -51,7 +51,7 @@ const CHANGE: &str = "\
      UPDATE jobs SET state = $3, step = $4, progress = $5, metrics = COALESCE($6, metrics), \
      run_id = COALESCE($7, run_id), version = COALESCE($8, version), digest = COALESCE($9, digest), \
      error = COALESCE($10, error), reason = COALESCE($11, reason), pending_version = COALESCE($12, pending_version), \
-     attempt = attempt - $13, end_time = $14, run_time = COALESCE($15, run_time), \
+     attempt = attempt - $13, end_time = $14, sample = COALESCE($20, sample), run_time = COALESCE($15, run_time), \
      run_to_close = CASE WHEN $16 = 1 AND run_id IS NOT NULL THEN 1 ELSE 0 END, \
      stop_requested = CASE WHEN $3 = 'running' THEN stop_requested ELSE '' END, last_sequence = last_sequence + 1 \
      WHERE job_id = $1 AND lease_gen = $2 AND state = 'running' AND ($17 IS NULL OR stop_requested = $17) \
@@ -232,6 +232,7 @@ async fn change(tx: &mut super::Connection, lease: &Lease, change: &JobChange, n
         .bind(i64::from(change.run_to_close))
         .bind(asked)
         .bind(i64::from(change.unless == Unless::Prepared))
-        .bind(micros(seen));
+        .bind(micros(seen))
+        .bind(change.sample.as_ref().map(to_json).transpose()?);
     Ok(sequence.fetch_optional(tx).await?)
 }

@@ -12,7 +12,7 @@ use crate::domain::{Attempt, Claim, Job, JobEvent, JobId, Lease, OpenRun, Stop};
 /// The columns of a [`JobRow`].
 macro_rules! job_columns {
     () => {
-        "job_id, request_id, state, spec, actor, step, progress, metrics, version, digest, run_id, error, reason, attempt, \
+        "job_id, request_id, state, spec, actor, step, progress, metrics, version, digest, run_id, sample, error, reason, attempt, \
          create_time, run_time, start_time, end_time, last_sequence, lease_owner, lease_gen, lease_until, stop_requested, \
          pending_version"
     };
@@ -33,6 +33,7 @@ pub(super) struct JobRow {
     version: Option<i64>,
     digest: Option<String>,
     run_id: Option<String>,
+    sample: Option<String>,
     error: String,
     reason: String,
     attempt: i64,
@@ -63,6 +64,7 @@ impl TryFrom<JobRow> for Job {
             version: row.version.map(|number| unsigned("version", number)).transpose()?,
             digest: row.digest.map(|text| parsed("digest", &text)).transpose()?,
             run_id: row.run_id,
+            sample: row.sample.as_deref().map(|text| json("sample", text)).transpose()?,
             error: row.error,
             reason: optional("reason", &row.reason)?,
             attempt: unsigned("attempt", row.attempt)?,
@@ -171,18 +173,18 @@ pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String, StoreErro
     serde_json::to_string(value).map_err(|error| StoreError::Backend(error.into()))
 }
 
-fn json<T: DeserializeOwned>(column: &str, text: &str) -> Result<T, StoreError> {
+pub(super) fn json<T: DeserializeOwned>(column: &str, text: &str) -> Result<T, StoreError> {
     serde_json::from_str(text).map_err(|error| corrupt(column, error))
 }
 
-fn parsed<T: FromStr>(column: &str, text: &str) -> Result<T, StoreError>
+pub(super) fn parsed<T: FromStr>(column: &str, text: &str) -> Result<T, StoreError>
 where
     T::Err: Display,
 {
     text.parse().map_err(|error| corrupt(column, error))
 }
 
-fn unsigned<T: TryFrom<i64>>(column: &str, number: i64) -> Result<T, StoreError> {
+pub(super) fn unsigned<T: TryFrom<i64>>(column: &str, number: i64) -> Result<T, StoreError> {
     T::try_from(number).map_err(|_| corrupt(column, "out of range"))
 }
 
@@ -198,6 +200,6 @@ pub(super) fn stop(text: &str) -> Result<Option<Stop>, StoreError> {
     optional("stop_requested", text)
 }
 
-fn corrupt(column: &str, problem: impl Display) -> StoreError {
+pub(super) fn corrupt(column: &str, problem: impl Display) -> StoreError {
     StoreError::corrupt(format!("column `{column}`: {problem}"))
 }
