@@ -26,7 +26,7 @@ pub use families::{
     Family, FamilyDescription, FamilyError, FitContext, FitError, HyperparameterDescription, HyperparameterError,
     HyperparameterKind, Hyperparameters, Progress, TrainingData, Value, families, family,
 };
-pub use labels::LabelError;
+pub use labels::{LabelError, check_labels};
 pub use link::Link;
 pub use members::{
     Blend, Blending, Calibration, Curve, DrawCalibration, Forecast, Member, MemberDescription, MemberError,

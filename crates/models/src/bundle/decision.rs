@@ -1,5 +1,6 @@
 //! From scores to an answer.
 
+use lineal_data::{DataError, Table, Target};
 use serde::{Deserialize, Serialize};
 
 use super::{BundleError, manifest::MANIFEST};
@@ -82,6 +83,28 @@ impl Decision {
         }
     }
 
+    /// What the scores of a row are, in order: the probability of a class by the class's name, or `value`.
+    pub fn answers(&self) -> Vec<String> {
+        match self {
+            Self::Threshold(two) => vec![two.positive_class.clone()],
+            Self::MostProbable(most) => most.classes.clone(),
+            Self::Number => vec!["value".to_owned()],
+        }
+    }
+
+    /// The labels of `table` as they are learned from and measured against: 1 for the positive class, the position of the class,
+    /// or the number.
+    ///
+    /// # Errors
+    /// As [`Target::classes`], [`Target::positions`] or [`Target::numbers`].
+    pub fn labels(&self, target: &Target, table: &Table) -> Result<Vec<f64>, DataError> {
+        match self {
+            Self::Threshold(_) => Ok(target.classes(table)?.values),
+            Self::MostProbable(most) => target.positions(table, &most.classes),
+            Self::Number => target.numbers(table),
+        }
+    }
+
     /// The score from which on a label is positive, one half where there is no such score.
     pub fn threshold(&self) -> f64 {
         match self {
@@ -108,7 +131,7 @@ impl Decision {
                     _ => Ok(()),
                 }
             }
-            (Self::Number, Task::Regression) => Ok(()),
+            (Self::Number, Task::Regression | Task::Count) => Ok(()),
             _ => malformed("the decision is not one of the task"),
         }
     }

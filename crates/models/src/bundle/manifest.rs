@@ -71,7 +71,7 @@ pub struct FileEntry {
 pub struct Signature {
     /// The raw columns a row needs.
     pub inputs: Vec<SignatureColumn>,
-    /// `score` and `label`; of several classes `probabilities` (one for each) and `label`; of a regression `value`.
+    /// `score` and `label`; of several classes `probabilities` (one for each) and `label`; of numbers `value`.
     pub outputs: Vec<SignatureColumn>,
 }
 
@@ -175,7 +175,7 @@ impl Signature {
                 Task::MulticlassClassification => {
                     vec![column("probabilities", Datatype::Fp64), column("label", Datatype::Bytes)]
                 }
-                Task::Regression => vec![column("value", Datatype::Fp64)],
+                Task::Regression | Task::Count => vec![column("value", Datatype::Fp64)],
             },
         }
     }

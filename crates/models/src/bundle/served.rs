@@ -17,6 +17,7 @@ pub struct ServedModel {
     task: Task,
     decision: Decision,
     classes: Vec<String>,
+    answers: Vec<String>,
     importances: Vec<(String, f64)>,
     golden_rows: usize,
     bytes: usize,
@@ -48,6 +49,7 @@ impl ServedModel {
             task: manifest.task,
             decision: manifest.decision.clone(),
             classes: manifest.decision.classes(),
+            answers: manifest.decision.answers(),
             importances,
             bytes: bundle.files().values().map(Vec::len).sum(),
         })
@@ -71,6 +73,16 @@ impl ServedModel {
     /// How many scores a row gets: one, or one for each of several classes.
     pub fn outputs(&self) -> usize {
         self.scorer.outputs()
+    }
+
+    /// What the scores of a row are, in order, as [`Decision::answers`].
+    pub fn answers(&self) -> &[String] {
+        &self.answers
+    }
+
+    /// The names of the classes; none where the score is the answer.
+    pub fn classes(&self) -> &[String] {
+        &self.classes
     }
 
     /// The scores of every row of `frame`, row after row; columns beyond the signature's are ignored.
