@@ -27,7 +27,8 @@ pub(super) async fn run(_: Args, ctx: &Context) -> Result<Exit, CliError> {
 }
 
 fn render(family: &Family, style: Style) -> String {
-    let title = style.heading(&format!("{}: {} ({})", family.name, family.title, family.task));
+    let tasks = family.tasks().map(|task| format::word(task.as_str_name(), "TASK_")).collect::<Vec<_>>().join(", ");
+    let title = style.heading(&format!("{}: {} ({tasks})", family.name, family.title));
     let mut table = Table::new(style, &["HYPERPARAMETER", "KIND", "DEFAULT", "RANGE", "MEANING"]);
     for hyperparameter in &family.hyperparameters {
         let kind = HyperparameterKind::try_from(hyperparameter.kind).unwrap_or_default();
@@ -53,7 +54,7 @@ fn range(hyperparameter: &Hyperparameter) -> String {
 
 #[cfg(test)]
 mod tests {
-    use lineal_proto::pbjson_types::Value;
+    use lineal_proto::{lineal::trainer::v1::Task, pbjson_types::Value};
 
     use super::*;
 
@@ -62,7 +63,7 @@ mod tests {
         let family = Family {
             name: "gradient_boosting".to_owned(),
             title: "Gradient boosting".to_owned(),
-            task: "binary_classification".to_owned(),
+            tasks: vec![Task::Binary.into(), Task::Count.into()],
             hyperparameters: vec![Hyperparameter {
                 name: "learning_rate".to_owned(),
                 kind: HyperparameterKind::Float.into(),
@@ -75,7 +76,7 @@ mod tests {
         };
         assert_eq!(
             render(&family, Style::default()),
-            "gradient_boosting: Gradient boosting (binary_classification)\n\
+            "gradient_boosting: Gradient boosting (binary, count)\n\
              HYPERPARAMETER  KIND   DEFAULT  RANGE       MEANING\n\
              learning_rate   float  0.1      0.001 to 1  step of each tree\n"
         );

@@ -12,7 +12,7 @@ use std::{
 use lineal_data::DataError;
 use lineal_db::StoreError;
 use lineal_kernel::{FieldError, Timestamp};
-use lineal_models::{BundleError, FitError, MetricError};
+use lineal_models::{BundleError, FitError, LabelError, MetricError};
 
 use crate::{
     domain::{DefinitionConflict, Failure, FailureReason, Step},
@@ -33,6 +33,12 @@ pub(super) enum StepError {
     Bundle(#[from] BundleError),
     #[error(transparent)]
     Metric(#[from] MetricError),
+    #[error("the labels in column `{column}` cannot be learned from")]
+    Labels { column: String, source: LabelError },
+    #[error("no {part} row has the class `{class}` of `{column}`; give more rows of it or leave it out")]
+    AbsentClass { column: String, class: String, part: &'static str },
+    #[error("weight column `{column}` has {value} in row {row}; a weight is a finite number and not negative")]
+    Weight { column: String, row: usize, value: f64 },
     #[error(transparent)]
     Definition(#[from] DefinitionConflict),
     #[error(transparent)]
@@ -63,7 +69,9 @@ impl StepError {
 
     fn reason(&self) -> FailureReason {
         match self {
-            Self::Data(_) | Self::Metric(_) => FailureReason::Data,
+            Self::Data(_) | Self::Metric(_) | Self::Labels { .. } | Self::AbsentClass { .. } | Self::Weight { .. } => {
+                FailureReason::Data
+            }
             Self::Fit(_) | Self::Bundle(_) => FailureReason::Fit,
             Self::Definition(_) | Self::Name(_) | Self::NoFamily { .. } => FailureReason::Specification,
             Self::Registry(RegistryError::Unavailable { .. }) => FailureReason::RegistryUnavailable,

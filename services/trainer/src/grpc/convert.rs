@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use lineal_kernel::{FieldErrors, Timestamp};
-use lineal_models::{Family, Value};
+use lineal_models::{Family, Task, Value};
 use lineal_proto::lineal::trainer::v1 as pb;
 use pbjson_types::value::Kind;
 
@@ -52,7 +52,29 @@ fn draft(spec: pb::JobSpec) -> SpecDraft {
         max_runtime: spec.max_runtime.map(length),
         pipeline_id: spec.pipeline_id,
         node_id: spec.node_id,
+        task: given_task(pb::Task::try_from(spec.task).unwrap_or_default()),
         schedule: schedule(spec.schedule.unwrap_or_default()),
+        weight_column: spec.weight_column,
+        stopping_fraction: spec.stopping_fraction,
+    }
+}
+
+fn given_task(task: pb::Task) -> Option<Task> {
+    match task {
+        pb::Task::Unspecified => None,
+        pb::Task::Binary => Some(Task::BinaryClassification),
+        pb::Task::Multiclass => Some(Task::MulticlassClassification),
+        pb::Task::Regression => Some(Task::Regression),
+        pb::Task::Count => Some(Task::Count),
+    }
+}
+
+pub(super) fn task(task: Task) -> pb::Task {
+    match task {
+        Task::BinaryClassification => pb::Task::Binary,
+        Task::MulticlassClassification => pb::Task::Multiclass,
+        Task::Regression => pb::Task::Regression,
+        Task::Count => pb::Task::Count,
     }
 }
 
@@ -186,6 +208,9 @@ fn spec(spec: JobSpec) -> pb::JobSpec {
         pipeline_id,
         node_id,
         schedule: Some(schedule),
+        task: spec.task.map_or(pb::Task::Unspecified, task).into(),
+        weight_column: spec.weight_column.unwrap_or_default(),
+        stopping_fraction: spec.stopping_fraction.unwrap_or(0.0),
     }
 }
 

@@ -1,7 +1,7 @@
 //! `FamilyService`.
 
 use async_trait::async_trait;
-use lineal_models::{FamilyDescription, HyperparameterDescription, HyperparameterKind, Task};
+use lineal_models::{FamilyDescription, HyperparameterDescription, HyperparameterKind};
 use lineal_proto::lineal::trainer::v1::{self as pb, family_service_server::FamilyService};
 use tonic::{Request, Response, Status};
 
@@ -13,10 +13,7 @@ impl FamilyService for TrainerGrpc {
         &self,
         _: Request<pb::ListFamiliesRequest>,
     ) -> Result<Response<pb::ListFamiliesResponse>, Status> {
-        let known = self.app.families().iter().map(|known| known.describe());
-        // What jobs take: those that tell two classes apart.
-        let taken = known.filter(|known| known.tasks.contains(&Task::BinaryClassification));
-        let families = taken.map(|known| family(&known)).collect();
+        let families = self.app.families().iter().map(|known| family(&known.describe())).collect();
         Ok(Response::new(pb::ListFamiliesResponse { families }))
     }
 }
@@ -25,8 +22,8 @@ fn family(description: &FamilyDescription) -> pb::Family {
     pb::Family {
         name: description.name.to_owned(),
         title: description.title.to_owned(),
-        task: Task::BinaryClassification.name().to_owned(),
         hyperparameters: description.hyperparameters.iter().map(hyperparameter).collect(),
+        tasks: description.tasks.iter().map(|task| convert::task(*task).into()).collect(),
     }
 }
 

@@ -10,6 +10,7 @@ mod recovery;
 mod registry;
 mod resilience;
 mod stops;
+mod tasks;
 mod training;
 mod upgrade;
 mod waiting;

@@ -15,13 +15,12 @@ impl Execution<'_> {
         split: &Split,
         fitted: &Fitted,
     ) -> Result<BTreeMap<String, f64>, StepError> {
-        let (bundle, target) = (Arc::clone(&fitted.bundle), loaded.target.clone());
+        let (bundle, labels) = (Arc::clone(&fitted.bundle), loaded.labels.clone());
         let reference = split.parts.reference.clone();
         let metrics = blocking(move || {
             let served = ServedModel::load(&bundle)?;
             let scores = served.score(&reference.to_frame())?;
-            let labels = target.classes(&reference)?.values;
-            Ok(served.measure(&labels, &scores)?)
+            Ok(served.measure(&labels.numbers(&reference, "reference")?, &scores)?)
         })
         .await?;
         let metrics: BTreeMap<_, _> = metrics.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use lineal_data::{Snapshot, Table, Target};
+use lineal_data::{Snapshot, Table};
 use lineal_kernel::{Digest, Name};
 
-use super::{Execution, StepError};
+use super::{Execution, StepError, labels::Labels};
 use crate::{app::failure::blocking, domain::SourceFormat, registry::SnapshotRecord};
 
 /// All rows of a training.
 pub(super) struct Loaded {
     pub(super) table: Table,
-    /// The column to predict, its positive class named.
-    pub(super) target: Target,
+    /// What is to be predicted.
+    pub(super) labels: Labels,
     pub(super) snapshot: Stored,
 }
 
@@ -27,16 +27,16 @@ impl Execution<'_> {
     pub(super) async fn load(&self) -> Result<Loaded, StepError> {
         let spec = self.spec();
         let content = self.app.registry.download(spec.source_digest).await?;
-        let format = spec.format;
-        let mut target = Target { column: spec.label_column.clone(), positive: spec.positive_class.clone() };
-        let (table, target, snapshot) = blocking(move || {
+        let (format, family, families) = (spec.format, self.family()?, self.app.families());
+        let asked = spec.clone();
+        let (table, labels, snapshot) = blocking(move || {
             let table = match format {
                 SourceFormat::Csv => Table::from_csv(&content)?,
                 SourceFormat::Parquet => Table::from_parquet(content)?,
             };
-            target.positive = Some(target.classes(&table)?.positive);
+            let labels = Labels::of(&table, &asked, family, families)?;
             let snapshot = Snapshot::of(&table)?;
-            Ok((table, target, snapshot))
+            Ok((table, labels, snapshot))
         })
         .await?;
         let snapshot = self.store(snapshot).await?;
@@ -47,8 +47,9 @@ impl Execution<'_> {
             columns: table.schema().map(|(name, _)| name.to_owned()).collect(),
         };
         self.app.registry.record_snapshot(&record).await?;
-        self.note(1.0, BTreeMap::new(), &format!("{} rows, {} columns", table.rows(), record.columns.len())).await?;
-        Ok(Loaded { table, target, snapshot })
+        let message = format!("{} rows, {} columns; {}", table.rows(), record.columns.len(), labels.reason);
+        self.note(1.0, BTreeMap::new(), &message).await?;
+        Ok(Loaded { table, labels, snapshot })
     }
 
     /// Uploads a snapshot.

@@ -11,6 +11,11 @@ use super::{
 };
 use crate::registry::{RunDataset, RunLog};
 
+/// As many importances as are kept with a run; the bundle has all.
+const MOST_IMPORTANCES: usize = 100;
+/// A longer name is none for a metric.
+const LONGEST_NAME: usize = 200;
+
 impl Execution<'_> {
     /// Logs parameters, metrics, datasets and tags in one change.
     pub(super) async fn log(
@@ -31,18 +36,24 @@ impl Execution<'_> {
         ];
         let figures = figures.map(|(name, value)| (name.to_owned(), value));
         let log = RunLog {
-            parameters: self.parameters(recipe, split)?,
-            metrics: metrics.clone().into_iter().chain(figures).collect(),
+            parameters: self.parameters(recipe, loaded, split)?,
+            metrics: metrics.clone().into_iter().chain(figures).chain(importances(fitted)).collect(),
             tags: [("status".to_owned(), "trained".to_owned())].into(),
             datasets: self.datasets(loaded, split),
         };
         Ok(self.app.registry.log(&recipe.run_id, &log).await?)
     }
 
-    fn parameters(&self, recipe: &Recipe, split: &Split) -> Result<BTreeMap<String, String>, StepError> {
+    fn parameters(
+        &self,
+        recipe: &Recipe,
+        loaded: &Loaded,
+        split: &Split,
+    ) -> Result<BTreeMap<String, String>, StepError> {
         let spec = self.spec();
         let mut parameters: BTreeMap<String, String> = [
             ("family", spec.family.clone()),
+            ("task", loaded.labels.task.name().to_owned()),
             ("label_column", spec.label_column.clone()),
             ("split_version", recipe.split.to_string()),
             ("feature_version", recipe.features.to_string()),
@@ -53,6 +64,9 @@ impl Execution<'_> {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
+        if let Some(column) = &spec.weight_column {
+            parameters.insert("weight_column".to_owned(), column.clone());
+        }
         for (name, value) in spec.hyperparameters.iter() {
             parameters.insert(format!("hyperparameters.{name}"), serde_json::to_string(value)?);
         }
@@ -69,4 +83,15 @@ impl Execution<'_> {
         let parts = [("source", &loaded.snapshot), ("training", &split.train), ("reference", &split.reference)];
         parts.into_iter().chain(split.extra.as_ref().map(|extra| ("extra", extra))).map(dataset).collect()
     }
+}
+
+/// The features that the answers depend on most, as shares.
+fn importances(fitted: &Fitted) -> impl Iterator<Item = (String, f64)> {
+    let mut shares: Vec<_> = fitted
+        .importances
+        .iter()
+        .filter(|(name, _)| name.len() <= LONGEST_NAME && !name.contains(char::is_control))
+        .collect();
+    shares.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    shares.into_iter().take(MOST_IMPORTANCES).map(|(name, share)| (format!("importance.{name}"), *share))
 }

@@ -2,6 +2,7 @@
 
 mod create_version;
 mod evaluate;
+mod labels;
 mod load;
 mod log;
 mod recipe;

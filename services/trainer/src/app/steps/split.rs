@@ -83,10 +83,11 @@ impl std::fmt::Display for Split {
 
 /// The rule of a split version. Its name alone chooses the rows, so that a split can be repeated anywhere.
 fn rule(name: &Name, reference_fraction: f64) -> SplitRule {
-    let seed = Digest::of(name.as_str().as_bytes())
-        .hex()
-        .bytes()
-        .take(16)
-        .fold(0, |seed, digit| seed << 4 | u64::from(char::from(digit).to_digit(16).unwrap_or(0)));
-    SplitRule { version: name.to_string(), seed, reference_fraction }
+    SplitRule { version: name.to_string(), seed: seed(name.as_str()), reference_fraction }
+}
+
+/// The first 64 bits of the text's digest.
+pub(super) fn seed(text: &str) -> u64 {
+    let hex = Digest::of(text.as_bytes()).hex();
+    hex.bytes().take(16).fold(0, |seed, digit| seed << 4 | u64::from(char::from(digit).to_digit(16).unwrap_or(0)))
 }

@@ -6,24 +6,36 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lineal_data::{Column, FeatureSet, Table, Target};
+use lineal_data::{FeatureSet, SplitRule, Table};
 use lineal_kernel::Digest;
 use lineal_models::{
-    Bundle, BundleParts, Decision, Family, FitContext, Hyperparameters, Progress, Rule, SplitReference, Task,
-    Threshold, TrainingData,
+    Bundle, BundleParts, Family, FitContext, Hyperparameters, Progress, SplitReference, TrainingData, Value,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{Execution, StepError, load::Loaded, recipe::Recipe, split::Split};
+use super::{
+    Execution, StepError,
+    labels::{Labels, weights},
+    load::Loaded,
+    recipe::Recipe,
+    split::{Split, seed},
+};
 use crate::{app::failure::blocking, domain::Definition as _, failpoints::stop_here};
 
 /// Progress is written at most this often.
 const PROGRESS: Duration = Duration::from_millis(200);
 
+/// The hyperparameter of families that can stop early.
+const STOPPING_ROUNDS: &str = "early_stopping_rounds";
+/// The share of the training rows that say when to stop when nobody says.
+const STOPPING_FRACTION: f64 = 0.1;
+
 /// A fitted model, packed.
 pub(super) struct Fitted {
     pub(super) bundle: Arc<Bundle>,
+    /// The share of each feature in what the answers depend on.
+    pub(super) importances: Vec<(String, f64)>,
     pub(super) feature_digest: Digest,
     /// Wall-clock time of the fit.
     pub(super) duration: Duration,
@@ -34,9 +46,12 @@ struct Fit {
     family: &'static dyn Family,
     hyperparameters: Hyperparameters,
     set: FeatureSet,
-    target: Target,
+    feature_digest: Digest,
+    labels: Labels,
     rows: Table,
-    threshold: f64,
+    weight_column: Option<String>,
+    /// Cuts off the rows that say when to stop.
+    stopping: Option<SplitRule>,
     seed: u64,
     threads: usize,
     training_data: Digest,
@@ -48,30 +63,44 @@ impl Execution<'_> {
     /// Fits the family on the train rows and packs the result.
     pub(super) async fn fit(&self, recipe: &Recipe, loaded: &Loaded, split: &Split) -> Result<Fitted, StepError> {
         let spec = self.spec();
-        let family = self.app.families().iter().find(|family| family.name() == spec.family);
-        let family = *family.ok_or_else(|| StepError::NoFamily { family: spec.family.clone() })?;
         let set = self.feature_set(recipe, &split.parts.train).await?;
         let feature_digest = set.digest()?;
         let (progress, updates) = watch::channel(Update::default());
         let fit = Fit {
-            family,
+            family: self.family()?,
             hyperparameters: spec.hyperparameters.clone(),
             set,
-            target: loaded.target.clone(),
+            feature_digest,
+            labels: loaded.labels.clone(),
             rows: split.parts.train.clone(),
-            threshold: spec.threshold,
+            weight_column: spec.weight_column.clone(),
+            stopping: self.stopping(recipe),
             seed: spec.seed,
             threads: self.app.settings.threads,
             training_data: loaded.snapshot.digest,
             split: SplitReference { version: recipe.split.to_string(), reference: split.definition.reference },
             follower: Follower { progress, stop: self.stop() },
         };
-        let (bundle, duration) = tokio::select! {
+        let fitted = tokio::select! {
             fitted = blocking(move || fit.run()) => fitted?,
             error = self.tell(updates) => return Err(error),
         };
-        self.note(1.0, BTreeMap::new(), &format!("fitted in {:.1} s", duration.as_secs_f64())).await?;
-        Ok(Fitted { bundle: Arc::new(bundle), feature_digest, duration })
+        self.note(1.0, BTreeMap::new(), &format!("fitted in {:.1} s", fitted.duration.as_secs_f64())).await?;
+        Ok(fitted)
+    }
+
+    /// How rows are chosen that say when to stop, for a family that is to be stopped. The split version chooses them, apart from
+    /// its reference set.
+    fn stopping(&self, recipe: &Recipe) -> Option<SplitRule> {
+        let spec = self.spec();
+        let stops = |(name, value): (&str, &Value)| {
+            name == STOPPING_ROUNDS && matches!(value, Value::Integer(rounds) if *rounds > 0)
+        };
+        spec.hyperparameters.iter().any(stops).then(|| SplitRule {
+            version: recipe.split.to_string(),
+            seed: seed(&format!("{} stopping", recipe.split)),
+            reference_fraction: spec.stopping_fraction.unwrap_or(STOPPING_FRACTION),
+        })
     }
 
     /// The recipe's features; those of a new feature version are inferred from the train rows.
@@ -80,7 +109,8 @@ impl Execution<'_> {
         let set = if let Some(known) = app.known::<FeatureSet>(spec, &recipe.features).await? {
             known
         } else {
-            let mut set = FeatureSet::infer(rows, &spec.label_column, &spec.exclude_columns)?;
+            let left_out: Vec<_> = spec.exclude_columns.iter().chain(&spec.weight_column).cloned().collect();
+            let mut set = FeatureSet::infer(rows, &spec.label_column, &left_out)?;
             set.version = recipe.features.to_string();
             app.define(spec, &recipe.features, &set).await?
         };
@@ -108,44 +138,50 @@ impl Execution<'_> {
 }
 
 impl Fit {
-    fn run(self) -> Result<(Bundle, Duration), StepError> {
-        let frame = self.rows.to_frame();
+    fn run(self) -> Result<Fitted, StepError> {
+        let (rows, stopping) = match &self.stopping {
+            Some(rule) => {
+                let parts = lineal_data::split(&self.rows, rule, None)?;
+                (parts.train, Some(parts.reference))
+            }
+            None => (self.rows.clone(), None),
+        };
+        let (frame, labels) = (rows.to_frame(), self.labels.numbers(&rows, "training")?);
         let features = self.set.fit(&frame)?;
-        let matrix = features.transform(&frame)?;
-        let classes = self.target.classes(&self.rows)?;
-        let names = features.output_names();
-        let data = TrainingData::new(Task::BinaryClassification, &matrix, &classes.values, &names)?;
+        let (matrix, names) = (features.transform(&frame)?, features.output_names());
+        let weights = self.weight_column.as_ref().map(|column| weights(column, &rows)).transpose()?;
+        let stopping = match &stopping {
+            Some(rows) => {
+                let labels = self.labels.decision.labels(&self.labels.target, rows)?;
+                Some((features.transform(&rows.to_frame())?, labels))
+            }
+            None => None,
+        };
+        let mut data = TrainingData::new(self.labels.task, &matrix, &labels, &names)?;
+        if let Some(weights) = &weights {
+            data = data.with_weights(weights)?;
+        }
+        if let Some((matrix, labels)) = &stopping {
+            data = data.with_validation(matrix, labels)?;
+        }
         let context = FitContext { seed: self.seed, threads: self.threads, progress: &self.follower };
         let started = Instant::now();
         let model = self.family.fit(&data, &self.hyperparameters, &context)?;
         let duration = started.elapsed();
-        let decision = Decision::Threshold(Threshold {
-            negative_class: negative_class(&self.rows.column(&self.target.column)?, &classes.positive),
-            positive_class: classes.positive,
-            threshold: self.threshold,
-            rule: Rule::AtLeast,
-        });
         let bundle = Bundle::build(BundleParts {
             family: self.family.name(),
-            task: Task::BinaryClassification,
+            task: self.labels.task,
             features: &features,
             model: &model,
             hyperparameters: &self.hyperparameters,
-            label: self.target,
-            decision,
+            label: self.labels.target,
+            decision: self.labels.decision,
             training_data: self.training_data,
             split: self.split,
             rows: &frame,
         })?;
-        Ok((bundle, duration))
-    }
-}
-
-/// What the label column calls the other class.
-fn negative_class(labels: &Column, positive: &str) -> Option<String> {
-    match labels {
-        Column::Numbers(values) => values.iter().map(f64::to_string).find(|class| class != positive),
-        Column::Texts(values) => values.iter().flatten().find(|class| ***class != *positive).map(ToString::to_string),
+        let importances = names.into_iter().zip(model.importances()).collect();
+        Ok(Fitted { bundle: Arc::new(bundle), importances, feature_digest: self.feature_digest, duration })
     }
 }
 
