@@ -41,6 +41,16 @@ pub(crate) enum InferenceError {
         /// What is wrong with it.
         source: BundleFault,
     },
+    /// A version answers another question than the one it would replace.
+    #[error("model `{model}` serves {served}, this version predicts {found}; give it a model of its own")]
+    TaskChanged {
+        /// The model.
+        model: ModelName,
+        /// What is predicted now.
+        served: &'static str,
+        /// What the version predicts.
+        found: &'static str,
+    },
     /// The registry did not give what was asked of it.
     #[error("the registry cannot be asked")]
     Registry(#[source] RegistryError),

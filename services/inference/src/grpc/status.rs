@@ -31,6 +31,12 @@ pub(super) fn from_error(error: InferenceError) -> Status {
                 .precondition(&digest.to_string(), &chain(&error))
                 .with("digest", digest)
         }
+        InferenceError::TaskChanged { model, served, found } => {
+            Problem::new(Code::FailedPrecondition, "TASK_CHANGED", text.clone())
+                .precondition(model.as_str(), &text)
+                .with("served", served)
+                .with("found", found)
+        }
         InferenceError::Registry(_) => {
             Problem::new(Code::Unavailable, "REGISTRY_UNAVAILABLE", chain(&error)).retry_after(RETRY)
         }
