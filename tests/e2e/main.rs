@@ -13,6 +13,7 @@ mod foreign;
 mod promotions;
 mod restart;
 mod split;
+mod tasks;
 mod upgrade;
 mod usage;
 mod way_back;
