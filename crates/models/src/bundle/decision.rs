@@ -1,10 +1,10 @@
 //! From scores to an answer.
 
-use lineal_data::{DataError, Table, Target};
+use lineal_data::{Table, Target};
 use serde::{Deserialize, Serialize};
 
-use super::{BundleError, manifest::MANIFEST};
-use crate::Task;
+use super::{BundleError, ScoreError, manifest::MANIFEST};
+use crate::{OUTCOME, Task, member_labels};
 
 /// How the scores of a row become its answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -93,15 +93,16 @@ impl Decision {
     }
 
     /// The labels of `table` as they are learned from and measured against: 1 for the positive class, the position of the class,
-    /// or the number.
+    /// or the number. Outcomes of matches that are not in the table are told from their goals.
     ///
     /// # Errors
-    /// As [`Target::classes`], [`Target::positions`] or [`Target::numbers`].
-    pub fn labels(&self, target: &Target, table: &Table) -> Result<Vec<f64>, DataError> {
+    /// As [`Target::classes`], [`Target::positions`], [`Target::numbers`] or [`crate::match_outcomes`].
+    pub fn labels(&self, target: &Target, table: &Table) -> Result<Vec<f64>, ScoreError> {
         match self {
             Self::Threshold(_) => Ok(target.classes(table)?.values),
-            Self::MostProbable(most) => target.positions(table, &most.classes),
-            Self::Number => target.numbers(table),
+            Self::MostProbable(most) if target.column == OUTCOME => Ok(member_labels(table, &most.classes)?),
+            Self::MostProbable(most) => Ok(target.positions(table, &most.classes)?),
+            Self::Number => Ok(target.numbers(table)?),
         }
     }
 

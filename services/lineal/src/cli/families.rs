@@ -1,7 +1,8 @@
 //! `lineal families`
 
 use lineal_proto::lineal::trainer::v1::{
-    Family, Hyperparameter, HyperparameterKind, ListFamiliesRequest, family_service_client::FamilyServiceClient,
+    Family, FamilyKind, FamilyUpstreams, Hyperparameter, HyperparameterKind, ListFamiliesRequest,
+    family_service_client::FamilyServiceClient,
 };
 
 use super::{
@@ -40,7 +41,22 @@ fn render(family: &Family, style: Style) -> String {
             cell(&hyperparameter.description),
         ]);
     }
-    format!("{title}\n{}", table.render())
+    format!("{title}\n{}{}", chain(family), table.render())
+}
+
+/// What a member of a chain needs.
+fn chain(family: &Family) -> String {
+    let upstreams = match family.upstreams() {
+        FamilyUpstreams::One => "one upstream version",
+        FamilyUpstreams::Several => "one upstream version or more",
+        FamilyUpstreams::None | FamilyUpstreams::Unspecified => "no upstream version",
+    };
+    match family.kind() {
+        FamilyKind::Member => {
+            format!("member of a chain, of the columns {} and {upstreams}\n", family.columns.join(", "))
+        }
+        FamilyKind::Model | FamilyKind::Unspecified => String::new(),
+    }
 }
 
 fn range(hyperparameter: &Hyperparameter) -> String {
@@ -73,6 +89,7 @@ mod tests {
                 choices: vec![],
                 description: "step of each tree".to_owned(),
             }],
+            ..Family::default()
         };
         assert_eq!(
             render(&family, Style::default()),
@@ -80,5 +97,13 @@ mod tests {
              HYPERPARAMETER  KIND   DEFAULT  RANGE       MEANING\n\
              learning_rate   float  0.1      0.001 to 1  step of each tree\n"
         );
+        let member = Family {
+            kind: FamilyKind::Member.into(),
+            columns: vec!["outcome".to_owned()],
+            upstreams: FamilyUpstreams::One.into(),
+            ..family
+        };
+        let text = render(&member, Style::default());
+        assert!(text.contains("\nmember of a chain, of the columns outcome and one upstream version\n"), "{text}");
     }
 }

@@ -2,8 +2,29 @@
 
 use std::collections::BTreeMap;
 
-use lineal_kernel::FieldError;
-use lineal_models::{Family, HyperparameterError, Hyperparameters, Task, Value};
+use lineal_kernel::{FieldError, FieldErrors};
+use lineal_models::{
+    Family, HyperparameterError, Hyperparameters, MemberFamily, Task, Value, member_families, member_family,
+};
+
+use super::SpecDraft;
+
+/// What fits.
+#[derive(Clone, Copy)]
+pub(crate) enum Method {
+    /// A model that stands alone.
+    Model(&'static dyn Family),
+    /// A member of a chain.
+    Member(&'static dyn MemberFamily),
+}
+
+impl Method {
+    /// The family called `name`, among `families` and those of members.
+    pub(crate) fn find(name: &str, families: &[&'static dyn Family]) -> Option<Self> {
+        let model = families.iter().find(|family| family.name() == name);
+        model.map(|family| Self::Model(*family)).or_else(|| member_family(name).ok().map(Self::Member))
+    }
+}
 
 /// The values of a label column, as far as they say what to predict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,18 +65,44 @@ pub(super) fn resolve(
     given: BTreeMap<String, Value>,
     families: &[&'static dyn Family],
 ) -> Result<Hyperparameters, Vec<FieldError>> {
-    let Some(family) = families.iter().find(|family| family.name() == name) else {
-        let known: Vec<_> = families.iter().map(|family| family.name()).collect();
-        return Err(vec![FieldError::new("family", format!("unknown, known are {}", known.join(", ")))]);
+    let resolved = match Method::find(name, families) {
+        None => {
+            let known = families.iter().map(|family| family.name());
+            let known: Vec<_> = known.chain(member_families().iter().map(|family| family.name())).collect();
+            return Err(vec![FieldError::new("family", format!("unknown, known are {}", known.join(", ")))]);
+        }
+        Some(Method::Model(family)) => {
+            if let Some(task) = task {
+                check_task(family, task, families).map_err(|error| vec![error])?;
+            }
+            Hyperparameters::resolve(&family.describe(), given)
+        }
+        Some(Method::Member(family)) => family.describe().resolve(given),
     };
-    if let Some(task) = task {
-        check_task(*family, task, families).map_err(|error| vec![error])?;
-    }
-    Hyperparameters::resolve(&family.describe(), given).map_err(|errors| {
+    resolved.map_err(|errors| {
         let field =
             |error: HyperparameterError| FieldError::new(format!("hyperparameters.{}", error.name), error.problem);
         errors.into_iter().map(field).collect()
     })
+}
+
+/// Whether the family called `name` makes members of chains.
+pub(super) fn is_member(name: &str) -> bool {
+    member_family(name).is_ok()
+}
+
+/// That nothing is asked of a member that only models can do.
+pub(super) fn check_member(draft: &SpecDraft, errors: &mut FieldErrors) {
+    let given = [
+        ("label_column", !draft.label_column.is_empty()),
+        ("positive_class", !draft.positive_class.is_empty()),
+        ("weight_column", !draft.weight_column.is_empty()),
+        ("task", draft.task.is_some_and(|task| task != Task::MulticlassClassification)),
+    ];
+    for (path, _) in given.into_iter().filter(|(_, given)| *given) {
+        let problem = "a member of a chain learns the outcome from columns of its own, leave it out";
+        errors.0.push(FieldError::new(path, problem));
+    }
 }
 
 /// That `family` can do `task`; if not, those of `families` that can are named.
@@ -105,6 +152,7 @@ mod tests {
         assert!(error.problem.contains("gradient_boosting") && !error.problem.contains("elastic_net"), "{error}");
         assert!(refusal("random_forest", Count).problem.contains("poisson_regression"));
         assert!(resolve("ridge", None, BTreeMap::new(), families).is_ok());
-        assert!(refusal("forest", Count).problem.contains("gradient_boosting"));
+        let unknown = refusal("forest", Count).problem;
+        assert!(unknown.contains("gradient_boosting") && unknown.contains("calibration"), "{unknown}");
     }
 }

@@ -6,15 +6,12 @@ use lineal_kernel::{Digest, FieldError, FieldErrors, ModelName, Name, RequestId,
 use lineal_models::{Family, Hyperparameters, Task, Value};
 use serde::{Deserialize, Serialize};
 
-use super::{NodeKey, Schedule, method::resolve, text};
+use super::{NodeKey, Schedule, Upstream, method, tags::check_tags, text, upstream};
 
-/// Tags that the trainer itself writes to a run.
-const RESERVED_TAGS: [&str; 4] = ["actor", "git_sha", "job_id", "status"];
 const DEFAULT_THRESHOLD: f64 = 0.5;
-const MAX_TAGS: usize = 64;
 const MAX_COLUMNS: usize = 10_000;
 const MAX_TEXT: usize = 4096;
-const MAX_WORD: usize = 256;
+pub(super) const MAX_WORD: usize = 256;
 
 /// How a source file is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +53,8 @@ pub(crate) struct SpecDraft {
     pub(crate) task: Option<Task>,
     pub(crate) weight_column: String,
     pub(crate) stopping_fraction: f64,
+    /// Models with numbers, 0 for the champion.
+    pub(crate) upstreams: Vec<(String, u64)>,
 }
 
 /// What to train and how, checked.
@@ -105,6 +104,8 @@ pub(crate) struct JobSpec {
     /// The share of the training rows that say when to stop.
     #[serde(default)]
     pub(crate) stopping_fraction: Option<f64>,
+    #[serde(default)]
+    pub(crate) upstreams: Vec<Upstream>,
 }
 
 /// The wish for a job.
@@ -146,7 +147,7 @@ impl JobSpec {
         let source_digest = errors.check(digest.map_err(|error| FieldError::new("source.digest", error.problem)));
         let format = draft.format.ok_or_else(|| FieldError::new("source.format", "say whether it is CSV or Parquet"));
         let format = errors.check(format);
-        let hyperparameters = resolve(&draft.family, draft.task, draft.hyperparameters.clone(), families);
+        let hyperparameters = method::resolve(&draft.family, draft.task, draft.hyperparameters.clone(), families);
         let hyperparameters = hyperparameters.map_err(|wrong| errors.0.extend(wrong)).ok();
         let split_version = errors.check(optional_name("split_version", &draft.split_version));
         let feature_version = errors.check(optional_name("feature_version", &draft.feature_version));
@@ -154,6 +155,7 @@ impl JobSpec {
         let reference_fraction = errors.check(share("reference_fraction", draft.reference_fraction));
         let threshold = errors.check(share("threshold", draft.threshold));
         let stopping_fraction = errors.check(share("stopping_fraction", draft.stopping_fraction));
+        let upstreams = upstream::check(&draft, &mut errors);
         let node = errors.check(NodeKey::check(draft.pipeline_id.clone(), draft.node_id.clone()));
         let schedule = draft.schedule.clone().check(&mut errors);
         check_columns(&draft, &mut errors);
@@ -188,6 +190,7 @@ impl JobSpec {
                 task: draft.task,
                 weight_column: Some(draft.weight_column).filter(|column| !column.is_empty()),
                 stopping_fraction: stopping_fraction?,
+                upstreams: upstreams?,
             })
         })
     }
@@ -208,7 +211,9 @@ fn share(path: &str, value: f64) -> Result<Option<f64>, FieldError> {
 }
 
 fn check_columns(draft: &SpecDraft, errors: &mut FieldErrors) {
-    if draft.label_column.is_empty() || draft.label_column.len() > MAX_WORD {
+    if method::is_member(&draft.family) {
+        method::check_member(draft, errors);
+    } else if draft.label_column.is_empty() || draft.label_column.len() > MAX_WORD {
         let problem = format!("name the column to predict, in at most {MAX_WORD} bytes");
         errors.0.push(FieldError::new("label_column", problem));
     }
@@ -247,26 +252,6 @@ fn check_texts(draft: &SpecDraft, errors: &mut FieldErrors) {
     }
     if draft.max_runtime.is_some_and(|time| time.is_zero()) {
         errors.0.push(FieldError::new("max_runtime", "must be more than zero; leave it out for no limit"));
-    }
-}
-
-fn check_tags(tags: &BTreeMap<String, String>, errors: &mut FieldErrors) {
-    if tags.len() > MAX_TAGS {
-        errors.0.push(FieldError::new("tags", format!("at most {MAX_TAGS} tags")));
-        return;
-    }
-    for (key, value) in tags {
-        let shown: String = key.chars().take(64).collect();
-        let problem = if RESERVED_TAGS.contains(&key.as_str()) {
-            "the trainer sets this tag itself, choose another name"
-        } else if Name::new(key).is_err() {
-            "a tag's name is 1 to 63 of a-z, 0-9, '-', '_' and '.'"
-        } else if value.len() > MAX_WORD {
-            "a tag's value has at most 256 bytes"
-        } else {
-            continue;
-        };
-        errors.0.push(FieldError::new(format!("tags.{shown}"), problem));
     }
 }
 
@@ -382,7 +367,7 @@ mod tests {
         assert_eq!(serde_json::from_str::<JobSpec>(&stored).unwrap(), spec);
         // As an earlier release wrote it.
         let mut earlier: serde_json::Value = serde_json::from_str(&stored).unwrap();
-        let later = ["node", "schedule", "task", "weight_column", "stopping_fraction"];
+        let later = ["node", "schedule", "task", "weight_column", "stopping_fraction", "upstreams"];
         earlier.as_object_mut().unwrap().retain(|key, _| !later.contains(&key.as_str()));
         assert_eq!(serde_json::from_value::<JobSpec>(earlier).unwrap(), JobSpec { node: None, task: None, ..spec });
     }

@@ -9,6 +9,7 @@ use pbjson_types::value::Kind;
 
 use crate::domain::{
     Attempt, CreateJob, FailureReason, Job, JobEvent, JobSpec, JobState, Schedule, SourceFormat, SpecDraft, Step,
+    Upstream,
 };
 
 /// The largest number up to which doubles are exact integers.
@@ -56,6 +57,7 @@ fn draft(spec: pb::JobSpec) -> SpecDraft {
         schedule: schedule(spec.schedule.unwrap_or_default()),
         weight_column: spec.weight_column,
         stopping_fraction: spec.stopping_fraction,
+        upstreams: spec.upstreams.into_iter().map(|upstream| (upstream.model, upstream.number)).collect(),
     }
 }
 
@@ -211,7 +213,12 @@ fn spec(spec: JobSpec) -> pb::JobSpec {
         task: spec.task.map_or(pb::Task::Unspecified, task).into(),
         weight_column: spec.weight_column.unwrap_or_default(),
         stopping_fraction: spec.stopping_fraction.unwrap_or(0.0),
+        upstreams: spec.upstreams.into_iter().map(upstream).collect(),
     }
+}
+
+fn upstream(upstream: Upstream) -> pb::Upstream {
+    pb::Upstream { model: upstream.model.to_string(), number: upstream.number }
 }
 
 pub(super) fn event(event: JobEvent) -> pb::JobEvent {

@@ -1,5 +1,6 @@
 //! Tests of the whole service but its transport, on a real database and a registry in memory.
 
+mod chains;
 mod conformance;
 mod families;
 mod jobs;

@@ -19,7 +19,7 @@ fn first(all: &Migrator) -> Migrator {
 }
 
 /// What later releases added to a specification.
-const LATER: [&str; 5] = ["node", "schedule", "task", "weight_column", "stopping_fraction"];
+const LATER: [&str; 6] = ["node", "schedule", "task", "weight_column", "stopping_fraction", "upstreams"];
 
 /// A specification as the first release wrote it.
 async fn spec() -> String {

@@ -1,11 +1,11 @@
 //! Scoring candidate and champion on the same rows. The numbers of whoever trained them are never used.
 
 use bytes::Bytes;
-use lineal_data::{DataError, Frame, Snapshot, Target};
+use lineal_data::{Frame, Snapshot, Target};
 use lineal_kernel::Digest;
-use lineal_models::{Decision, Manifest, Metric, ServedModel, Side, Task, paired_test};
+use lineal_models::{Decision, Manifest, Metric, ScoreError, ServedModel, Side, Task, paired_test};
 
-use super::fetch::{Contender, FetchedBundle};
+use super::fetch::{Contender, FetchedBundle, with_causes};
 use crate::domain::{Evidence, Metrics, Policy, Rival, TestResult, ValidatorError};
 
 /// Everything a verdict needs, in memory.
@@ -65,7 +65,7 @@ impl Case {
         let contender = self.candidate.contender.clone();
         let candidate = self.candidate.load()?;
         let exam = Exam::new(&manifest, self.reference, self.reference_digest)
-            .map_err(|error| unusable(&contender, error.to_string()))?;
+            .map_err(|error| unusable(&contender, with_causes(&error)))?;
         let answers = exam.answers(&candidate);
         let rival = match self.opponent {
             Opponent::Nobody(rival) => rival,
@@ -76,10 +76,10 @@ impl Case {
 }
 
 impl Exam {
-    fn new(manifest: &Manifest, reference: Bytes, digest: Digest) -> Result<Self, DataError> {
+    fn new(manifest: &Manifest, reference: Bytes, digest: Digest) -> Result<Self, ScoreError> {
         let table = Snapshot::open(reference, digest)?;
         let target = target_of(manifest);
-        let labels = manifest.decision.labels(&target, &table)?;
+        let labels = manifest.labels(&table)?;
         Ok(Self { task: manifest.task, classes: manifest.decision.classes(), target, frame: table.to_frame(), labels })
     }
 
@@ -97,7 +97,7 @@ impl Exam {
 
     /// The model's answers and how good they are, or why it did not answer. A metric that overflows is left out: it has no value.
     fn answers(&self, model: &ServedModel) -> Result<Answers, String> {
-        let scores = model.score(&self.frame).map_err(|error| error.to_string())?;
+        let scores = model.whole(model.score(&self.frame).map_err(|error| with_causes(&error))?);
         let threshold = model.decision().threshold();
         let metrics = model.measure(&self.labels, &scores);
         let metrics = metrics.map_err(|error| error.to_string())?.into_iter();

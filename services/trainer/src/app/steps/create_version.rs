@@ -55,6 +55,7 @@ impl Execution<'_> {
             training_rows: split.train.rows as u64,
             validation_rows: split.reference.rows as u64,
             environment: environment.map(|(name, value)| (name.to_owned(), value)).into(),
+            upstreams: Vec::new(),
         })
     }
 

@@ -1,10 +1,10 @@
 //! What is to be predicted, as the rows say it.
 
 use lineal_data::{DataError, Table, Target};
-use lineal_models::{Decision, Family, MostProbable, Rule, Task, Threshold, check_labels};
+use lineal_models::{Decision, Family, MATCH_CLASSES, MostProbable, OUTCOME, Rule, Task, Threshold, check_labels};
 
 use super::{Execution, StepError};
-use crate::domain::{JobSpec, LabelValues, check_task};
+use crate::domain::{JobSpec, LabelValues, Method, check_task};
 
 /// The task and the rows' labels for it.
 #[derive(Debug, Clone)]
@@ -19,11 +19,10 @@ pub(super) struct Labels {
 }
 
 impl Execution<'_> {
-    /// The family of the job.
-    pub(super) fn family(&self) -> Result<&'static dyn Family, StepError> {
+    /// What fits for the job.
+    pub(super) fn method(&self) -> Result<Method, StepError> {
         let name = &self.spec().family;
-        let family = self.app.families().iter().find(|family| family.name() == *name);
-        family.copied().ok_or_else(|| StepError::NoFamily { family: name.clone() })
+        Method::find(name, self.app.families()).ok_or_else(|| StepError::NoFamily { family: name.clone() })
     }
 }
 
@@ -55,6 +54,17 @@ impl Labels {
         if let Some(column) = &spec.weight_column {
             weights(column, table)?;
         }
+        Ok(Self { task, target, decision, reason })
+    }
+
+    /// The outcomes that a member learns: those of the members before it, or of a match.
+    pub(super) fn of_outcomes(table: &Table, classes: Option<Vec<String>>) -> Result<Self, StepError> {
+        let classes = classes.unwrap_or_else(|| MATCH_CLASSES.map(String::from).into());
+        let task = Task::MulticlassClassification;
+        let reason = format!("{}, as members give the chances of {}", task.name(), classes.join(", "));
+        let target = Target { column: OUTCOME.to_owned(), positive: None };
+        let decision = Decision::MostProbable(MostProbable { classes });
+        decision.labels(&target, table)?;
         Ok(Self { task, target, decision, reason })
     }
 

@@ -5,8 +5,12 @@ use std::collections::BTreeMap;
 use lineal_data::{Snapshot, Table};
 use lineal_kernel::{Digest, Name};
 
-use super::{Execution, StepError, labels::Labels};
-use crate::{app::failure::blocking, domain::SourceFormat, registry::SnapshotRecord};
+use super::{Execution, StepError, labels::Labels, upstreams::Upstreams};
+use crate::{
+    app::failure::blocking,
+    domain::{Method, SourceFormat},
+    registry::SnapshotRecord,
+};
 
 /// All rows of a training.
 pub(super) struct Loaded {
@@ -24,17 +28,21 @@ pub(super) struct Stored {
 
 impl Execution<'_> {
     /// Fetches and reads the source, checks its labels and keeps its rows.
-    pub(super) async fn load(&self) -> Result<Loaded, StepError> {
+    pub(super) async fn load(&self, upstreams: &Upstreams) -> Result<Loaded, StepError> {
         let spec = self.spec();
         let content = self.app.registry.download(spec.source_digest).await?;
-        let (format, family, families) = (spec.format, self.family()?, self.app.families());
+        let (format, method, families) = (spec.format, self.method()?, self.app.families());
+        let classes = upstreams.classes().map(<[String]>::to_vec);
         let asked = spec.clone();
         let (table, labels, snapshot) = blocking(move || {
             let table = match format {
                 SourceFormat::Csv => Table::from_csv(&content)?,
                 SourceFormat::Parquet => Table::from_parquet(content)?,
             };
-            let labels = Labels::of(&table, &asked, family, families)?;
+            let labels = match method {
+                Method::Model(family) => Labels::of(&table, &asked, family, families)?,
+                Method::Member(_) => Labels::of_outcomes(&table, classes)?,
+            };
             let snapshot = Snapshot::of(&table)?;
             Ok((table, labels, snapshot))
         })

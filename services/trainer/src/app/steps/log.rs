@@ -16,6 +16,14 @@ const MOST_IMPORTANCES: usize = 100;
 /// A longer name is none for a metric.
 const LONGEST_NAME: usize = 200;
 
+/// What the training showed.
+#[derive(Clone, Copy)]
+pub(super) struct Findings<'a> {
+    pub(super) metrics: &'a BTreeMap<String, f64>,
+    /// Upstreams that were trained on other rows.
+    pub(super) stale: &'a [String],
+}
+
 impl Execution<'_> {
     /// Logs parameters, metrics, datasets and tags in one change.
     pub(super) async fn log(
@@ -24,8 +32,12 @@ impl Execution<'_> {
         loaded: &Loaded,
         split: &Split,
         fitted: &Fitted,
-        metrics: &BTreeMap<String, f64>,
+        findings: Findings<'_>,
     ) -> Result<(), StepError> {
+        let mut tags = BTreeMap::from([("status".to_owned(), "trained".to_owned())]);
+        if !findings.stale.is_empty() {
+            tags.insert("stale_upstreams".to_owned(), findings.stale.join(" "));
+        }
         let extra_rows = split.extra.as_ref().map_or(0, |extra| extra.rows);
         let figures = [
             ("training_seconds", fitted.duration.as_secs_f64()),
@@ -37,8 +49,8 @@ impl Execution<'_> {
         let figures = figures.map(|(name, value)| (name.to_owned(), value));
         let log = RunLog {
             parameters: self.parameters(recipe, loaded, split)?,
-            metrics: metrics.clone().into_iter().chain(figures).chain(importances(fitted)).collect(),
-            tags: [("status".to_owned(), "trained".to_owned())].into(),
+            metrics: findings.metrics.clone().into_iter().chain(figures).chain(importances(fitted)).collect(),
+            tags,
             datasets: self.datasets(loaded, split),
         };
         Ok(self.app.registry.log(&recipe.run_id, &log).await?)

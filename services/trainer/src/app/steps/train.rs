@@ -18,10 +18,16 @@ use super::{
     Execution, StepError,
     labels::{Labels, weights},
     load::Loaded,
+    member::MemberFit,
     recipe::Recipe,
     split::{Split, seed},
+    upstreams::Upstreams,
 };
-use crate::{app::failure::blocking, domain::Definition as _, failpoints::stop_here};
+use crate::{
+    app::failure::blocking,
+    domain::{Definition as _, Method},
+    failpoints::stop_here,
+};
 
 /// Progress is written at most this often.
 const PROGRESS: Duration = Duration::from_millis(200);
@@ -61,16 +67,56 @@ struct Fit {
 
 impl Execution<'_> {
     /// Fits the family on the train rows and packs the result.
-    pub(super) async fn fit(&self, recipe: &Recipe, loaded: &Loaded, split: &Split) -> Result<Fitted, StepError> {
+    pub(super) async fn fit(
+        &self,
+        recipe: &Recipe,
+        upstreams: &Upstreams,
+        loaded: &Loaded,
+        split: &Split,
+    ) -> Result<Fitted, StepError> {
+        let (progress, updates) = watch::channel(Update::default());
+        let follower = Follower { progress, stop: self.stop() };
+        let work: Box<dyn FnOnce() -> Result<Fitted, StepError> + Send> = match self.method()? {
+            Method::Model(family) => {
+                let fit = self.model_fit(family, recipe, loaded, split, follower).await?;
+                Box::new(move || fit.run())
+            }
+            Method::Member(family) => {
+                let fit = MemberFit {
+                    family,
+                    hyperparameters: self.spec().hyperparameters.clone(),
+                    upstreams: upstreams.clone(),
+                    rows: split.parts.train.clone(),
+                    training_data: loaded.snapshot.digest,
+                    split: reference(recipe, split),
+                    follower,
+                };
+                Box::new(move || fit.run())
+            }
+        };
+        let fitted = tokio::select! {
+            fitted = blocking(work) => fitted?,
+            error = self.tell(updates) => return Err(error),
+        };
+        self.note(1.0, BTreeMap::new(), &format!("fitted in {:.1} s", fitted.duration.as_secs_f64())).await?;
+        Ok(fitted)
+    }
+
+    async fn model_fit(
+        &self,
+        family: &'static dyn Family,
+        recipe: &Recipe,
+        loaded: &Loaded,
+        split: &Split,
+        follower: Follower,
+    ) -> Result<Fit, StepError> {
         let spec = self.spec();
         let set = self.feature_set(recipe, &split.parts.train).await?;
-        let feature_digest = set.digest()?;
-        let (progress, updates) = watch::channel(Update::default());
-        let fit = Fit {
-            family: self.family()?,
+        Ok(Fit {
+            family,
             hyperparameters: spec.hyperparameters.clone(),
+            feature_digest: set.digest()?,
             set,
-            feature_digest,
             labels: loaded.labels.clone(),
             rows: split.parts.train.clone(),
             weight_column: spec.weight_column.clone(),
@@ -78,15 +124,9 @@ impl Execution<'_> {
             seed: spec.seed,
             threads: self.app.settings.threads,
             training_data: loaded.snapshot.digest,
-            split: SplitReference { version: recipe.split.to_string(), reference: split.definition.reference },
-            follower: Follower { progress, stop: self.stop() },
-        };
-        let fitted = tokio::select! {
-            fitted = blocking(move || fit.run()) => fitted?,
-            error = self.tell(updates) => return Err(error),
-        };
-        self.note(1.0, BTreeMap::new(), &format!("fitted in {:.1} s", fitted.duration.as_secs_f64())).await?;
-        Ok(fitted)
+            split: reference(recipe, split),
+            follower,
+        })
     }
 
     /// How rows are chosen that say when to stop, for a family that is to be stopped. The split version chooses them, apart from
@@ -135,6 +175,11 @@ impl Execution<'_> {
             }
         }
     }
+}
+
+/// The split as a bundle names it.
+fn reference(recipe: &Recipe, split: &Split) -> SplitReference {
+    SplitReference { version: recipe.split.to_string(), reference: split.definition.reference }
 }
 
 impl Fit {
@@ -194,7 +239,7 @@ struct Update {
 }
 
 /// The fit's way to the job: only its latest word is kept.
-struct Follower {
+pub(super) struct Follower {
     progress: watch::Sender<Update>,
     stop: CancellationToken,
 }
