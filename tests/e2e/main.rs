@@ -6,6 +6,7 @@
 mod common;
 
 mod bad_input;
+mod chains;
 mod command_line;
 mod demo;
 mod determinism;

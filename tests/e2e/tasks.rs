@@ -27,6 +27,8 @@ async fn version(peer: &Peer, rows: &'static [u8], label: &str, family: &str) ->
             format: trainer::SourceFormat::Csv.into(),
         }),
         label_column: label.to_owned(),
+        // The kinds of wine are numbers: a family that can do both is told what they are.
+        task: if label == "cultivar" { trainer::Task::Multiclass.into() } else { 0 },
         family: family.to_owned(),
         ..trainer::JobSpec::default()
     };
