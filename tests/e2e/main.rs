@@ -6,6 +6,7 @@
 mod common;
 
 mod bad_input;
+mod chains;
 mod command_line;
 mod demo;
 mod determinism;
@@ -13,6 +14,7 @@ mod foreign;
 mod promotions;
 mod restart;
 mod split;
+mod tasks;
 mod upgrade;
 mod usage;
 mod way_back;

@@ -114,6 +114,9 @@ pub enum DataError {
     /// A positive class that was given and does not occur.
     #[error("label column `{column}` has no class `{positive}`, it has: {}", list(classes))]
     UnknownPositiveClass { column: String, positive: String, classes: Vec<String> },
+    /// More classes than can be told apart.
+    #[error("label column `{column}` has more than {limit} classes, group them or train a regression")]
+    TooManyClasses { column: String, limit: usize },
     /// A class that was not there when the classes were listed.
     #[error("label column `{column}` has none of the classes {} in row {row}", list(classes))]
     UnknownClass { column: String, row: usize, classes: Vec<String> },

@@ -7,6 +7,9 @@ use crate::{Column, DataError, Table};
 /// Texts that say yes without being told, compared without regard to case.
 const POSITIVE: [&str; 4] = ["1", "true", "yes", "y"];
 
+/// Most classes that can be told apart.
+const MAX_CLASSES: usize = 1000;
+
 /// The column to predict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -71,6 +74,31 @@ impl Target {
             })
         };
         texts.iter().enumerate().map(position).collect()
+    }
+
+    /// The distinct values of the label column as class names, numbers in their order and texts in that of the alphabet.
+    ///
+    /// # Errors
+    /// [`DataError::UnknownColumn`], [`DataError::MissingLabels`], [`DataError::TooManyClasses`].
+    pub fn class_names(&self, table: &Table) -> Result<Vec<String>, DataError> {
+        let names: Vec<String> = match table.column(&self.column)? {
+            Column::Numbers(values) => {
+                let mut values = self.complete(values, |value| (!value.is_nan()).then_some(value))?;
+                values.sort_unstable_by(f64::total_cmp);
+                values.iter().map(f64::to_string).collect()
+            }
+            Column::Texts(values) => {
+                let mut values = self.complete(values, |value| value)?;
+                values.sort_unstable();
+                values.into_iter().map(String::from).collect()
+            }
+        };
+        let mut names = names;
+        names.dedup();
+        if names.len() > MAX_CLASSES {
+            return Err(DataError::TooManyClasses { column: self.column.clone(), limit: MAX_CLASSES });
+        }
+        Ok(names)
     }
 
     /// All values, or how many are missing.
@@ -204,6 +232,19 @@ mod tests {
         let unknown = target(None).positions(&table(&["1", "3"]), &classes).unwrap_err();
         assert_eq!(unknown.to_string(), "label column `churn` has none of the classes `2`, `draw`, `1` in row 1");
         assert!(matches!(target(None).positions(&table(&["1", ""]), &classes), Err(DataError::MissingLabels { .. })));
+    }
+
+    #[test]
+    fn classes_are_named_in_order() {
+        let names = |labels: &[&str]| target(None).class_names(&table(labels));
+        assert_eq!(names(&["10", "9.5", "10", "-1"]).unwrap(), ["-1", "9.5", "10"]);
+        assert_eq!(names(&["b", "a", "B", "a"]).unwrap(), ["B", "a", "b"]);
+        assert!(matches!(names(&["b", ""]), Err(DataError::MissingLabels { count: 1, .. })));
+        let many: Vec<_> = (0..1001).map(|class| class.to_string()).collect();
+        let many: Vec<_> = many.iter().map(String::as_str).collect();
+        assert_eq!(names(&many[1..]).unwrap().len(), 1000);
+        let error = names(&many).unwrap_err().to_string();
+        assert_eq!(error, "label column `churn` has more than 1000 classes, group them or train a regression");
     }
 
     #[test]

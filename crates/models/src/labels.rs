@@ -43,7 +43,7 @@ pub enum LabelError {
         value: f64,
     },
     /// A count is below zero.
-    #[error("target {value} in row {row} is negative, which no count is; use a family for any number")]
+    #[error("target {value} in row {row} is negative, which no count is; train a regression")]
     Negative {
         /// Row, from 0.
         row: usize,
@@ -52,8 +52,11 @@ pub enum LabelError {
     },
 }
 
-/// That labels can be learned from; returns how many classes there are, 1 for a regression.
-pub(crate) fn check(task: Task, labels: &[f64]) -> Result<usize, LabelError> {
+/// That labels can be learned from; returns how many classes there are, 1 for numbers.
+///
+/// # Errors
+/// [`LabelError`] with the row and the value at fault.
+pub fn check_labels(task: Task, labels: &[f64]) -> Result<usize, LabelError> {
     match task {
         Task::BinaryClassification => check_classes(labels, 2).map(|()| 2),
         Task::MulticlassClassification => {
@@ -61,8 +64,11 @@ pub(crate) fn check(task: Task, labels: &[f64]) -> Result<usize, LabelError> {
             let classes = (highest as usize).saturating_add(1).min(MAX_CLASSES);
             check_classes(labels, classes).map(|()| classes)
         }
-        Task::Regression => {
+        Task::Regression | Task::Count => {
             check_finite(labels)?;
+            if task == Task::Count {
+                check_counts(labels)?;
+            }
             match labels.first() {
                 Some(&value) if labels.iter().all(|label| label.total_cmp(&value).is_eq()) => {
                     Err(LabelError::Constant { value })
@@ -75,8 +81,9 @@ pub(crate) fn check(task: Task, labels: &[f64]) -> Result<usize, LabelError> {
 
 /// That labels are among the `classes` that were learned, or targets.
 pub(crate) fn check_known(task: Task, labels: &[f64], classes: usize) -> Result<(), LabelError> {
-    if task == Task::Regression {
-        return check_finite(labels);
+    if task.is_number() {
+        check_finite(labels)?;
+        return if task == Task::Count { check_counts(labels) } else { Ok(()) };
     }
     let known = |value: f64| value.fract() == 0.0 && value >= 0.0 && value < classes as f64;
     match labels.iter().position(|label| !known(*label)) {
@@ -124,7 +131,8 @@ pub(crate) fn is_positive(label: f64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Task::{BinaryClassification as Binary, MulticlassClassification as Multiclass, Regression};
+    use Task::{BinaryClassification as Binary, Count, MulticlassClassification as Multiclass, Regression};
+    use check_labels as check;
 
     #[test]
     fn labels_are_two_classes() {
@@ -150,6 +158,8 @@ mod tests {
         assert_eq!(check(Regression, &[2.0, -3.5]), Ok(1));
         assert_eq!(check(Regression, &[2.0, 2.0]), Err(LabelError::Constant { value: 2.0 }));
         assert_eq!(check(Regression, &[2.0, f64::INFINITY]), Err(LabelError::NotFinite { row: 1 }));
-        assert_eq!(check_counts(&[0.0, -3.5]), Err(LabelError::Negative { row: 1, value: -3.5 }));
+        assert_eq!(check(Count, &[0.0, -3.5]), Err(LabelError::Negative { row: 1, value: -3.5 }));
+        assert_eq!(check(Count, &[0.0, 2.5]), Ok(1));
+        assert_eq!(check_known(Count, &[0.0, -1.0], 1), Err(LabelError::Negative { row: 1, value: -1.0 }));
     }
 }

@@ -17,8 +17,8 @@ mod model;
 mod task;
 
 pub use bundle::{
-    Bundle, BundleError, BundleParts, Datatype, Decision, FileEntry, Manifest, MostProbable, Rule, ServedModel,
-    Signature, SignatureColumn, SplitReference, Threshold,
+    Bundle, BundleError, BundleParts, Datatype, Decision, FileEntry, Manifest, MemberParts, MostProbable, Rule,
+    ScoreError, ServedModel, Signature, SignatureColumn, SplitReference, Threshold, UpstreamBundle,
 };
 pub use chain::{Chain, ChainError, MemberOutputs};
 pub use evaluators::Evaluator;
@@ -26,12 +26,13 @@ pub use families::{
     Family, FamilyDescription, FamilyError, FitContext, FitError, HyperparameterDescription, HyperparameterError,
     HyperparameterKind, Hyperparameters, Progress, TrainingData, Value, families, family,
 };
-pub use labels::LabelError;
+pub use labels::{LabelError, check_labels};
 pub use link::Link;
 pub use members::{
-    Blend, Blending, Calibration, Curve, DrawCalibration, Forecast, Member, MemberDescription, MemberError,
-    MemberFamily, MemberFamilyError, MemberFitError, MemberRows, Method, OUTCOME, Output, OutputColumn, Poisson,
-    SCORES, ScoreMatrix, Team, Upstream, Upstreams, draw_probability, match_outcomes, member_families, member_family,
+    Blend, Blending, Calibration, Curve, DrawCalibration, Forecast, MATCH_CLASSES, Member, MemberDescription,
+    MemberError, MemberFamily, MemberFamilyError, MemberFitError, MemberRows, Method, OUTCOME, Output, OutputColumn,
+    Poisson, SCORES, ScoreMatrix, Team, Upstream, Upstreams, draw_probability, match_outcomes, member_families,
+    member_family, member_labels, with_outcomes,
 };
 pub use metrics::{Direction, Metric, MetricError, PairedTest, SIGNIFICANCE, Side, compute, paired_test};
 pub use model::{Linear, Model, ModelError, Softmax, Trees};

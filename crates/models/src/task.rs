@@ -12,15 +12,27 @@ pub enum Task {
     MulticlassClassification,
     /// A number.
     Regression,
+    /// How often something is expected to happen: a number above 0.
+    Count,
 }
 
 impl Task {
+    /// Every task.
+    pub const ALL: [Self; 4] =
+        [Self::BinaryClassification, Self::MulticlassClassification, Self::Regression, Self::Count];
+
     /// The stable name, as in manifests and requests.
     pub fn name(self) -> &'static str {
         match self {
             Self::BinaryClassification => "binary_classification",
             Self::MulticlassClassification => "multiclass_classification",
             Self::Regression => "regression",
+            Self::Count => "count",
         }
+    }
+
+    /// Whether it is a number that is predicted, not a class.
+    pub fn is_number(self) -> bool {
+        matches!(self, Self::Regression | Self::Count)
     }
 }

@@ -1,8 +1,7 @@
 //! What this service refuses or fails to do.
 
-use lineal_data::DataError;
 use lineal_kernel::{Digest, FieldError, FieldErrors, ModelName, Slot, VersionNumber};
-use lineal_models::BundleError;
+use lineal_models::{BundleError, ScoreError};
 
 use crate::registry::RegistryError;
 
@@ -32,7 +31,7 @@ pub(crate) enum InferenceError {
     },
     /// The rows hold values that the model's features do not take.
     #[error(transparent)]
-    Rows(#[from] DataError),
+    Rows(#[from] ScoreError),
     /// A bundle whose content is not what it should be.
     #[error("the bundle {digest} cannot be served, register its version again")]
     BundleDamaged {
@@ -40,6 +39,16 @@ pub(crate) enum InferenceError {
         digest: Digest,
         /// What is wrong with it.
         source: BundleFault,
+    },
+    /// A version answers another question than the one it would replace.
+    #[error("model `{model}` serves {served}, this version predicts {found}; give it a model of its own")]
+    TaskChanged {
+        /// The model.
+        model: ModelName,
+        /// What is predicted now.
+        served: &'static str,
+        /// What the version predicts.
+        found: &'static str,
     },
     /// The registry did not give what was asked of it.
     #[error("the registry cannot be asked")]
@@ -57,7 +66,13 @@ pub(crate) enum BundleFault {
     File(RegistryError),
     /// The files do not make a model, or the model does not reproduce its golden rows.
     #[error(transparent)]
-    Content(#[from] BundleError),
+    Content(Box<BundleError>),
+}
+
+impl From<BundleError> for BundleFault {
+    fn from(error: BundleError) -> Self {
+        Self::Content(error.into())
+    }
 }
 
 impl From<FieldError> for InferenceError {

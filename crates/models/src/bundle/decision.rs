@@ -1,9 +1,10 @@
 //! From scores to an answer.
 
+use lineal_data::{Table, Target};
 use serde::{Deserialize, Serialize};
 
-use super::{BundleError, manifest::MANIFEST};
-use crate::Task;
+use super::{BundleError, ScoreError, manifest::MANIFEST};
+use crate::{OUTCOME, Task, member_labels};
 
 /// How the scores of a row become its answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -82,6 +83,29 @@ impl Decision {
         }
     }
 
+    /// What the scores of a row are, in order: the probability of a class by the class's name, or `value`.
+    pub fn answers(&self) -> Vec<String> {
+        match self {
+            Self::Threshold(two) => vec![two.positive_class.clone()],
+            Self::MostProbable(most) => most.classes.clone(),
+            Self::Number => vec!["value".to_owned()],
+        }
+    }
+
+    /// The labels of `table` as they are learned from and measured against: 1 for the positive class, the position of the class,
+    /// or the number. Outcomes of matches that are not in the table are told from their goals.
+    ///
+    /// # Errors
+    /// As [`Target::classes`], [`Target::positions`], [`Target::numbers`] or [`crate::match_outcomes`].
+    pub fn labels(&self, target: &Target, table: &Table) -> Result<Vec<f64>, ScoreError> {
+        match self {
+            Self::Threshold(_) => Ok(target.classes(table)?.values),
+            Self::MostProbable(most) if target.column == OUTCOME => Ok(member_labels(table, &most.classes)?),
+            Self::MostProbable(most) => Ok(target.positions(table, &most.classes)?),
+            Self::Number => Ok(target.numbers(table)?),
+        }
+    }
+
     /// The score from which on a label is positive, one half where there is no such score.
     pub fn threshold(&self) -> f64 {
         match self {
@@ -108,7 +132,7 @@ impl Decision {
                     _ => Ok(()),
                 }
             }
-            (Self::Number, Task::Regression) => Ok(()),
+            (Self::Number, Task::Regression | Task::Count) => Ok(()),
             _ => malformed("the decision is not one of the task"),
         }
     }

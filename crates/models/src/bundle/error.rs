@@ -1,9 +1,9 @@
 //! Why a bundle is refused.
 
-use lineal_data::DataError;
 use lineal_kernel::Digest;
 
-use crate::ModelError;
+use super::ScoreError;
+use crate::{ChainError, MemberError, ModelError};
 
 /// Why a bundle is refused. Nothing of a refused bundle is ever served.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +71,21 @@ pub enum BundleError {
     Model(#[from] ModelError),
     /// The features cannot be evaluated on the golden rows.
     #[error("the golden rows cannot be evaluated")]
-    Golden(#[from] DataError),
+    Golden(#[from] ScoreError),
+    /// A stored member cannot be evaluated.
+    #[error("`member.json` is refused")]
+    Member(#[from] MemberError),
+    /// The members are no chain.
+    #[error("the members are no chain")]
+    Chain(#[from] ChainError),
+    /// Not the bundles that the manifest names.
+    #[error("the manifest names {expected} bundles upstream, found {found} or others; fetch them with it")]
+    Upstreams {
+        /// How many it names.
+        expected: usize,
+        /// How many were given.
+        found: usize,
+    },
     /// The loaded model does not repeat what the trained one said.
     #[error("golden row {row} scores {found}, expected {expected}")]
     GoldenMismatch {

@@ -3,7 +3,7 @@
 use lineal_data::Frame;
 use serde::{Deserialize, Serialize};
 
-use super::{BundleError, Scorer, malformed, manifest::GOLDEN};
+use super::{BundleError, ScoreError, Scorer, SignatureColumn, malformed, manifest::GOLDEN};
 
 /// Most golden rows of a bundle.
 const ROWS: usize = 16;
@@ -28,10 +28,10 @@ impl Golden {
         let chosen: Vec<usize> = (0..count).map(|i| i * frame.rows() / count).collect();
         let spread = frame.take(&chosen);
         let mut rows = Frame::new(count);
-        for (name, _) in scorer.features().inputs() {
+        for SignatureColumn { name, .. } in scorer.inputs() {
             // A column that is not there is reported by scoring, all of them at once.
-            if let Some(column) = spread.column(name) {
-                rows.push(name, column.clone())?;
+            if let Some(column) = spread.column(&name) {
+                rows.push(name, column.clone()).map_err(ScoreError::from)?;
             }
         }
         let scores = scorer.score(&rows)?;

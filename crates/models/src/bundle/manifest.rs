@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use lineal_data::{FeatureKind, FittedFeatures, Target};
+use lineal_data::{FeatureKind, FittedFeatures, Table, Target};
 use lineal_kernel::Digest;
 use serde::{Deserialize, Serialize};
 
-use super::{BundleError, Decision};
+use super::{BundleError, Decision, ScoreError};
 use crate::Task;
 
 /// The format this program writes and reads.
@@ -21,10 +21,16 @@ pub(super) const MODEL: &str = "model.json";
 pub(super) const GOLDEN: &str = "golden.json";
 
 const MIB: u64 = 1 << 20;
+/// Most members before one.
+const MAX_UPSTREAMS: usize = 15;
 /// Largest manifest in bytes.
 const MANIFEST_LIMIT: u64 = MIB;
-/// The files of a bundle besides the manifest, and the largest size of each in bytes.
-pub(super) const FILES: [(&str, u64); 3] = [(FEATURES, 16 * MIB), (GOLDEN, 16 * MIB), (MODEL, 512 * MIB)];
+/// The member of a chain.
+pub(super) const MEMBER: &str = "member.json";
+/// The files of a model besides the manifest, and the largest size of each in bytes.
+const MODEL_FILES: [(&str, u64); 3] = [(FEATURES, 16 * MIB), (GOLDEN, 16 * MIB), (MODEL, 512 * MIB)];
+/// Those of a member.
+const MEMBER_FILES: [(&str, u64); 2] = [(GOLDEN, 16 * MIB), (MEMBER, 16 * MIB)];
 
 /// What a bundle is. Holds facts about content only: no times, no ids, no paths, so that the same training gives the
 /// same bytes.
@@ -47,12 +53,25 @@ pub struct Manifest {
     pub decision: Decision,
     /// Digest of the resolved hyperparameters.
     pub hyperparameters: Digest,
-    /// Digest of the declared feature set.
+    /// Digest of the declared feature set, or of the columns that a member takes.
     pub feature_set: Digest,
     /// Digest of the snapshot the training rows came from.
     pub training_data: Digest,
     /// The split that chose them.
     pub split: SplitReference,
+    /// The bundles of the members whose answers this one takes, and theirs, upstream first; none for what stands alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub upstreams: Vec<UpstreamBundle>,
+}
+
+/// A member of the chain before the one that names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UpstreamBundle {
+    /// Its name in the chain, as in `upstream.<member>.<output>`.
+    pub member: String,
+    /// Digest of its bundle.
+    pub digest: Digest,
 }
 
 /// One file of a bundle.
@@ -71,7 +90,7 @@ pub struct FileEntry {
 pub struct Signature {
     /// The raw columns a row needs.
     pub inputs: Vec<SignatureColumn>,
-    /// `score` and `label`; of several classes `probabilities` (one for each) and `label`; of a regression `value`.
+    /// `score` and `label`; of several classes `probabilities` (one for each) and `label`; of numbers `value`.
     pub outputs: Vec<SignatureColumn>,
 }
 
@@ -122,14 +141,37 @@ impl Manifest {
             return Err(BundleError::UnsupportedFormat { found: format, supported: FORMAT });
         }
         let manifest: Self = super::read(MANIFEST, bytes)?;
-        for (file, limit) in FILES {
-            check_size(file, manifest.entry(file)?.size, limit)?;
+        for (file, limit) in manifest.known_files() {
+            check_size(file, manifest.entry(file)?.size, *limit)?;
         }
-        if let Some(file) = manifest.files.keys().find(|file| FILES.iter().all(|(known, _)| known != file)) {
+        let unknown = |file: &&String| manifest.known_files().iter().all(|(known, _)| known != file);
+        if let Some(file) = manifest.files.keys().find(unknown) {
             return Err(BundleError::UnknownFile { file: file.clone() });
         }
         manifest.decision.check(manifest.task)?;
+        let most = if manifest.is_member() { MAX_UPSTREAMS } else { 0 };
+        if manifest.upstreams.len() > most {
+            return Err(super::malformed(MANIFEST, format!("it names more than {most} bundles upstream")));
+        }
         Ok(manifest)
+    }
+
+    /// Whether it is a member of a chain, with `member.json` in place of features and model.
+    pub fn is_member(&self) -> bool {
+        self.files.contains_key(MEMBER)
+    }
+
+    /// The labels of `table` as they are measured against, see [`Decision::labels`].
+    ///
+    /// # Errors
+    /// As [`Decision::labels`].
+    pub fn labels(&self, table: &Table) -> Result<Vec<f64>, ScoreError> {
+        self.decision.labels(&self.label, table)
+    }
+
+    /// The files it must list, and the largest size of each in bytes.
+    pub(super) fn known_files(&self) -> &'static [(&'static str, u64)] {
+        if self.is_member() { &MEMBER_FILES } else { &MODEL_FILES }
     }
 
     /// That `bytes` are what the manifest says of `file`.
@@ -161,24 +203,27 @@ impl FileEntry {
 }
 
 impl Signature {
-    /// What a model on `features` takes, and gives for `task`.
-    pub(super) fn of(features: &FittedFeatures, task: Task) -> Self {
+    /// What takes `inputs`, and gives answers of `task`.
+    pub(super) fn new(inputs: Vec<SignatureColumn>, task: Task) -> Self {
         let column = |name: &str, datatype| SignatureColumn { name: name.to_owned(), datatype };
-        let input = |(name, kind)| match kind {
-            FeatureKind::Number => column(name, Datatype::Fp64),
-            FeatureKind::Category => column(name, Datatype::Bytes),
+        let outputs = match task {
+            Task::BinaryClassification => vec![column("score", Datatype::Fp64), column("label", Datatype::Bytes)],
+            Task::MulticlassClassification => {
+                vec![column("probabilities", Datatype::Fp64), column("label", Datatype::Bytes)]
+            }
+            Task::Regression | Task::Count => vec![column("value", Datatype::Fp64)],
         };
-        Self {
-            inputs: features.inputs().into_iter().map(input).collect(),
-            outputs: match task {
-                Task::BinaryClassification => vec![column("score", Datatype::Fp64), column("label", Datatype::Bytes)],
-                Task::MulticlassClassification => {
-                    vec![column("probabilities", Datatype::Fp64), column("label", Datatype::Bytes)]
-                }
-                Task::Regression => vec![column("value", Datatype::Fp64)],
-            },
-        }
+        Self { inputs, outputs }
     }
+}
+
+/// The raw columns that features take.
+pub(super) fn inputs(features: &FittedFeatures) -> Vec<SignatureColumn> {
+    let input = |(name, kind): (&str, _)| match kind {
+        FeatureKind::Number => SignatureColumn { name: name.to_owned(), datatype: Datatype::Fp64 },
+        FeatureKind::Category => SignatureColumn { name: name.to_owned(), datatype: Datatype::Bytes },
+    };
+    features.inputs().into_iter().map(input).collect()
 }
 
 pub(super) fn check_size(file: &str, size: u64, limit: u64) -> Result<(), BundleError> {

@@ -4,6 +4,8 @@ mod decision;
 mod error;
 mod golden;
 mod manifest;
+mod member;
+mod scorer;
 mod served;
 
 use std::collections::BTreeMap;
@@ -14,12 +16,14 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub use decision::{Decision, MostProbable, Rule, Threshold};
 pub use error::BundleError;
-pub use manifest::{Datatype, FileEntry, Manifest, Signature, SignatureColumn, SplitReference};
+pub use manifest::{Datatype, FileEntry, Manifest, Signature, SignatureColumn, SplitReference, UpstreamBundle};
+pub use member::MemberParts;
+pub use scorer::ScoreError;
 pub use served::ServedModel;
 
 use golden::Golden;
-use manifest::{FEATURES, FILES, FORMAT, GOLDEN, MANIFEST, MODEL, check_size};
-use served::Scorer;
+use manifest::{FEATURES, FORMAT, GOLDEN, MANIFEST, MODEL, check_size};
+use scorer::Scorer;
 
 use crate::{Hyperparameters, Model, Task};
 
@@ -67,7 +71,7 @@ impl Bundle {
         parts.decision.check(parts.task)?;
         let features = write(FEATURES, parts.features)?;
         let model = write(MODEL, parts.model)?;
-        let scorer = Scorer::new(read(FEATURES, &features)?, &read(MODEL, &model)?, &parts.decision)?;
+        let scorer = Scorer::model(read(FEATURES, &features)?, &read(MODEL, &model)?, &parts.decision)?;
         let golden = write(GOLDEN, &Golden::new(parts.rows, &scorer)?)?;
         let files = BTreeMap::from([(FEATURES, features), (MODEL, model), (GOLDEN, golden)].map(named));
         let manifest = Manifest {
@@ -75,15 +79,20 @@ impl Bundle {
             family: parts.family.to_owned(),
             task: parts.task,
             files: files.iter().map(|(name, bytes)| (name.clone(), FileEntry::of(bytes))).collect(),
-            signature: Signature::of(parts.features, parts.task),
+            signature: Signature::new(manifest::inputs(parts.features), parts.task),
             label: parts.label,
             decision: parts.decision,
             hyperparameters: parts.hyperparameters.digest().map_err(|error| malformed(MANIFEST, error))?,
             feature_set: parts.features.set().digest().map_err(|error| malformed(FEATURES, error))?,
             training_data: parts.training_data,
             split: parts.split,
+            upstreams: Vec::new(),
         };
-        let manifest_bytes = write(MANIFEST, &manifest)?;
+        Self::sealed(&manifest, files)
+    }
+
+    fn sealed(manifest: &Manifest, files: BTreeMap<String, Vec<u8>>) -> Result<Self, BundleError> {
+        let manifest_bytes = write(MANIFEST, manifest)?;
         let digest = Digest::of(&manifest_bytes);
         Self::assemble(manifest_bytes, digest, files)
     }
@@ -99,7 +108,7 @@ impl Bundle {
         files: BTreeMap<String, Vec<u8>>,
     ) -> Result<Self, BundleError> {
         let manifest = Manifest::parse(&manifest_bytes, expected)?;
-        for (file, limit) in FILES {
+        for &(file, limit) in manifest.known_files() {
             let bytes = files.get(file).ok_or_else(|| BundleError::MissingFile { file: file.to_owned() })?;
             check_size(file, bytes.len() as u64, limit)?;
             manifest.check_file(file, bytes)?;

@@ -70,7 +70,7 @@ impl<'a> TrainingData<'a> {
             let (family, takes) = (family.name, family.tasks.iter().map(|task| task.name()).collect());
             return Err(FitError::Task { family, task: self.task.name(), takes });
         }
-        let classes = labels::check(self.task, self.labels)?;
+        let classes = labels::check_labels(self.task, self.labels)?;
         if let Some(validation) = &self.validation {
             labels::check_known(self.task, validation.labels, classes)?;
         }

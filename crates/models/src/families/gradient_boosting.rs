@@ -29,7 +29,7 @@ pub(super) struct GradientBoosting;
 const DESCRIPTION: FamilyDescription = FamilyDescription {
     name: "gradient_boosting",
     title: "Gradient boosting",
-    tasks: &[Task::BinaryClassification, Task::MulticlassClassification, Task::Regression],
+    tasks: &Task::ALL,
     hyperparameters: &[
         Description {
             name: "rounds",
@@ -64,7 +64,7 @@ const DESCRIPTION: FamilyDescription = FamilyDescription {
         Description {
             name: "regression_objective",
             kind: Kind::Choice { choices: &["squared_error", "poisson"], default: "squared_error" },
-            doc: "what is minimised in a regression; poisson is for counts and learns their logarithm",
+            doc: "what is minimised in a regression; poisson, as for counts, learns the logarithm of numbers of 0 or more",
         },
         Description {
             name: "early_stopping_rounds",
@@ -89,7 +89,7 @@ impl Family for GradientBoosting {
         let classes = data.check_labels(&DESCRIPTION)?;
         let objective = Objective::new(data, classes, params.choice("regression_objective")?)?;
         let row_weights = match data.task {
-            Task::Regression => weights::of(data),
+            Task::Regression | Task::Count => weights::of(data),
             Task::BinaryClassification | Task::MulticlassClassification => {
                 weights::with_classes(data, classes, params)?
             }

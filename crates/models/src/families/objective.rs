@@ -26,7 +26,7 @@ impl Objective {
         Ok(match (data.task, regression) {
             (Task::BinaryClassification, _) => Self::LogLoss,
             (Task::MulticlassClassification, _) => Self::Multiclass(classes),
-            (Task::Regression, "poisson") => {
+            (Task::Count, _) | (Task::Regression, "poisson") => {
                 check_counts(data.labels)?;
                 if let Some(validation) = &data.validation {
                     check_counts(validation.labels)?;

@@ -17,7 +17,7 @@ pub(super) struct PoissonRegression;
 const DESCRIPTION: FamilyDescription = FamilyDescription {
     name: "poisson_regression",
     title: "Poisson regression",
-    tasks: &[Task::Regression],
+    tasks: &[Task::Count, Task::Regression],
     hyperparameters: &[
         Description {
             name: "alpha",

@@ -62,14 +62,14 @@ impl Family for RandomForest {
     ) -> Result<Model, FitError> {
         let classes = data.check_labels(&DESCRIPTION)?;
         let row_weights = match data.task {
-            Task::Regression => weights::of(data),
+            Task::Regression | Task::Count => weights::of(data),
             Task::BinaryClassification | Task::MulticlassClassification => {
                 weights::with_classes(data, classes, params)?
             }
         };
         let targets = match data.task {
             Task::MulticlassClassification => Targets::Classes { labels: data.labels, classes },
-            Task::BinaryClassification | Task::Regression => Targets::Numbers(data.labels),
+            Task::BinaryClassification | Task::Regression | Task::Count => Targets::Numbers(data.labels),
         };
         let features = data.features.cols();
         context.on_threads(|| {

@@ -8,8 +8,8 @@ use lineal_data::Frame;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Member, MemberDescription, MemberError, MemberFamily, MemberFitError, MemberRows, Output, OutputColumn, Upstream,
-    Upstreams, market,
+    Member, MemberDescription, MemberError, MemberFamily, MemberFitError, MemberRows, OUTCOME, Output, OutputColumn,
+    Upstream, Upstreams, market,
     member::{Evaluate, check_numbers, transpose},
     newton::{self, Objective, Value, Watch},
     upstream::LARGEST,
@@ -30,6 +30,7 @@ pub(super) struct BlendingFamily;
 const DESCRIPTION: MemberDescription = MemberDescription {
     name: "blending",
     title: "Blending",
+    columns: &[OUTCOME],
     upstreams: Upstreams::Several,
     hyperparameters: &[
         Description {

@@ -7,8 +7,8 @@ use lineal_data::Frame;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Member, MemberDescription, MemberError, MemberFamily, MemberFitError, MemberRows, Output, OutputColumn, Upstream,
-    Upstreams,
+    Member, MemberDescription, MemberError, MemberFamily, MemberFitError, MemberRows, OUTCOME, Output, OutputColumn,
+    Upstream, Upstreams,
     member::{Evaluate, check_numbers, transpose},
     newton::{self, Watch},
     sigmoid,
@@ -24,6 +24,7 @@ pub(super) struct DrawCalibrationFamily;
 const DESCRIPTION: MemberDescription = MemberDescription {
     name: "draw_calibration",
     title: "Draw calibration",
+    columns: &[OUTCOME],
     upstreams: Upstreams::One,
     hyperparameters: &[newton::MAX_ITERATIONS, newton::TOLERANCE],
 };

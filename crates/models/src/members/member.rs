@@ -3,7 +3,7 @@
 use lineal_data::Frame;
 use serde::{Deserialize, Serialize};
 
-use super::{Blending, Calibration, DrawCalibration, MemberError, Poisson};
+use super::{Blending, Calibration, DrawCalibration, MemberError, Poisson, upstream::MATCH_CLASSES};
 use crate::SignatureColumn;
 
 /// A fitted member. Data only: its bytes are the same for the same numbers.
@@ -82,6 +82,14 @@ impl Member {
     /// What it answers.
     pub fn outputs(&self) -> Vec<OutputColumn> {
         self.kind().outputs()
+    }
+
+    /// The classes it gives probabilities for, in the order of its outputs.
+    pub fn classes(&self) -> Vec<String> {
+        match self {
+            Self::Poisson(_) => MATCH_CLASSES.map(String::from).into(),
+            other => other.outputs().into_iter().map(|output| output.name).collect(),
+        }
     }
 
     /// Its answers for every row, in the order of [`Member::outputs`]; columns beyond its inputs are ignored.

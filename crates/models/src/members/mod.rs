@@ -10,6 +10,7 @@ mod error;
 mod market;
 mod member;
 mod newton;
+mod outcomes;
 mod poisson;
 mod sigmoid;
 mod upstream;
@@ -19,8 +20,9 @@ pub use calibration::{Calibration, Curve, Method};
 pub use draw_calibration::DrawCalibration;
 pub use error::{MemberError, MemberFamilyError, MemberFitError};
 pub use member::{Member, Output, OutputColumn};
+pub use outcomes::{member_labels, with_outcomes};
 pub use poisson::{Forecast, Poisson, SCORES, ScoreMatrix, Team, draw_probability, match_outcomes};
-pub use upstream::{MemberRows, OUTCOME, Upstream, Upstreams};
+pub use upstream::{MATCH_CLASSES, MemberRows, OUTCOME, Upstream, Upstreams};
 
 use std::collections::BTreeMap;
 
@@ -57,6 +59,8 @@ pub struct MemberDescription {
     pub name: &'static str,
     /// The name for people.
     pub title: &'static str,
+    /// The raw columns it learns from; [`OUTCOME`] can be told from the goals of matches.
+    pub columns: &'static [&'static str],
     /// How many upstream members it takes.
     pub upstreams: Upstreams,
     /// What can be set.

@@ -10,7 +10,7 @@ use crate::{Datatype, SignatureColumn};
 pub const OUTCOME: &str = "outcome";
 
 /// The outcomes of a match.
-pub(super) const MATCH_CLASSES: [&str; 3] = ["home", "draw", "away"];
+pub const MATCH_CLASSES: [&str; 3] = ["home", "draw", "away"];
 /// No fitted number is near this; a sum of a few products with it is finite.
 pub(super) const LARGEST: f64 = 1e9;
 

@@ -6,15 +6,13 @@
 
 use std::f64::consts::LN_2;
 
-use super::{PairedTest, paired::Side};
-use crate::labels::is_positive;
+use super::PairedTest;
 
-/// The smaller number of discordant rows and twice its binomial tail, at most 1.
-pub(super) fn test(labels: &[f64], candidate: Side<'_>, champion: Side<'_>) -> PairedTest {
+/// From which rows each side got right: the smaller number of discordant rows and twice its binomial tail, at most 1.
+pub(super) fn test(candidate: &[bool], champion: &[bool]) -> PairedTest {
     let (mut only_candidate, mut only_champion) = (0_u64, 0_u64);
-    for (row, &label) in labels.iter().enumerate() {
-        let right = |side: Side<'_>| (side.scores[row] >= side.threshold) == is_positive(label);
-        match (right(candidate), right(champion)) {
+    for right in candidate.iter().zip(champion) {
+        match right {
             (true, false) => only_candidate += 1,
             (false, true) => only_champion += 1,
             _ => {}

@@ -2,10 +2,12 @@
 
 mod classification;
 mod delong;
+mod losses;
 mod mcnemar;
 mod multiclass;
 mod paired;
 mod regression;
+mod student;
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
@@ -35,6 +37,10 @@ pub enum Metric {
     Rmse,
     /// Mean absolute error, in the unit of the target.
     Mae,
+    /// Coefficient of determination: the share of the targets' variance that is explained; undefined if all targets are alike.
+    R2,
+    /// Mean Poisson deviance of counts from what was expected of them.
+    Deviance,
 }
 
 /// Which way a metric improves.
@@ -88,7 +94,7 @@ pub enum MetricError {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Auc,
         Self::Accuracy,
         Self::Precision,
@@ -98,6 +104,8 @@ impl Metric {
         Self::Brier,
         Self::Rmse,
         Self::Mae,
+        Self::R2,
+        Self::Deviance,
     ];
 
     /// The stable name, as in gates and reports.
@@ -112,21 +120,39 @@ impl Metric {
             Self::Brier => "brier",
             Self::Rmse => "rmse",
             Self::Mae => "mae",
+            Self::R2 => "r2",
+            Self::Deviance => "deviance",
         }
     }
 
     /// Which way it improves.
     pub fn direction(self) -> Direction {
         match self {
-            Self::Auc | Self::Accuracy | Self::Precision | Self::Recall | Self::F1 => Direction::HigherIsBetter,
-            Self::LogLoss | Self::Brier | Self::Rmse | Self::Mae => Direction::LowerIsBetter,
+            Self::Auc | Self::Accuracy | Self::Precision | Self::Recall | Self::F1 | Self::R2 => {
+                Direction::HigherIsBetter
+            }
+            Self::LogLoss | Self::Brier | Self::Rmse | Self::Mae | Self::Deviance => Direction::LowerIsBetter,
         }
     }
 
     /// Whether it measures `task`. Of several classes, `auc`, `precision`, `recall` and `f1` are means over the classes,
     /// each taken against all others, and `brier` is the sum over the classes.
     pub fn measures(self, task: Task) -> bool {
-        matches!(self, Self::Rmse | Self::Mae) == (task == Task::Regression)
+        match self {
+            Self::Rmse | Self::Mae | Self::R2 => task.is_number(),
+            Self::Deviance => task == Task::Count,
+            _ => !task.is_number(),
+        }
+    }
+
+    /// The one that decides between two versions when nobody says.
+    pub fn of(task: Task) -> Self {
+        match task {
+            Task::BinaryClassification => Self::Auc,
+            Task::MulticlassClassification => Self::LogLoss,
+            Task::Regression => Self::Rmse,
+            Task::Count => Self::Deviance,
+        }
     }
 }
 
@@ -157,9 +183,10 @@ impl FromStr for Metric {
     }
 }
 
-/// All metrics of `task`, by name. `labels` holds the numbers of classes (targets in a regression) and `scores` one
-/// probability (prediction) per label; of several classes, one for each, row after row. Of two classes a row is predicted
-/// positive when `score >= threshold`, of several it is predicted the first one with the highest probability.
+/// All metrics of `task`, by name; without `r2` if all targets are alike. `labels` holds the numbers of classes (targets of
+/// numbers) and `scores` one probability (prediction) per label; of several classes, one for each, row after row. Of two
+/// classes a row is predicted positive when `score >= threshold`, of several it is predicted the first one with the highest
+/// probability.
 ///
 /// # Errors
 /// [`MetricError`] for lengths that differ, no rows, labels or scores outside their range, or labels of one class only.
@@ -169,11 +196,25 @@ pub fn compute(
     scores: &[f64],
     threshold: f64,
 ) -> Result<BTreeMap<&'static str, f64>, MetricError> {
+    check(task, labels, scores, threshold)?;
+    let values = match task {
+        Task::BinaryClassification => binary(labels, scores, threshold),
+        Task::MulticlassClassification => several_classes(labels, scores),
+        Task::Regression => numeric(labels, scores),
+        Task::Count => {
+            [numeric(labels, scores), vec![(Metric::Deviance, regression::deviance(labels, scores))]].concat()
+        }
+    };
+    Ok(values.into_iter().map(|(metric, value)| (metric.name(), value)).collect())
+}
+
+/// That every metric of the task that is defined for these labels can be computed.
+fn check(task: Task, labels: &[f64], scores: &[f64], threshold: f64) -> Result<(), MetricError> {
     let pair_up = match task {
         Task::MulticlassClassification => {
             scores.len() >= 2 * labels.len() && scores.len().is_multiple_of(labels.len().max(1))
         }
-        Task::BinaryClassification | Task::Regression => scores.len() == labels.len(),
+        Task::BinaryClassification | Task::Regression | Task::Count => scores.len() == labels.len(),
     };
     if !pair_up {
         return Err(MetricError::Length { labels: labels.len(), scores: scores.len() });
@@ -181,18 +222,17 @@ pub fn compute(
     if labels.is_empty() {
         return Err(MetricError::NoRows);
     }
-    let values = match task {
-        Task::BinaryClassification => binary(labels, scores, threshold)?,
-        Task::MulticlassClassification => several_classes(labels, scores)?,
-        Task::Regression => numeric(labels, scores)?,
-    };
-    Ok(values.into_iter().map(|(metric, value)| (metric.name(), value)).collect())
+    match task {
+        Task::BinaryClassification => classification::check(labels, scores, threshold),
+        Task::MulticlassClassification => multiclass::check(labels, scores, scores.len() / labels.len()),
+        Task::Regression => regression::check(labels, scores),
+        Task::Count => regression::check_counts(labels, scores),
+    }
 }
 
-fn binary(labels: &[f64], scores: &[f64], threshold: f64) -> Result<Vec<(Metric, f64)>, MetricError> {
-    classification::check(labels, scores, threshold)?;
+fn binary(labels: &[f64], scores: &[f64], threshold: f64) -> Vec<(Metric, f64)> {
     let confusion = Confusion::new(labels, scores, threshold);
-    Ok(vec![
+    vec![
         (Metric::Auc, classification::auc(labels, scores)),
         (Metric::Accuracy, confusion.accuracy()),
         (Metric::Precision, confusion.precision()),
@@ -200,14 +240,13 @@ fn binary(labels: &[f64], scores: &[f64], threshold: f64) -> Result<Vec<(Metric,
         (Metric::F1, confusion.f1()),
         (Metric::LogLoss, classification::log_loss(labels, scores)),
         (Metric::Brier, classification::brier(labels, scores)),
-    ])
+    ]
 }
 
-fn several_classes(labels: &[f64], scores: &[f64]) -> Result<Vec<(Metric, f64)>, MetricError> {
+fn several_classes(labels: &[f64], scores: &[f64]) -> Vec<(Metric, f64)> {
     let classes = scores.len() / labels.len();
-    multiclass::check(labels, scores, classes)?;
     let means = multiclass::Means::new(labels, scores, classes);
-    Ok(vec![
+    vec![
         (Metric::Auc, multiclass::auc(labels, scores, classes)),
         (Metric::Accuracy, means.accuracy),
         (Metric::Precision, means.precision),
@@ -215,19 +254,13 @@ fn several_classes(labels: &[f64], scores: &[f64]) -> Result<Vec<(Metric, f64)>,
         (Metric::F1, means.f1),
         (Metric::LogLoss, multiclass::log_loss(labels, scores, classes)),
         (Metric::Brier, multiclass::brier(labels, scores, classes)),
-    ])
+    ]
 }
 
-fn numeric(targets: &[f64], predictions: &[f64]) -> Result<Vec<(Metric, f64)>, MetricError> {
-    for values in [targets, predictions] {
-        if let Some(row) = values.iter().position(|value| !value.is_finite()) {
-            return Err(MetricError::Score { row, value: values[row], expected: "a finite number" });
-        }
-    }
-    Ok(vec![
-        (Metric::Rmse, regression::rmse(targets, predictions)),
-        (Metric::Mae, regression::mae(targets, predictions)),
-    ])
+fn numeric(targets: &[f64], predictions: &[f64]) -> Vec<(Metric, f64)> {
+    let errors =
+        [(Metric::Rmse, regression::rmse(targets, predictions)), (Metric::Mae, regression::mae(targets, predictions))];
+    errors.into_iter().chain(regression::r2(targets, predictions).map(|r2| (Metric::R2, r2))).collect()
 }
 
 #[cfg(test)]
@@ -249,6 +282,7 @@ mod tests {
             (Task::BinaryClassification, &[0.2, 0.9][..]),
             (Task::MulticlassClassification, &[0.7, 0.3, 0.2, 0.8][..]),
             (Task::Regression, &[0.2, 0.9][..]),
+            (Task::Count, &[0.2, 0.9][..]),
         ] {
             let values = compute(task, &[0.0, 1.0], scores, 0.5).unwrap();
             let mut known: Vec<_> = Metric::ALL.iter().filter(|m| m.measures(task)).map(|m| m.name()).collect();
@@ -277,6 +311,11 @@ mod tests {
         assert!(matches!(several(&[0.0, 1.0], &[0.5, 0.5, 0.9, 0.2]), MetricError::Score { row: 1, .. }));
         assert!(compute(Task::Regression, &[f64::NAN], &[1.0], 0.5).is_err());
         assert!(compute(Task::Regression, &[1.0], &[f64::INFINITY], 0.5).is_err());
+        let count = |y: &[f64], s: &[f64]| compute(Task::Count, y, s, 0.5).unwrap_err();
+        assert!(matches!(count(&[1.0, 2.0], &[0.5, 0.0]), MetricError::Score { row: 1, .. }));
+        assert_eq!(count(&[1.0, -2.0], &[0.5, 0.5]), LabelError::Negative { row: 1, value: -2.0 }.into());
+        let alike = compute(Task::Regression, &[3.0, 3.0], &[2.0, 4.0], 0.5).unwrap();
+        assert_eq!(alike.keys().copied().collect::<Vec<_>>(), ["mae", "rmse"]);
     }
 
     #[test]

@@ -21,6 +21,11 @@ pub(super) fn check(labels: &[f64], scores: &[f64], classes: usize) -> Result<()
     Ok(())
 }
 
+/// The first class with the highest probability.
+pub(super) fn first_best(scores: &[f64]) -> usize {
+    (0..scores.len()).fold(0, |best, i| if scores[i] > scores[best] { i } else { best })
+}
+
 /// What counting predicted against true classes gives; all but the accuracy are means over the classes.
 pub(super) struct Means {
     pub(super) accuracy: f64,
@@ -33,7 +38,7 @@ impl Means {
     pub(super) fn new(labels: &[f64], scores: &[f64], classes: usize) -> Self {
         let (mut right, mut predicted, mut actual) = (vec![0.0; classes], vec![0.0; classes], vec![0.0; classes]);
         for (&label, scores) in labels.iter().zip(scores.chunks_exact(classes)) {
-            let first_best = (0..classes).fold(0, |best, i| if scores[i] > scores[best] { i } else { best });
+            let first_best = first_best(scores);
             predicted[first_best] += 1.0;
             actual[label as usize] += 1.0;
             if first_best == label as usize {

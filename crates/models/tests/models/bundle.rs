@@ -3,7 +3,7 @@
 use lineal_data::{Column, DataError, FeatureSet, FittedFeatures, Frame, Table, Target};
 use lineal_kernel::Digest;
 use lineal_models::{
-    Bundle, BundleError, BundleParts, Datatype, Decision, Manifest, Model, MostProbable, Rule, ServedModel,
+    Bundle, BundleError, BundleParts, Datatype, Decision, Manifest, Model, MostProbable, Rule, ScoreError, ServedModel,
     SplitReference, Task, Threshold, TrainingData, family,
 };
 
@@ -206,7 +206,7 @@ fn the_manifest_says_what_goes_in_and_how_a_label_is_made() {
 fn a_row_that_cannot_be_scored_is_an_error_and_never_a_label() {
     let Trained { bundle, features, .. } = logistic();
     let served = ServedModel::load(&bundle).unwrap();
-    assert!(matches!(served.score(&Frame::new(1)), Err(DataError::MissingColumns { .. })));
+    assert!(matches!(served.score(&Frame::new(1)), Err(ScoreError::Data(DataError::MissingColumns { .. }))));
 
     // The same weights on features that let a missing number through.
     let mut lenient = serde_json::to_value(&features).unwrap();
@@ -229,7 +229,8 @@ fn a_row_that_cannot_be_scored_is_an_error_and_never_a_label() {
     };
     assert!(served.score(&row(180.0)).is_ok());
     let missing = served.score(&row(f64::NAN)).unwrap_err();
-    assert!(matches!(missing, DataError::MissingValue { column, row: 0 } if column == "total_day_minutes"));
+    let ScoreError::Data(DataError::MissingValue { column, row: 0 }) = missing else { panic!("{missing:?}") };
+    assert_eq!(column, "total_day_minutes");
 }
 
 /// Wine: which of three kinds it is, or how much alcohol it has.

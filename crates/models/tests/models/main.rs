@@ -11,6 +11,7 @@ mod football;
 mod gradient_boosting;
 mod linear;
 mod logistic_regression;
+mod member_bundle;
 mod metrics;
 mod poisson;
 mod random_forest;

@@ -1,4 +1,4 @@
-"""Writes comparisons.json beside this file: DeLong's test from its definition, McNemar's from statsmodels.
+"""Writes comparisons.json beside this file: DeLong's test from its definition, McNemar's from statsmodels, Student's from scipy.
 
     python -m venv venv && venv/bin/pip install numpy scipy statsmodels && venv/bin/python comparisons.py
 """
@@ -61,4 +61,39 @@ def cases():
     yield case("rare positives", rare, np.clip(fair + 0.1 * rare, 0, 1), poor)
 
 
+def paired(name, task, metric, labels, candidate, champion, losses):
+    result = stats.ttest_rel(losses(candidate), losses(champion))
+    sides = {"candidate": candidate.ravel().tolist(), "champion": champion.ravel().tolist()}
+    expected = {"statistic": float(result.statistic), "p_value": float(result.pvalue)}
+    return {"name": name, "task": task, "metric": metric, "labels": labels.astype(float).tolist(), **sides, **expected}
+
+
+def paired_cases():
+    own = np.random.default_rng(19080301)
+    targets = own.normal(50, 20, 80).round(4)
+    good, poor = (targets + own.normal(0, scale, 80).round(4) for scale in (3, 9))
+    yield paired("far apart", "regression", "rmse", targets, good, poor, lambda side: (side - targets) ** 2)
+    near = good + own.normal(0, 0.2, 80).round(4)
+    yield paired("alike", "regression", "mae", targets, near, good, lambda side: np.abs(side - targets))
+    few = slice(0, 3)
+    yield paired("few rows", "regression", "mae", targets[few], near[few], poor[few], lambda side: np.abs(side - targets[few]))
+    expected = own.gamma(2, 1.5, 150).round(4) + 0.01
+    counts = own.poisson(expected)
+    deviance = lambda side: 2 * (np.where(counts > 0, counts * np.log(np.maximum(counts, 1) / side), 0) - counts + side)
+    yield paired("counts", "count", "deviance", counts, expected, np.full(150, 3.0), deviance)
+    classes = own.integers(0, 3, 90)
+    chances = lambda pull: (lambda raw: raw / raw.sum(axis=1, keepdims=True))(own.dirichlet(np.ones(3), 90) + pull * np.eye(3)[classes])
+    one, other = chances(0.5), chances(0.4)
+    surprise = lambda side: -np.log(side[np.arange(90), classes])
+    yield paired("classes", "multiclass_classification", "log_loss", classes, one, other, surprise)
+    squares = lambda side: ((side - np.eye(3)[classes]) ** 2).sum(axis=1)
+    yield paired("classes", "multiclass_classification", "brier", classes, one, other, squares)
+    right = [side.argmax(axis=1) == classes for side in (one, other)]
+    table = [[0, np.sum(right[0] & ~right[1])], [np.sum(~right[0] & right[1]), 0]]
+    result = mcnemar(table, exact=True)
+    found = paired("classes", "multiclass_classification", "accuracy", classes, one, other, surprise)
+    yield {**found, "statistic": float(result.statistic), "p_value": float(result.pvalue)}
+
+
+(Path(__file__).parent / "paired.json").write_text(json.dumps(list(paired_cases())) + "\n")
 (Path(__file__).parent / "comparisons.json").write_text(json.dumps(list(cases())) + "\n")

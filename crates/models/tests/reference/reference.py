@@ -28,12 +28,16 @@ def classification(name, labels, scores, threshold):
     return case(name, "binary_classification", labels, scores, threshold, expected)
 
 
-def regression(name, targets, predictions):
+def regression(name, targets, predictions, task="regression"):
     expected = {
         "rmse": metrics.root_mean_squared_error(targets, predictions),
         "mae": metrics.mean_absolute_error(targets, predictions),
     }
-    return case(name, "regression", targets, predictions, 0.5, expected)
+    if len(targets) > 1:
+        expected["r2"] = metrics.r2_score(targets, predictions)
+    if task == "count":
+        expected["deviance"] = metrics.mean_poisson_deviance(targets, predictions)
+    return case(name, task, targets, predictions, 0.5, expected)
 
 
 def multiclass(name, labels, scores):
@@ -84,6 +88,8 @@ def metric_cases():
     ties = np.tile([[0.5, 0.25, 0.25], [0.25, 0.5, 0.25], [0.5, 0.5, 0.0]], (10, 1))
     yield multiclass("ties, a class never predicted", own.permutation(np.arange(30) % 3), ties)
     yield multiclass("certain and wrong", np.array([0, 1, 2]), np.eye(3)[[1, 2, 2]])
+    expected = own.gamma(2, 1.5, 150).round(4) + 0.01
+    yield regression("counts", own.poisson(expected), expected, "count")
 
 
 def logistic_cases():

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use lineal_kernel::Digest;
-use lineal_models::{Bundle, Manifest, ServedModel};
+use lineal_models::{Bundle, BundleError, Manifest, ServedModel};
 use tokio::{sync::OnceCell, time::Instant};
 
 use crate::{
@@ -32,6 +32,21 @@ pub(crate) struct Bundles {
 
 /// Filled once the bundle is loaded, with the moment since which it waits.
 type Waiting = Arc<OnceCell<(Arc<ServedModel>, Instant)>>;
+
+/// A bundle as it arrived: only the manifest has been read.
+struct Fetched {
+    digest: Digest,
+    manifest: Manifest,
+    /// Of the manifest.
+    bytes: Bytes,
+    files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Fetched {
+    fn assemble(self) -> Result<Bundle, BundleError> {
+        Bundle::assemble(self.bytes.into(), self.digest, self.files)
+    }
+}
 
 impl Bundles {
     pub(crate) fn new(registry: Arc<dyn Registry>, cache: Cache, ttl: Duration) -> Self {
@@ -70,18 +85,30 @@ impl Bundles {
     }
 
     async fn fetch_and_load(&self, digest: Digest) -> Result<Arc<ServedModel>, InferenceError> {
-        let damaged = |fault: BundleFault| InferenceError::BundleDamaged { digest, source: fault };
-        let manifest = self.fetch(digest, digest, MAX_MANIFEST).await?;
-        let listed = Manifest::parse(&manifest, digest).map_err(|error| damaged(error.into()))?.files;
-        let mut files = BTreeMap::new();
-        for (name, file) in listed {
-            let size = usize::try_from(file.size).unwrap_or(usize::MAX);
-            files.insert(name, self.fetch(digest, file.digest, size).await?.into());
+        let head = self.fetch_files(digest, digest).await?;
+        let mut upstreams = Vec::new();
+        for upstream in &head.manifest.upstreams {
+            upstreams.push(self.fetch_files(digest, upstream.digest).await?);
         }
-        let load =
-            move || Bundle::assemble(manifest.into(), digest, files).and_then(|bundle| ServedModel::load(&bundle));
-        let bundle = tokio::task::spawn_blocking(load).await?.map_err(|error| damaged(error.into()))?;
-        Ok(Arc::new(bundle))
+        let load = move || {
+            let upstreams = upstreams.into_iter().map(Fetched::assemble).collect::<Result<Vec<_>, _>>()?;
+            ServedModel::load_chain(&head.assemble()?, &upstreams)
+        };
+        let loaded = tokio::task::spawn_blocking(load).await?;
+        Ok(Arc::new(loaded.map_err(|error| InferenceError::BundleDamaged { digest, source: error.into() })?))
+    }
+
+    /// The files of one bundle of the chain that ends in `bundle`.
+    async fn fetch_files(&self, bundle: Digest, digest: Digest) -> Result<Fetched, InferenceError> {
+        let bytes = self.fetch(bundle, digest, MAX_MANIFEST).await?;
+        let manifest = Manifest::parse(&bytes, digest)
+            .map_err(|error| InferenceError::BundleDamaged { digest: bundle, source: error.into() })?;
+        let mut files = BTreeMap::new();
+        for (name, file) in &manifest.files {
+            let size = usize::try_from(file.size).unwrap_or(usize::MAX);
+            files.insert(name.clone(), self.fetch(bundle, file.digest, size).await?.into());
+        }
+        Ok(Fetched { digest, manifest, bytes, files })
     }
 
     /// One file of `bundle`, from the disk or else from the artifact store.

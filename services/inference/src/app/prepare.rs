@@ -31,6 +31,7 @@ impl Replica {
             Some(bundle) => bundle,
             None => self.bundles.load(digest).await?,
         };
+        self.table.load().check_task(model, &bundle)?;
         let load_duration = self.clock.now().since(start);
         tracing::info!(%model, %version, %digest, ?load_duration, "prepared");
         Ok(Prepared { load_duration, golden_rows: bundle.golden_rows() })

@@ -78,6 +78,7 @@ impl Replica {
             Some(bundle) => bundle.clone(),
             None => self.bundles.load(facts.digest).await?,
         };
+        old.check_task(&facts.model, &bundle)?;
         let usage = self.usage.of(&facts.model, facts.version);
         Ok(Arc::new(Entry::new(facts.clone(), bundle, usage)))
     }

@@ -164,6 +164,19 @@ impl ServingTable {
         entries.find(|entry| entry.facts.digest == digest).map(|entry| &entry.bundle)
     }
 
+    /// That `bundle` predicts what the model's champions predict now, in whatever slot.
+    pub(crate) fn check_task(&self, model: &ModelName, bundle: &ServedModel) -> Result<(), InferenceError> {
+        let mut served = self.models.get(model.as_str()).into_iter().flat_map(HashMap::values);
+        match served.find(|entry| entry.bundle.task() != bundle.task()) {
+            Some(entry) => Err(InferenceError::TaskChanged {
+                model: model.clone(),
+                served: entry.bundle.task().name(),
+                found: bundle.task().name(),
+            }),
+            None => Ok(()),
+        }
+    }
+
     /// What answers a request. A slot without a champion of its own has no fallback.
     pub(crate) fn find(&self, model: &str, slot: &Slot, wanted: &Wanted) -> Result<Target, InferenceError> {
         let entry = self.models.get(model).and_then(|slots| slots.get(slot)).ok_or_else(|| {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lineal_kernel::{FieldError, Slot};
-use lineal_models::{Datatype, SignatureColumn};
+use lineal_models::{Datatype, ServedModel, SignatureColumn};
 use lineal_proto::inference::{
     self as pb, InferParameter, grpc_inference_service_server::GrpcInferenceService, infer_parameter::ParameterChoice,
     model_metadata_response::TensorMetadata,
@@ -62,7 +62,7 @@ impl GrpcInferenceService for InferenceGrpc {
             platform: "lineal".to_owned(),
             inputs: signature.inputs.iter().map(|input| metadata(input, 1)).collect(),
             outputs: signature.outputs.iter().map(|output| metadata(output, model.outputs())).collect(),
-            properties: BTreeMap::new(),
+            properties: properties(model),
         }))
     }
 
@@ -94,6 +94,16 @@ impl GrpcInferenceService for InferenceGrpc {
             raw_output_contents,
         }))
     }
+}
+
+/// What the outputs mean: the task, and the classes in the order of their probabilities.
+fn properties(model: &ServedModel) -> BTreeMap<String, String> {
+    let mut properties = BTreeMap::from([("task".to_owned(), model.task().name().to_owned())]);
+    let classes = serde_json::to_string(model.classes()).unwrap_or_default();
+    if !model.classes().is_empty() {
+        properties.insert("classes".to_owned(), classes);
+    }
+    properties
 }
 
 fn slot(parameters: &BTreeMap<String, InferParameter>) -> Result<Slot, FieldError> {

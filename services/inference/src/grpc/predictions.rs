@@ -23,6 +23,7 @@ impl PredictionService for InferenceGrpc {
         let rows = prediction.scores.chunks_exact(model.outputs());
         let labels = rows.filter_map(|scores| model.label(scores)).map(str::to_owned).collect();
         Ok(Response::new(pb::PredictResponse {
+            answers: model.answers().to_vec(),
             labels,
             scores: prediction.scores,
             pedigree: Some(convert::pedigree(prediction.pedigree)),

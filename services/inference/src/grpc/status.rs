@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use lineal_data::DataError;
 use lineal_kernel::{FieldError, FieldErrors};
+use lineal_models::{ChainError, MemberError, ScoreError};
 use lineal_rpc::Problem;
 use tonic::{Code, Status};
 
@@ -17,7 +18,7 @@ pub(super) fn from_error(error: InferenceError) -> Status {
     let text = error.to_string();
     let problem = match &error {
         InferenceError::Invalid(fields) => Problem::invalid(fields),
-        InferenceError::Rows(rows) => Problem::invalid(&FieldError::new(column(rows), text).into()),
+        InferenceError::Rows(rows) => Problem::invalid(&FieldError::new(column(rows), chain(&error)).into()),
         InferenceError::ModelNotServed { model, slot } => {
             Problem::new(Code::NotFound, "MODEL_NOT_SERVED", text).resource("model", model).with("slot", slot)
         }
@@ -30,6 +31,12 @@ pub(super) fn from_error(error: InferenceError) -> Status {
             Problem::new(Code::FailedPrecondition, "BUNDLE_DAMAGED", chain(&error))
                 .precondition(&digest.to_string(), &chain(&error))
                 .with("digest", digest)
+        }
+        InferenceError::TaskChanged { model, served, found } => {
+            Problem::new(Code::FailedPrecondition, "TASK_CHANGED", text.clone())
+                .precondition(model.as_str(), &text)
+                .with("served", served)
+                .with("found", found)
         }
         InferenceError::Registry(_) => {
             Problem::new(Code::Unavailable, "REGISTRY_UNAVAILABLE", chain(&error)).retry_after(RETRY)
@@ -45,8 +52,15 @@ pub(super) fn bad_request(fields: impl Into<FieldErrors>) -> Status {
 }
 
 /// The column that an error about rows is about.
-fn column(error: &DataError) -> &str {
-    match error {
+fn column(error: &ScoreError) -> &str {
+    let data = match error {
+        ScoreError::Data(data)
+        | ScoreError::Chain(ChainError::Data(data) | ChainError::Member { source: MemberError::Data(data), .. }) => {
+            data
+        }
+        ScoreError::Chain(_) | ScoreError::Outcomes(_) => return "columns",
+    };
+    match data {
         DataError::MissingValue { column, .. }
         | DataError::NotFinite { column, .. }
         | DataError::WrongKind { column, .. } => column,

@@ -7,4 +7,5 @@ mod lease;
 mod predict;
 mod reload;
 mod standbys;
+mod tasks;
 mod usage;

@@ -1,7 +1,8 @@
 //! `lineal families`
 
 use lineal_proto::lineal::trainer::v1::{
-    Family, Hyperparameter, HyperparameterKind, ListFamiliesRequest, family_service_client::FamilyServiceClient,
+    Family, FamilyKind, FamilyUpstreams, Hyperparameter, HyperparameterKind, ListFamiliesRequest,
+    family_service_client::FamilyServiceClient,
 };
 
 use super::{
@@ -27,7 +28,8 @@ pub(super) async fn run(_: Args, ctx: &Context) -> Result<Exit, CliError> {
 }
 
 fn render(family: &Family, style: Style) -> String {
-    let title = style.heading(&format!("{}: {} ({})", family.name, family.title, family.task));
+    let tasks = family.tasks().map(|task| format::word(task.as_str_name(), "TASK_")).collect::<Vec<_>>().join(", ");
+    let title = style.heading(&format!("{}: {} ({tasks})", family.name, family.title));
     let mut table = Table::new(style, &["HYPERPARAMETER", "KIND", "DEFAULT", "RANGE", "MEANING"]);
     for hyperparameter in &family.hyperparameters {
         let kind = HyperparameterKind::try_from(hyperparameter.kind).unwrap_or_default();
@@ -39,7 +41,22 @@ fn render(family: &Family, style: Style) -> String {
             cell(&hyperparameter.description),
         ]);
     }
-    format!("{title}\n{}", table.render())
+    format!("{title}\n{}{}", chain(family), table.render())
+}
+
+/// What a member of a chain needs.
+fn chain(family: &Family) -> String {
+    let upstreams = match family.upstreams() {
+        FamilyUpstreams::One => "one upstream version",
+        FamilyUpstreams::Several => "one upstream version or more",
+        FamilyUpstreams::None | FamilyUpstreams::Unspecified => "no upstream version",
+    };
+    match family.kind() {
+        FamilyKind::Member => {
+            format!("member of a chain, of the columns {} and {upstreams}\n", family.columns.join(", "))
+        }
+        FamilyKind::Model | FamilyKind::Unspecified => String::new(),
+    }
 }
 
 fn range(hyperparameter: &Hyperparameter) -> String {
@@ -53,7 +70,7 @@ fn range(hyperparameter: &Hyperparameter) -> String {
 
 #[cfg(test)]
 mod tests {
-    use lineal_proto::pbjson_types::Value;
+    use lineal_proto::{lineal::trainer::v1::Task, pbjson_types::Value};
 
     use super::*;
 
@@ -62,7 +79,7 @@ mod tests {
         let family = Family {
             name: "gradient_boosting".to_owned(),
             title: "Gradient boosting".to_owned(),
-            task: "binary_classification".to_owned(),
+            tasks: vec![Task::Binary.into(), Task::Count.into()],
             hyperparameters: vec![Hyperparameter {
                 name: "learning_rate".to_owned(),
                 kind: HyperparameterKind::Float.into(),
@@ -72,12 +89,21 @@ mod tests {
                 choices: vec![],
                 description: "step of each tree".to_owned(),
             }],
+            ..Family::default()
         };
         assert_eq!(
             render(&family, Style::default()),
-            "gradient_boosting: Gradient boosting (binary_classification)\n\
+            "gradient_boosting: Gradient boosting (binary, count)\n\
              HYPERPARAMETER  KIND   DEFAULT  RANGE       MEANING\n\
              learning_rate   float  0.1      0.001 to 1  step of each tree\n"
         );
+        let member = Family {
+            kind: FamilyKind::Member.into(),
+            columns: vec!["outcome".to_owned()],
+            upstreams: FamilyUpstreams::One.into(),
+            ..family
+        };
+        let text = render(&member, Style::default());
+        assert!(text.contains("\nmember of a chain, of the columns outcome and one upstream version\n"), "{text}");
     }
 }

@@ -100,11 +100,19 @@ async fn signature(model: &str, ctx: &Context) -> Result<Vec<TensorMetadata>, Cl
 
 fn render(answer: &PredictResponse, style: Style) -> String {
     let mut table = Table::new(style, &["ROW", "SCORE", "LABEL"]);
-    for (row, score) in answer.scores.iter().enumerate() {
+    for (row, scores) in answer.scores.chunks(answer.answers.len().max(1)).enumerate() {
         let label = answer.labels.get(row).map_or("", String::as_str);
-        table.add([cell(row + 1), cell(format!("{score:.6}")), cell(label)]);
+        table.add([cell(row + 1), cell(numbers(&answer.answers, scores)), cell(label)]);
     }
     table.render() + &answer.pedigree.as_ref().map(pedigree).unwrap_or_default()
+}
+
+/// One score as it is, several with their names.
+fn numbers(names: &[String], scores: &[f64]) -> String {
+    match scores {
+        [score] => format!("{score:.6}"),
+        _ => names.iter().zip(scores).map(|(name, score)| format!("{name} {score:.6}")).collect::<Vec<_>>().join(", "),
+    }
 }
 
 fn pedigree(pedigree: &Pedigree) -> String {
@@ -124,6 +132,7 @@ mod tests {
         let answer = PredictResponse {
             scores: vec![0.25, 0.75],
             labels: vec!["no".to_owned(), "yes".to_owned()],
+            answers: vec!["yes".to_owned()],
             pedigree: Some(Pedigree {
                 prediction_id: "churn:3:g7:1736951422000000:r1:0000beef".to_owned(),
                 model: "churn".to_owned(),

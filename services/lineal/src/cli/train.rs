@@ -10,7 +10,8 @@ use bytes::Bytes;
 use lineal_kernel::{Digest, Timestamp};
 use lineal_proto::{
     lineal::trainer::v1::{
-        CreateJobRequest, DataSource, JobSchedule, JobSpec, SourceFormat, job_service_client::JobServiceClient,
+        CreateJobRequest, DataSource, JobSchedule, JobSpec, SourceFormat, Task, Upstream,
+        job_service_client::JobServiceClient,
     },
     pbjson_types::Value,
 };
@@ -38,15 +39,24 @@ pub(super) struct Args {
     /// The registered model that gets the new version
     #[arg(long, value_name = "NAME")]
     model: String,
-    /// The column to predict
-    #[arg(long, value_name = "COLUMN")]
+    /// The column to predict; left out for members of chains
+    #[arg(long, value_name = "COLUMN", default_value = "", hide_default_value = true)]
     label: String,
+    /// A version whose answers are learned from; without a number the champion; can be given many times
+    #[arg(long, value_name = "MODEL[/VERSION]", value_parser = upstream)]
+    upstream: Vec<Upstream>,
     /// Format of the file [default: by its extension]
     #[arg(long, value_enum)]
     format: Option<Format>,
     /// Name of the dataset [default: the file's name without extension]
     #[arg(long, value_name = "NAME")]
     dataset: Option<String>,
+    /// What to predict [default: what the label's values and the family suggest]
+    #[arg(long, value_enum)]
+    task: Option<Kind>,
+    /// A column that says how much each row counts in the fit; never a feature
+    #[arg(long, value_name = "COLUMN", default_value = "", hide_default_value = true)]
+    weight: String,
     /// The label's value that counts as 1 [default: yes, true or 1]
     #[arg(long, value_name = "VALUE", default_value = "", hide_default_value = true)]
     positive: String,
@@ -140,6 +150,9 @@ struct RecipeArgs {
     /// Share of rows for the reference set of a new split [default: 0.2]
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, hide_default_value = true)]
     reference_fraction: f64,
+    /// Share of the training rows that say when to stop, with early_stopping_rounds [default: 0.1]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, hide_default_value = true)]
+    stopping_fraction: f64,
     /// Score from which on a row gets the positive label [default: 0.5]
     #[arg(long, value_name = "SCORE", default_value_t = 0.0, hide_default_value = true)]
     threshold: f64,
@@ -161,6 +174,13 @@ struct NoteArgs {
     /// Commit of your code, kept with the run and every prediction
     #[arg(long, value_name = "SHA", default_value = "", hide_default_value = true)]
     git_sha: String,
+}
+
+/// `goals` or `goals/3`.
+fn upstream(text: &str) -> Result<Upstream, String> {
+    let (model, number) = text.split_once('/').unwrap_or((text, "0"));
+    let number = number.parse().map_err(|_| format!("`{number}` is no version number"))?;
+    Ok(Upstream { model: model.to_owned(), number })
 }
 
 /// Formats of source files.
@@ -191,6 +211,26 @@ impl From<Format> for SourceFormat {
         match format {
             Format::Csv => Self::Csv,
             Format::Parquet => Self::Parquet,
+        }
+    }
+}
+
+/// What can be predicted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Kind {
+    Binary,
+    Multiclass,
+    Regression,
+    Count,
+}
+
+impl From<Kind> for Task {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Binary => Self::Binary,
+            Kind::Multiclass => Self::Multiclass,
+            Kind::Regression => Self::Regression,
+            Kind::Count => Self::Count,
         }
     }
 }
@@ -256,6 +296,10 @@ impl Args {
             tags: self.notes.tag.into_iter().collect(),
             git_sha: self.notes.git_sha,
             max_runtime: self.max_runtime.map(lineal_rpc::duration),
+            task: self.task.map_or(Task::Unspecified, Task::from).into(),
+            weight_column: self.weight,
+            stopping_fraction: self.recipe.stopping_fraction,
+            upstreams: self.upstream,
         }
     }
 }
@@ -323,12 +367,15 @@ mod tests {
         let words = "rows.parquet --model m --label y --family random_forest --set trees=50 --set criterion=gini \
                      --dataset d --positive yes --exclude id --exclude phone --slot b=2,a=1 --seed 7 --threshold 0.4 \
                      --reference-fraction 0.3 --split-version v2 --tag team=growth --git-sha abc --max-runtime 10m \
-                     --priority -3 --finish-by 2026-01-15T06:00:00Z --pipeline p --node n";
+                     --upstream goals --upstream draws/3 --task count --weight w --stopping-fraction 0.2 --priority -3 --finish-by 2026-01-15T06:00:00Z --pipeline p --node n";
         let args = args(&words.split_whitespace().collect::<Vec<_>>().join(" "));
         assert_eq!(args.source_format().unwrap(), Format::Parquet);
         let spec = args.spec(Digest::of(b""), Format::Parquet);
+        assert_eq!((spec.task(), spec.weight_column.as_str(), spec.stopping_fraction), (Task::Count, "w", 0.2));
         assert_eq!(spec.hyperparameters["trees"], Value::from(50.0));
         assert_eq!(spec.hyperparameters["criterion"], Value::from("gini"));
+        let upstreams: Vec<_> = spec.upstreams.iter().map(|one| (one.model.as_str(), one.number)).collect();
+        assert_eq!(upstreams, [("goals", 0), ("draws", 3)]);
         assert_eq!(spec.exclude_columns, ["id", "phone"]);
         assert_eq!(spec.slot.into_iter().collect::<Vec<_>>()[0], ("a".to_owned(), "1".to_owned()));
         assert_eq!((spec.seed, spec.threshold, spec.reference_fraction), (7, 0.4, 0.3));

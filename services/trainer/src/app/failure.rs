@@ -11,8 +11,10 @@ use std::{
 
 use lineal_data::DataError;
 use lineal_db::StoreError;
-use lineal_kernel::{FieldError, Timestamp};
-use lineal_models::{BundleError, FitError, MetricError};
+use lineal_kernel::{FieldError, ModelName, Slot, Timestamp};
+use lineal_models::{
+    BundleError, ChainError, FitError, LabelError, MemberError, MemberFitError, MetricError, ScoreError,
+};
 
 use crate::{
     domain::{DataRefusal, DefinitionConflict, Failure, FailureReason, Step, TrainerError},
@@ -35,6 +37,26 @@ pub(super) enum StepError {
     Bundle(#[from] BundleError),
     #[error(transparent)]
     Metric(#[from] MetricError),
+    #[error("the labels in column `{column}` cannot be learned from")]
+    Labels { column: String, source: LabelError },
+    #[error("no {part} row has the class `{class}` of `{column}`; give more rows of it or leave it out")]
+    AbsentClass { column: String, class: String, part: &'static str },
+    #[error("weight column `{column}` has {value} in row {row}; a weight is a finite number and not negative")]
+    Weight { column: String, row: usize, value: f64 },
+    #[error(transparent)]
+    Score(#[from] ScoreError),
+    #[error(transparent)]
+    Outcomes(#[from] MemberError),
+    #[error(transparent)]
+    Member(#[from] MemberFitError),
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    #[error("`{model}` has no champion in slot `{slot}` to learn from; name one of its versions, or promote one")]
+    NoChampion { model: ModelName, slot: Slot },
+    #[error("`{model}` stands alone and answers no other; name upstreams whose families make members of chains")]
+    Alone { model: String },
+    #[error("the upstreams use two versions of `{member}`; name upstreams that use the same one")]
+    Forked { member: String },
     #[error(transparent)]
     Definition(#[from] DefinitionConflict),
     #[error(transparent)]
@@ -65,9 +87,22 @@ impl StepError {
 
     fn reason(&self) -> FailureReason {
         match self {
-            Self::Data(_) | Self::Refused(_) | Self::Metric(_) => FailureReason::Data,
-            Self::Fit(_) | Self::Bundle(_) => FailureReason::Fit,
-            Self::Definition(_) | Self::Name(_) | Self::NoFamily { .. } => FailureReason::Specification,
+            Self::Data(_)
+            | Self::Refused(_)
+            | Self::Metric(_)
+            | Self::Score(_)
+            | Self::Outcomes(_)
+            | Self::Chain(_)
+            | Self::Labels { .. }
+            | Self::AbsentClass { .. }
+            | Self::Weight { .. } => FailureReason::Data,
+            Self::Fit(_) | Self::Bundle(_) | Self::Member(_) => FailureReason::Fit,
+            Self::Definition(_)
+            | Self::Name(_)
+            | Self::NoFamily { .. }
+            | Self::NoChampion { .. }
+            | Self::Alone { .. }
+            | Self::Forked { .. } => FailureReason::Specification,
             Self::Registry(RegistryError::Unavailable { .. }) => FailureReason::RegistryUnavailable,
             Self::Registry(RegistryError::NotFound { .. } | RegistryError::Refused { .. }) => {
                 FailureReason::RegistryRefused

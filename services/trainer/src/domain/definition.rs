@@ -105,6 +105,9 @@ impl Definition for FeatureSet {
         if reads(&spec.label_column) {
             return Some(format!("reads the column `{}`, which this job predicts", spec.label_column));
         }
+        if let Some(weight) = spec.weight_column.as_ref().filter(|column| reads(column)) {
+            return Some(format!("reads the column `{weight}`, by which this job weighs rows"));
+        }
         let excluded = spec.exclude_columns.iter().find(|column| reads(column))?;
         Some(format!("reads the column `{excluded}`, which this job excludes"))
     }

@@ -6,15 +6,12 @@ use lineal_kernel::{Digest, FieldError, FieldErrors, ModelName, Name, RequestId,
 use lineal_models::{Family, Hyperparameters, Task, Value};
 use serde::{Deserialize, Serialize};
 
-use super::{NodeKey, Schedule, text};
+use super::{NodeKey, Schedule, Upstream, method, tags::check_tags, text, upstream};
 
-/// Tags that the trainer itself writes to a run.
-const RESERVED_TAGS: [&str; 5] = ["actor", "git_sha", "job_id", "sampled", "status"];
 const DEFAULT_THRESHOLD: f64 = 0.5;
-const MAX_TAGS: usize = 64;
 const MAX_COLUMNS: usize = 10_000;
 const MAX_TEXT: usize = 4096;
-const MAX_WORD: usize = 256;
+pub(super) const MAX_WORD: usize = 256;
 
 /// How a source file is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +50,11 @@ pub(crate) struct SpecDraft {
     pub(crate) pipeline_id: String,
     pub(crate) node_id: String,
     pub(crate) schedule: Schedule,
+    pub(crate) task: Option<Task>,
+    pub(crate) weight_column: String,
+    pub(crate) stopping_fraction: f64,
+    /// Models with numbers, 0 for the champion.
+    pub(crate) upstreams: Vec<(String, u64)>,
 }
 
 /// What to train and how, checked.
@@ -93,6 +95,17 @@ pub(crate) struct JobSpec {
     pub(crate) node: Option<NodeKey>,
     #[serde(default)]
     pub(crate) schedule: Schedule,
+    /// What to predict; left to the labels and the family if nobody says.
+    #[serde(default)]
+    pub(crate) task: Option<Task>,
+    /// How much each row counts.
+    #[serde(default)]
+    pub(crate) weight_column: Option<String>,
+    /// The share of the training rows that say when to stop.
+    #[serde(default)]
+    pub(crate) stopping_fraction: Option<f64>,
+    #[serde(default)]
+    pub(crate) upstreams: Vec<Upstream>,
 }
 
 /// The wish for a job.
@@ -134,13 +147,15 @@ impl JobSpec {
         let source_digest = errors.check(digest.map_err(|error| FieldError::new("source.digest", error.problem)));
         let format = draft.format.ok_or_else(|| FieldError::new("source.format", "say whether it is CSV or Parquet"));
         let format = errors.check(format);
-        let hyperparameters = resolve(&draft.family, draft.hyperparameters.clone(), families);
+        let hyperparameters = method::resolve(&draft.family, draft.task, draft.hyperparameters.clone(), families);
         let hyperparameters = hyperparameters.map_err(|wrong| errors.0.extend(wrong)).ok();
         let split_version = errors.check(optional_name("split_version", &draft.split_version));
         let feature_version = errors.check(optional_name("feature_version", &draft.feature_version));
         let model_version = errors.check(optional_name("model_version", &draft.model_version));
         let reference_fraction = errors.check(share("reference_fraction", draft.reference_fraction));
         let threshold = errors.check(share("threshold", draft.threshold));
+        let stopping_fraction = errors.check(share("stopping_fraction", draft.stopping_fraction));
+        let upstreams = upstream::check(&draft, &mut errors);
         let node = errors.check(NodeKey::check(draft.pipeline_id.clone(), draft.node_id.clone()));
         let schedule = draft.schedule.clone().check(&mut errors);
         check_columns(&draft, &mut errors);
@@ -172,30 +187,13 @@ impl JobSpec {
                 max_runtime: draft.max_runtime,
                 node: node?,
                 schedule: schedule?,
+                task: draft.task,
+                weight_column: Some(draft.weight_column).filter(|column| !column.is_empty()),
+                stopping_fraction: stopping_fraction?,
+                upstreams: upstreams?,
             })
         })
     }
-}
-
-/// The family's hyperparameters, every problem at once.
-fn resolve(
-    name: &str,
-    given: BTreeMap<String, Value>,
-    families: &[&'static dyn Family],
-) -> Result<Hyperparameters, Vec<FieldError>> {
-    let Some(family) = families.iter().find(|family| family.name() == name) else {
-        let known: Vec<_> = families.iter().map(|family| family.name()).collect();
-        return Err(vec![FieldError::new("family", format!("unknown, known are {}", known.join(", ")))]);
-    };
-    if !family.describe().tasks.contains(&Task::BinaryClassification) {
-        return Err(vec![FieldError::new("family", "does not tell two classes apart, the only task of jobs so far")]);
-    }
-    Hyperparameters::resolve(&family.describe(), given).map_err(|errors| {
-        let field = |error: lineal_models::HyperparameterError| {
-            FieldError::new(format!("hyperparameters.{}", error.name), error.problem)
-        };
-        errors.into_iter().map(field).collect()
-    })
 }
 
 fn optional_name(path: &str, text: &str) -> Result<Option<Name>, FieldError> {
@@ -213,9 +211,16 @@ fn share(path: &str, value: f64) -> Result<Option<f64>, FieldError> {
 }
 
 fn check_columns(draft: &SpecDraft, errors: &mut FieldErrors) {
-    if draft.label_column.is_empty() || draft.label_column.len() > MAX_WORD {
+    if method::is_member(&draft.family) {
+        method::check_member(draft, errors);
+    } else if draft.label_column.is_empty() || draft.label_column.len() > MAX_WORD {
         let problem = format!("name the column to predict, in at most {MAX_WORD} bytes");
         errors.0.push(FieldError::new("label_column", problem));
+    }
+    if draft.weight_column.len() > MAX_WORD {
+        errors.0.push(FieldError::new("weight_column", format!("a column has a name of at most {MAX_WORD} bytes")));
+    } else if !draft.weight_column.is_empty() && draft.weight_column == draft.label_column {
+        errors.0.push(FieldError::new("weight_column", "the column to predict says nothing of a row's weight"));
     }
     if draft.exclude_columns.len() > MAX_COLUMNS {
         errors.0.push(FieldError::new("exclude_columns", format!("at most {MAX_COLUMNS} columns")));
@@ -247,26 +252,6 @@ fn check_texts(draft: &SpecDraft, errors: &mut FieldErrors) {
     }
     if draft.max_runtime.is_some_and(|time| time.is_zero()) {
         errors.0.push(FieldError::new("max_runtime", "must be more than zero; leave it out for no limit"));
-    }
-}
-
-fn check_tags(tags: &BTreeMap<String, String>, errors: &mut FieldErrors) {
-    if tags.len() > MAX_TAGS {
-        errors.0.push(FieldError::new("tags", format!("at most {MAX_TAGS} tags")));
-        return;
-    }
-    for (key, value) in tags {
-        let shown: String = key.chars().take(64).collect();
-        let problem = if RESERVED_TAGS.contains(&key.as_str()) {
-            "the trainer sets this tag itself, choose another name"
-        } else if Name::new(key).is_err() {
-            "a tag's name is 1 to 63 of a-z, 0-9, '-', '_' and '.'"
-        } else if value.len() > MAX_WORD {
-            "a tag's value has at most 256 bytes"
-        } else {
-            continue;
-        };
-        errors.0.push(FieldError::new(format!("tags.{shown}"), problem));
     }
 }
 
@@ -303,12 +288,6 @@ mod tests {
     }
 
     #[test]
-    fn a_family_for_numbers_is_refused() {
-        let FieldErrors(errors) = check(SpecDraft { family: "ridge".to_owned(), ..draft() }, "").unwrap_err();
-        assert_eq!((errors.len(), errors[0].path.as_str()), (1, "spec.family"));
-    }
-
-    #[test]
     fn all_bad_fields_are_told_at_once_with_their_paths() {
         // F68, F85
         let bad = SpecDraft {
@@ -326,6 +305,8 @@ mod tests {
             split_version: "a/b".to_owned(),
             reference_fraction: 1.0,
             threshold: f64::NAN,
+            stopping_fraction: -0.1,
+            weight_column: "w".repeat(257),
             tags: [("job_id".to_owned(), "mine".to_owned())].into(),
             git_sha: "main".to_owned(),
             max_runtime: Some(Duration::ZERO),
@@ -351,11 +332,13 @@ mod tests {
             "spec.split_version",
             "spec.reference_fraction",
             "spec.threshold",
+            "spec.stopping_fraction",
             "spec.pipeline_id",
             "spec.schedule.priority",
             "spec.schedule.max_attempts",
             "spec.schedule.finish_by_time",
             "spec.label_column",
+            "spec.weight_column",
             "spec.exclude_columns[0]",
             "spec.git_sha",
             "spec.max_runtime",
@@ -364,13 +347,6 @@ mod tests {
         ];
         assert_eq!(paths, expected);
         assert!(!errors.to_string().contains("__import__"), "{errors}");
-    }
-
-    #[test]
-    fn an_unknown_family_is_told_with_the_known_ones() {
-        let errors = check(SpecDraft { family: "forest".to_owned(), ..draft() }, "").unwrap_err();
-        assert_eq!(errors.0[0].path, "spec.family");
-        assert!(errors.0[0].problem.contains("gradient_boosting"), "{errors}");
     }
 
     #[test]
@@ -383,6 +359,7 @@ mod tests {
             seed: u64::MAX,
             pipeline_id: "p1".to_owned(),
             node_id: "train".to_owned(),
+            task: Some(Task::Count),
             ..draft()
         };
         let spec = check(given, "").unwrap().spec;
@@ -390,7 +367,8 @@ mod tests {
         assert_eq!(serde_json::from_str::<JobSpec>(&stored).unwrap(), spec);
         // As an earlier release wrote it.
         let mut earlier: serde_json::Value = serde_json::from_str(&stored).unwrap();
-        earlier.as_object_mut().unwrap().retain(|key, _| key != "node" && key != "schedule");
-        assert_eq!(serde_json::from_value::<JobSpec>(earlier).unwrap(), JobSpec { node: None, ..spec });
+        let later = ["node", "schedule", "task", "weight_column", "stopping_fraction", "upstreams"];
+        earlier.as_object_mut().unwrap().retain(|key, _| !later.contains(&key.as_str()));
+        assert_eq!(serde_json::from_value::<JobSpec>(earlier).unwrap(), JobSpec { node: None, task: None, ..spec });
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use lineal_kernel::{Digest, ModelName, Name};
 use serde::{Deserialize, Serialize};
 
-use super::text;
+use super::{Upstream, text};
 
 /// Everything the registry is told of a new version. It is stored before it is sent, so that a retry sends the same.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,4 +39,7 @@ pub(crate) struct NewVersion {
     pub(crate) training_rows: u64,
     pub(crate) validation_rows: u64,
     pub(crate) environment: BTreeMap<String, String>,
+    /// The versions whose answers it takes, with their numbers.
+    #[serde(default)]
+    pub(crate) upstreams: Vec<Upstream>,
 }

@@ -3,13 +3,13 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use lineal_kernel::{FieldErrors, Timestamp};
-use lineal_models::{Family, Value};
+use lineal_models::{Family, Task, Value};
 use lineal_proto::lineal::trainer::v1 as pb;
 use pbjson_types::value::Kind;
 
 use crate::domain::{
     Attempt, CreateJob, FailureReason, Job, JobEvent, JobSample, JobSpec, JobState, Schedule, SourceFormat, SpecDraft,
-    Step,
+    Step, Upstream,
 };
 
 /// The largest number up to which doubles are exact integers.
@@ -49,7 +49,30 @@ fn draft(spec: pb::JobSpec) -> SpecDraft {
         max_runtime: spec.max_runtime.map(length),
         pipeline_id: spec.pipeline_id,
         node_id: spec.node_id,
+        task: given_task(pb::Task::try_from(spec.task).unwrap_or_default()),
         schedule: schedule(spec.schedule.unwrap_or_default()),
+        weight_column: spec.weight_column,
+        stopping_fraction: spec.stopping_fraction,
+        upstreams: spec.upstreams.into_iter().map(|upstream| (upstream.model, upstream.number)).collect(),
+    }
+}
+
+fn given_task(task: pb::Task) -> Option<Task> {
+    match task {
+        pb::Task::Unspecified => None,
+        pb::Task::Binary => Some(Task::BinaryClassification),
+        pb::Task::Multiclass => Some(Task::MulticlassClassification),
+        pb::Task::Regression => Some(Task::Regression),
+        pb::Task::Count => Some(Task::Count),
+    }
+}
+
+pub(super) fn task(task: Task) -> pb::Task {
+    match task {
+        Task::BinaryClassification => pb::Task::Binary,
+        Task::MulticlassClassification => pb::Task::Multiclass,
+        Task::Regression => pb::Task::Regression,
+        Task::Count => pb::Task::Count,
     }
 }
 
@@ -193,7 +216,15 @@ fn spec(spec: JobSpec) -> pb::JobSpec {
         pipeline_id,
         node_id,
         schedule: Some(schedule),
+        task: spec.task.map_or(pb::Task::Unspecified, task).into(),
+        weight_column: spec.weight_column.unwrap_or_default(),
+        stopping_fraction: spec.stopping_fraction.unwrap_or(0.0),
+        upstreams: spec.upstreams.into_iter().map(upstream).collect(),
     }
+}
+
+fn upstream(upstream: Upstream) -> pb::Upstream {
+    pb::Upstream { model: upstream.model.to_string(), number: upstream.number }
 }
 
 pub(super) fn event(event: JobEvent) -> pb::JobEvent {

@@ -1,7 +1,9 @@
 //! `FamilyService`.
 
 use async_trait::async_trait;
-use lineal_models::{FamilyDescription, HyperparameterDescription, HyperparameterKind, Task};
+use lineal_models::{
+    FamilyDescription, HyperparameterDescription, HyperparameterKind, MemberDescription, Upstreams, member_families,
+};
 use lineal_proto::lineal::trainer::v1::{self as pb, family_service_server::FamilyService};
 use tonic::{Request, Response, Status};
 
@@ -13,10 +15,8 @@ impl FamilyService for TrainerGrpc {
         &self,
         _: Request<pb::ListFamiliesRequest>,
     ) -> Result<Response<pb::ListFamiliesResponse>, Status> {
-        let known = self.app.families().iter().map(|known| known.describe());
-        // What jobs take: those that tell two classes apart.
-        let taken = known.filter(|known| known.tasks.contains(&Task::BinaryClassification));
-        let families = taken.map(|known| family(&known)).collect();
+        let models = self.app.families().iter().map(|known| family(&known.describe()));
+        let families = models.chain(member_families().iter().map(|known| member(&known.describe()))).collect();
         Ok(Response::new(pb::ListFamiliesResponse { families }))
     }
 }
@@ -25,8 +25,28 @@ fn family(description: &FamilyDescription) -> pb::Family {
     pb::Family {
         name: description.name.to_owned(),
         title: description.title.to_owned(),
-        task: Task::BinaryClassification.name().to_owned(),
         hyperparameters: description.hyperparameters.iter().map(hyperparameter).collect(),
+        tasks: description.tasks.iter().map(|task| convert::task(*task).into()).collect(),
+        kind: pb::FamilyKind::Model.into(),
+        columns: Vec::new(),
+        upstreams: pb::FamilyUpstreams::None.into(),
+    }
+}
+
+fn member(description: &MemberDescription) -> pb::Family {
+    let upstreams = match description.upstreams {
+        Upstreams::None => pb::FamilyUpstreams::None,
+        Upstreams::One => pb::FamilyUpstreams::One,
+        Upstreams::Several => pb::FamilyUpstreams::Several,
+    };
+    pb::Family {
+        name: description.name.to_owned(),
+        title: description.title.to_owned(),
+        hyperparameters: description.hyperparameters.iter().map(hyperparameter).collect(),
+        tasks: vec![pb::Task::Multiclass.into()],
+        kind: pb::FamilyKind::Member.into(),
+        columns: description.columns.iter().map(ToString::to_string).collect(),
+        upstreams: upstreams.into(),
     }
 }
 

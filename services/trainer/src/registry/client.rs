@@ -13,8 +13,8 @@ use lineal_proto::lineal::registry::v1::{
 use lineal_rpc::{Peer, artifacts};
 use tonic::{Request, Status};
 
-use super::{Defaults, NewRun, Registry, RegistryError, RunEnd, RunLog, SnapshotRecord, retry::retry};
-use crate::domain::NewVersion;
+use super::{Defaults, KnownVersion, NewRun, Registry, RegistryError, RunEnd, RunLog, SnapshotRecord, retry::retry};
+use crate::domain::{NewVersion, Upstream};
 
 /// Largest file that is loaded, in bytes.
 const MAX_FILE: usize = 2 << 30;
@@ -85,6 +85,16 @@ impl Registry for RegistryClient {
         Ok(found(answer)?.and_then(|answer| answer.into_inner().alias).map_or(0, |alias| alias.number))
     }
 
+    async fn version(&self, model: &ModelName, number: u64) -> Result<KnownVersion, RegistryError> {
+        let message = pb::GetVersionRequest { model: model.to_string(), number };
+        let client = VersionServiceClient::new(self.peer.clone());
+        let version = retry(|| call!(client.get_version(message))).await?.into_inner().version;
+        let version = version.ok_or_else(|| empty_answer("GetVersion"))?;
+        let data = version.lineage.unwrap_or_default().data_digest;
+        let digest = |text: String| text.parse().map_err(|_| empty_answer("GetVersion"));
+        Ok(KnownVersion { digest: digest(version.digest)?, data: digest(data)? })
+    }
+
     async fn create_run(&self, run: &NewRun) -> Result<String, RegistryError> {
         let message = pb::CreateRunRequest {
             model: run.model.to_string(),
@@ -138,6 +148,7 @@ impl Registry for RegistryClient {
             lineage: Some(lineage(version)),
             description: version.description.clone(),
             tags: version.tags.clone(),
+            upstreams: version.upstreams.iter().map(reference).collect(),
             request_id: request_id.to_owned(),
             ..Default::default()
         };
@@ -145,6 +156,10 @@ impl Registry for RegistryClient {
         let answer = retry(|| call!(client.create_version(message))).await?;
         answer.into_inner().version.map(|version| version.number).ok_or_else(|| empty_answer("CreateVersion"))
     }
+}
+
+fn reference(upstream: &Upstream) -> pb::VersionReference {
+    pb::VersionReference { model: upstream.model.to_string(), number: upstream.number }
 }
 
 fn lineage(version: &NewVersion) -> pb::Lineage {

@@ -44,6 +44,15 @@ pub(crate) struct Defaults {
     pub(crate) model: String,
 }
 
+/// What is known of a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KnownVersion {
+    /// Digest of its bundle.
+    pub(crate) digest: Digest,
+    /// Digest of the snapshot it was trained on.
+    pub(crate) data: Digest,
+}
+
 /// A snapshot to record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SnapshotRecord {
@@ -109,6 +118,9 @@ pub(crate) trait Registry: Send + Sync {
 
     /// The number of the slot's champion, 0 for none.
     async fn champion(&self, model: &ModelName, slot: &Slot) -> Result<u64, RegistryError>;
+
+    /// A version that others take answers of.
+    async fn version(&self, model: &ModelName, number: u64) -> Result<KnownVersion, RegistryError>;
 
     /// Opens a run and returns its id.
     async fn create_run(&self, run: &NewRun) -> Result<String, RegistryError>;

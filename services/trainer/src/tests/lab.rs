@@ -93,6 +93,11 @@ impl Lab {
     }
 
     pub(super) fn command(&self, csv: &[u8], change: impl FnOnce(&mut SpecDraft)) -> CreateJob {
+        let draft = self.draft(csv, change);
+        CreateJob::check(draft, false, RequestId::random().as_str(), self.app.families()).unwrap()
+    }
+
+    pub(super) fn draft(&self, csv: &[u8], change: impl FnOnce(&mut SpecDraft)) -> SpecDraft {
         let mut draft = SpecDraft {
             model: "churn".to_owned(),
             dataset: "customers".to_owned(),
@@ -103,7 +108,7 @@ impl Lab {
             ..SpecDraft::default()
         };
         change(&mut draft);
-        CreateJob::check(draft, false, RequestId::random().as_str(), self.app.families()).unwrap()
+        draft
     }
 
     /// Works until `job` has ended, then restarts.

@@ -1,5 +1,6 @@
 //! Tests of the whole service but its transport, on a real database and a registry in memory.
 
+mod chains;
 mod conformance;
 mod datasets;
 mod families;
@@ -12,6 +13,7 @@ mod registry;
 mod resilience;
 mod splits;
 mod stops;
+mod tasks;
 mod training;
 mod upgrade;
 mod waiting;

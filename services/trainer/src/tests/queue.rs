@@ -80,6 +80,7 @@ fn version() -> NewVersion {
         training_rows: 40,
         validation_rows: 20,
         environment: [].into(),
+        upstreams: Vec::new(),
     }
 }
 

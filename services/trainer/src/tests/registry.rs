@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     domain::NewVersion,
-    registry::{Defaults, NewRun, Registry, RegistryError, RunEnd, RunLog, SnapshotRecord},
+    registry::{Defaults, KnownVersion, NewRun, Registry, RegistryError, RunEnd, RunLog, SnapshotRecord},
 };
 
 /// A run and all that was logged to it.
@@ -109,6 +109,14 @@ impl Registry for FakeRegistry {
     async fn champion(&self, _: &ModelName, _: &Slot) -> Result<u64, RegistryError> {
         self.answering("champion").await;
         Ok(self.there()?.champion)
+    }
+
+    async fn version(&self, model: &ModelName, number: u64) -> Result<KnownVersion, RegistryError> {
+        let known = self.there()?;
+        let version = known.versions.get(number as usize - 1).filter(|(_, version)| version.model == *model);
+        let missing = || RegistryError::NotFound { message: format!("model `{model}` has no version {number}") };
+        let (_, version) = version.ok_or_else(missing)?;
+        Ok(KnownVersion { digest: version.digest, data: version.data_digest })
     }
 
     async fn create_run(&self, run: &NewRun) -> Result<String, RegistryError> {

@@ -216,7 +216,10 @@ async fn families_are_listed_with_ranges_and_defaults() {
     let grpc = TrainerGrpc::new(Arc::clone(&lab.app));
     let families = grpc.list_families(Request::new(pb::ListFamiliesRequest {})).await.unwrap().into_inner().families;
     let boosting = families.iter().find(|family| family.name == "gradient_boosting").unwrap();
-    assert_eq!(boosting.task, "binary_classification");
+    assert_eq!(
+        boosting.tasks,
+        [pb::Task::Binary, pb::Task::Multiclass, pb::Task::Regression, pb::Task::Count].map(i32::from)
+    );
     let rate = boosting.hyperparameters.iter().find(|known| known.name == "learning_rate").unwrap();
     assert_eq!((rate.kind(), rate.default.as_ref()), (pb::HyperparameterKind::Float, Some(&number(0.1))));
     assert!(rate.minimum.unwrap() < 0.1 && rate.maximum.unwrap() > 0.1 && !rate.description.is_empty());

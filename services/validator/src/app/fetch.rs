@@ -35,6 +35,8 @@ pub(crate) struct FetchedBundle {
     pub(crate) manifest: Manifest,
     manifest_bytes: Vec<u8>,
     files: BTreeMap<String, Vec<u8>>,
+    /// Of a member, those of the members before it, in the manifest's order.
+    upstreams: Vec<FetchedBundle>,
 }
 
 impl Contender {
@@ -52,25 +54,40 @@ impl Contender {
 impl FetchedBundle {
     /// Checks every digest, loads the model and replays its golden rows: not for a thread that serves.
     pub(crate) fn load(self) -> Result<ServedModel, ValidatorError> {
-        let bundle = Bundle::assemble(self.manifest_bytes, self.contender.digest, self.files);
+        let Self { contender, manifest_bytes, files, upstreams, .. } = self;
+        let upstreams = upstreams.into_iter().map(Self::assemble).collect::<Result<Vec<_>, _>>();
+        let bundle = Bundle::assemble(manifest_bytes, contender.digest, files);
         bundle
-            .and_then(|bundle| ServedModel::load(&bundle))
-            .map_err(|error| self.contender.damaged(file_of(&error), with_cause(&error)))
+            .and_then(|bundle| ServedModel::load_chain(&bundle, &upstreams?))
+            .map_err(|error| contender.damaged(file_of(&error), with_causes(&error)))
+    }
+
+    fn assemble(self) -> Result<Bundle, BundleError> {
+        Bundle::assemble(self.manifest_bytes, self.contender.digest, self.files)
     }
 }
 
 impl App {
-    /// The bundle of `contender`.
+    /// The bundle of `contender`, with those of the members before it.
     pub(super) async fn bundle(&self, contender: Contender) -> Result<FetchedBundle, ValidatorError> {
+        let mut bundle = self.one_bundle(contender).await?;
+        for upstream in bundle.manifest.upstreams.clone() {
+            let before = Contender { digest: upstream.digest, ..bundle.contender.clone() };
+            bundle.upstreams.push(self.one_bundle(before).await?);
+        }
+        Ok(bundle)
+    }
+
+    async fn one_bundle(&self, contender: Contender) -> Result<FetchedBundle, ValidatorError> {
         let manifest_bytes = self.file(&contender, MANIFEST, contender.digest, MANIFEST_LIMIT).await?;
         let manifest = Manifest::parse(&manifest_bytes, contender.digest)
-            .map_err(|error| contender.damaged(file_of(&error), with_cause(&error)))?;
+            .map_err(|error| contender.damaged(file_of(&error), with_causes(&error)))?;
         let mut files = BTreeMap::new();
         for (name, entry) in &manifest.files {
             let limit = usize::try_from(entry.size).unwrap_or(usize::MAX);
             files.insert(name.clone(), self.file(&contender, name, entry.digest, limit).await?);
         }
-        Ok(FetchedBundle { contender, manifest, manifest_bytes, files })
+        Ok(FetchedBundle { contender, manifest, manifest_bytes, files, upstreams: Vec::new() })
     }
 
     /// The reference set `digest` of version `number`.
@@ -112,15 +129,17 @@ fn file_of(error: &BundleError) -> &str {
         | BundleError::MissingFile { file }
         | BundleError::UnknownFile { file } => file,
         BundleError::Malformed { file, .. } => file,
-        BundleError::UnsupportedFormat { .. } => MANIFEST,
+        BundleError::UnsupportedFormat { .. } | BundleError::Upstreams { .. } | BundleError::Chain(_) => MANIFEST,
+        BundleError::Member(_) => "member.json",
         BundleError::Model(_) => "model.json",
         BundleError::Golden(_) | BundleError::GoldenMismatch { .. } | BundleError::NoRows => "golden.json",
     }
 }
 
-fn with_cause(error: &BundleError) -> String {
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
-    }
+/// An error and why, in one line; what a transparent one repeats is said once.
+pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes
+        .map(ToString::to_string)
+        .fold(error.to_string(), |text, cause| if text.ends_with(&cause) { text } else { format!("{text}: {cause}") })
 }

@@ -1,11 +1,11 @@
 //! Scoring candidate and champion on the same rows. The numbers of whoever trained them are never used.
 
 use bytes::Bytes;
-use lineal_data::{DataError, Frame, Snapshot, Table, Target};
+use lineal_data::{Frame, Snapshot, Target};
 use lineal_kernel::Digest;
-use lineal_models::{Decision, Manifest, Metric, ServedModel, Side, Task, paired_test};
+use lineal_models::{Decision, Manifest, Metric, ScoreError, ServedModel, Side, Task, paired_test};
 
-use super::fetch::{Contender, FetchedBundle};
+use super::fetch::{Contender, FetchedBundle, with_causes};
 use crate::domain::{Evidence, Metrics, Policy, Rival, TestResult, ValidatorError};
 
 /// Everything a verdict needs, in memory.
@@ -39,13 +39,13 @@ pub(crate) struct Measured {
 struct Answers {
     scores: Vec<f64>,
     /// From this score on it calls a row positive, where it decides between two classes.
-    threshold: Option<f64>,
+    threshold: f64,
     metrics: Metrics,
 }
 
 impl Answers {
-    fn side(&self) -> Option<Side<'_>> {
-        self.threshold.map(|threshold| Side { scores: &self.scores, threshold })
+    fn side(&self) -> Side<'_> {
+        Side { scores: &self.scores, threshold: self.threshold }
     }
 }
 
@@ -62,11 +62,10 @@ impl Case {
     /// Loads and scores both sides: not for a thread that serves.
     pub(crate) fn measure(self) -> Result<Measured, ValidatorError> {
         let manifest = self.candidate.manifest.clone();
-        self.policy.check_task(manifest.task)?;
         let contender = self.candidate.contender.clone();
         let candidate = self.candidate.load()?;
         let exam = Exam::new(&manifest, self.reference, self.reference_digest)
-            .map_err(|error| unusable(&contender, error.to_string()))?;
+            .map_err(|error| unusable(&contender, with_causes(&error)))?;
         let answers = exam.answers(&candidate);
         let rival = match self.opponent {
             Opponent::Nobody(rival) => rival,
@@ -77,10 +76,10 @@ impl Case {
 }
 
 impl Exam {
-    fn new(manifest: &Manifest, reference: Bytes, digest: Digest) -> Result<Self, DataError> {
+    fn new(manifest: &Manifest, reference: Bytes, digest: Digest) -> Result<Self, ScoreError> {
         let table = Snapshot::open(reference, digest)?;
         let target = target_of(manifest);
-        let labels = labels(&manifest.decision, &target, &table)?;
+        let labels = manifest.labels(&table)?;
         Ok(Self { task: manifest.task, classes: manifest.decision.classes(), target, frame: table.to_frame(), labels })
     }
 
@@ -98,11 +97,8 @@ impl Exam {
 
     /// The model's answers and how good they are, or why it did not answer. A metric that overflows is left out: it has no value.
     fn answers(&self, model: &ServedModel) -> Result<Answers, String> {
-        let scores = model.score(&self.frame).map_err(|error| error.to_string())?;
-        let threshold = match model.decision() {
-            Decision::Threshold(decision) => Some(decision.threshold),
-            Decision::MostProbable(_) | Decision::Number => None,
-        };
+        let scores = model.whole(model.score(&self.frame).map_err(|error| with_causes(&error))?);
+        let threshold = model.decision().threshold();
         let metrics = model.measure(&self.labels, &scores);
         let metrics = metrics.map_err(|error| error.to_string())?.into_iter();
         let finite = metrics.filter(|(_, value)| value.is_finite()).map(|(name, value)| (name.to_owned(), value));
@@ -111,7 +107,7 @@ impl Exam {
 
     /// Whether the difference in `metric` may be chance, where a test can tell.
     fn test(&self, metric: Metric, candidate: &Answers, champion: &Answers) -> Option<TestResult> {
-        let found = paired_test(metric, &self.labels, candidate.side()?, champion.side()?).ok()??;
+        let found = paired_test(self.task, metric, &self.labels, candidate.side(), champion.side()).ok()??;
         let finite = found.statistic.is_finite() && found.p_value.is_finite();
         let (name, statistic, p_value) = (found.name.to_owned(), found.statistic, found.p_value);
         finite.then_some(TestResult { name, statistic, p_value })
@@ -151,14 +147,6 @@ fn target_of(manifest: &Manifest) -> Target {
         Decision::MostProbable(_) | Decision::Number => None,
     };
     Target { column: manifest.label.column.clone(), positive }
-}
-
-fn labels(decision: &Decision, target: &Target, table: &Table) -> Result<Vec<f64>, DataError> {
-    match decision {
-        Decision::Threshold(_) => Ok(target.classes(table)?.values),
-        Decision::MostProbable(most) => target.positions(table, &most.classes),
-        Decision::Number => target.numbers(table),
-    }
 }
 
 fn unusable(candidate: &Contender, problem: String) -> ValidatorError {

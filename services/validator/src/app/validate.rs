@@ -9,7 +9,7 @@ use super::{
     measure::{Case, Measured, Opponent},
 };
 use crate::{
-    domain::{Champion, Policy, Reference, Report, ReportId, Rival, Role, ValidatorError, judge},
+    domain::{Champion, Conditions, Policy, Reference, Report, ReportId, Rival, Role, ValidatorError, judge},
     registry::{Pointer, Version},
 };
 
@@ -19,7 +19,7 @@ pub(crate) struct Validate {
     pub(crate) model: ModelName,
     pub(crate) slot: Slot,
     pub(crate) number: VersionNumber,
-    pub(crate) policy: Policy,
+    pub(crate) conditions: Conditions,
     pub(crate) request_id: RequestId,
 }
 
@@ -33,9 +33,12 @@ struct Facts {
 impl Validate {
     /// The stored answer to this very request; the same key on another request is a mistake of the caller.
     fn answered_by(&self, report: Report) -> Result<Report, ValidatorError> {
-        let same = (&report.model, &report.slot, report.number, &report.policy)
-            == (&self.model, &self.slot, self.number, &self.policy);
-        if same { Ok(report) } else { Err(ValidatorError::RequestIdReused { request_id: self.request_id.clone() }) }
+        let same = (&report.model, &report.slot, report.number) == (&self.model, &self.slot, self.number);
+        if same && self.conditions.became(&report.policy) {
+            Ok(report)
+        } else {
+            Err(ValidatorError::RequestIdReused { request_id: self.request_id.clone() })
+        }
     }
 }
 
@@ -54,9 +57,9 @@ impl App {
     async fn judge(&self, caller: &Caller, command: &Validate) -> Result<Report, ValidatorError> {
         let facts = self.facts(command).await?;
         let case = self.case(command, &facts).await?;
-        let reference = facts.reference;
+        let (reference, policy) = (facts.reference, case.policy.clone());
         let measured = tokio::task::spawn_blocking(move || case.measure()).await??;
-        let report = self.report_on(caller, command, &facts, measured);
+        let report = self.report_on(caller, command, &facts, policy, measured);
         tracing::info!(model = %report.model, number = %report.number, %reference, passed = report.passed(), "judged");
         match self.store.insert(&report, &command.request_id).await {
             Ok(()) => Ok(report),
@@ -79,9 +82,10 @@ impl App {
     }
 
     async fn case(&self, command: &Validate, facts: &Facts) -> Result<Case, ValidatorError> {
-        let Validate { model, number, policy, .. } = command;
+        let Validate { model, number, conditions, .. } = command;
         let contender = |role, number, digest| Contender { role, model: model.clone(), number, digest };
         let candidate = self.bundle(contender(Role::Candidate, *number, facts.version.digest)).await?;
+        let policy = conditions.policy(candidate.manifest.task)?;
         let trained_with = candidate.manifest.split.reference;
         if trained_with != facts.reference {
             let problem = format!("its lineage names {}, its bundle {trained_with}", facts.reference);
@@ -97,10 +101,17 @@ impl App {
             }
         };
         let reference = self.reference(model, *number, facts.reference).await?;
-        Ok(Case { policy: policy.clone(), candidate, opponent, reference, reference_digest: facts.reference })
+        Ok(Case { policy, candidate, opponent, reference, reference_digest: facts.reference })
     }
 
-    fn report_on(&self, caller: &Caller, command: &Validate, facts: &Facts, measured: Measured) -> Report {
+    fn report_on(
+        &self,
+        caller: &Caller,
+        command: &Validate,
+        facts: &Facts,
+        policy: Policy,
+        measured: Measured,
+    ) -> Report {
         let Measured { candidate, rival } = measured;
         let now = self.clock.now();
         Report {
@@ -117,9 +128,9 @@ impl App {
                 test: rival.test().cloned(),
             }),
             reference: Reference { digest: facts.reference, rows: candidate.rows as u64 },
-            gates: judge(&command.policy, &candidate, &rival),
+            gates: judge(&policy, &candidate, &rival),
             metrics: candidate.metrics,
-            policy: command.policy.clone(),
+            policy,
             actor: caller.actor.clone(),
             create_time: now,
         }

@@ -270,7 +270,8 @@ mod tests {
             answers: Err("no column `age`".to_owned()),
             metrics: Metrics::new(),
         };
-        let gates = judge(&Policy::default(), &candidate, &rival(Metric::Auc, 0.8));
+        let policy = super::super::Conditions::default().policy(lineal_models::Task::BinaryClassification).unwrap();
+        let gates = judge(&policy, &candidate, &rival(Metric::Auc, 0.8));
         let names: Vec<_> = gates.iter().map(|gate| gate.name.as_str()).collect();
         assert_eq!(names, ["signature covers", "answers are finite", "auc floor", "better than champion"]);
         assert!(gates.iter().all(|gate| !gate.passed));

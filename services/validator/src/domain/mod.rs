@@ -11,5 +11,5 @@ pub(crate) use comparison::{TestResult, Verdict};
 pub(crate) use error::{Role, ValidatorError};
 pub(crate) use evidence::{Evidence, Metrics, Rival};
 pub(crate) use gate::{Gate, judge};
-pub(crate) use policy::{MetricLimit, Policy};
+pub(crate) use policy::{Conditions, MetricLimit, Policy};
 pub(crate) use report::{Champion, Reference, Report, ReportId, ReportPage};

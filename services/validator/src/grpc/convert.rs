@@ -6,7 +6,7 @@ use lineal_rpc::timestamp;
 
 use crate::{
     app::{ListReports, Validate},
-    domain::{Gate, MetricLimit, Policy, Report, ReportId},
+    domain::{Conditions, Gate, MetricLimit, Policy, Report, ReportId},
 };
 
 pub(super) fn validate(request: pb::ValidateRequest) -> Result<Validate, FieldErrors> {
@@ -14,20 +14,21 @@ pub(super) fn validate(request: pb::ValidateRequest) -> Result<Validate, FieldEr
     let model = errors.check(ModelName::new(&request.model).map_err(|error| error.under("model")));
     let slot = errors.check(Slot::new(request.slot).map_err(|error| error.under("slot")));
     let number = errors.check(VersionNumber::new(request.number).map_err(|error| error.under("number")));
-    let policy = policy(request.policy.unwrap_or_default());
-    let policy = policy.map_err(|bad| errors.0.extend(bad.0.into_iter().map(|error| error.under("policy")))).ok();
+    let conditions = conditions(request.policy.unwrap_or_default());
+    let conditions =
+        conditions.map_err(|bad| errors.0.extend(bad.0.into_iter().map(|error| error.under("policy")))).ok();
     let request_id = match request.request_id.as_str() {
         "" => Some(RequestId::random()),
         text => errors.check(RequestId::new(text).map_err(|error| error.under("request_id"))),
     };
     errors.into_result(|| {
-        Some(Validate { model: model?, slot: slot?, number: number?, policy: policy?, request_id: request_id? })
+        Some(Validate { model: model?, slot: slot?, number: number?, conditions: conditions?, request_id: request_id? })
     })
 }
 
-fn policy(policy: pb::Policy) -> Result<Policy, FieldErrors> {
+fn conditions(policy: pb::Policy) -> Result<Conditions, FieldErrors> {
     let limits: Vec<_> = policy.limits.into_iter().map(|limit| (limit.metric, limit.limit)).collect();
-    Policy::new(&limits, &policy.comparison_metric, policy.skip_comparison)
+    Conditions::new(&limits, &policy.comparison_metric, policy.skip_comparison)
 }
 
 pub(super) fn get_report(request: &pb::GetReportRequest) -> Result<ReportId, FieldErrors> {

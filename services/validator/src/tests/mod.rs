@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use crate::{
     app::{App, Validate},
-    domain::{Policy, Report, ValidatorError},
+    domain::{Conditions, Report, ValidatorError},
     store::SqliteStore,
 };
 use registry::FakeRegistry;
@@ -76,14 +76,14 @@ fn judge(version: u64) -> Validate {
         model: ModelName::new("churn").unwrap(),
         slot: Slot::default(),
         number: number(version),
-        policy: Policy::default(),
+        conditions: Conditions::default(),
         request_id: RequestId::random(),
     }
 }
 
 fn judge_by(version: u64, limits: &[(&str, f64)], comparison: &str) -> Validate {
     let limits: Vec<_> = limits.iter().map(|&(metric, limit)| (metric.to_owned(), limit)).collect();
-    Validate { policy: Policy::new(&limits, comparison, false).unwrap(), ..judge(version) }
+    Validate { conditions: Conditions::new(&limits, comparison, false).unwrap(), ..judge(version) }
 }
 
 /// Which gates passed, in order.

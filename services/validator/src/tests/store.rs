@@ -9,7 +9,7 @@ use super::{Harness, caller, number};
 use crate::{
     app::ListReports,
     domain::{
-        Champion, Evidence, Metrics, Policy, Reference, Report, ReportId, Rival, TestResult, ValidatorError, judge,
+        Champion, Conditions, Evidence, Metrics, Reference, Report, ReportId, Rival, TestResult, ValidatorError, judge,
     },
 };
 
@@ -26,7 +26,8 @@ fn report(model: &str, version: u64) -> Report {
     };
     let test = TestResult { name: "delong".to_owned(), statistic: -0.1, p_value: 1e-300 };
     let rival = Rival::Measured { number: number(1), metrics: metrics.clone(), test: Some(test.clone()) };
-    let policy = Policy::new(&[("brier".to_owned(), 0.3)], "auc", false).unwrap();
+    let conditions = Conditions::new(&[("brier".to_owned(), 0.3)], "auc", false).unwrap();
+    let policy = conditions.policy(lineal_models::Task::BinaryClassification).unwrap();
     Report {
         id: ReportId::fresh(now),
         tenant: TenantId::default(),

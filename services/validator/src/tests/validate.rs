@@ -9,7 +9,7 @@ use lineal_models::{Bundle, ServedModel, Task, compute};
 use super::{Harness, bundles, bundles::world, caller, judge, judge_by, number, passed};
 use crate::{
     app::Validate,
-    domain::{Policy, Report, Role, ValidatorError},
+    domain::{Conditions, Report, Role, ValidatorError},
 };
 
 /// Champion 1 and candidate 2, judged.
@@ -131,8 +131,8 @@ async fn a_skipped_champion_is_named_but_not_fetched() {
     harness.register(2, &world().modest);
     harness.registry.crown(1);
     harness.registry.forget(world().strong.digest());
-    let policy = Policy::new(&[], "", true).unwrap();
-    let report = harness.validate(Validate { policy, ..judge(2) }).await.unwrap();
+    let conditions = Conditions::new(&[], "", true).unwrap();
+    let report = harness.validate(Validate { conditions, ..judge(2) }).await.unwrap();
     assert!(report.passed());
     let champion = report.champion.unwrap();
     assert!(champion.number == number(1) && champion.metrics.is_empty());
@@ -303,7 +303,7 @@ async fn a_request_id_belongs_to_its_request_and_caller() {
     let others = [
         Validate { number: number(2), ..command.clone() },
         Validate { slot: Slot::parse("region=eu").unwrap(), ..command.clone() },
-        Validate { policy: Policy::new(&[], "brier", false).unwrap(), ..command.clone() },
+        Validate { conditions: Conditions::new(&[], "brier", false).unwrap(), ..command.clone() },
     ];
     for other in others {
         let error = harness.validate(other).await.unwrap_err();

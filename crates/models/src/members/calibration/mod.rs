@@ -12,8 +12,8 @@ use lineal_data::Frame;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Member, MemberDescription, MemberError, MemberFamily, MemberFitError, MemberRows, Output, OutputColumn, Upstream,
-    Upstreams,
+    Member, MemberDescription, MemberError, MemberFamily, MemberFitError, MemberRows, OUTCOME, Output, OutputColumn,
+    Upstream, Upstreams,
     member::{Evaluate, check_numbers, transpose},
     newton::{self, Watch},
     upstream::LARGEST,
@@ -33,6 +33,7 @@ pub(super) struct CalibrationFamily;
 const DESCRIPTION: MemberDescription = MemberDescription {
     name: "calibration",
     title: "Calibration",
+    columns: &[OUTCOME],
     upstreams: Upstreams::One,
     hyperparameters: &[
         Description {

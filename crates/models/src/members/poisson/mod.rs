@@ -42,6 +42,7 @@ pub(super) struct PoissonFamily;
 const DESCRIPTION: MemberDescription = MemberDescription {
     name: "poisson",
     title: "Goals of a match",
+    columns: &[HOME_TEAM, AWAY_TEAM, HOME_GOALS, AWAY_GOALS, DATE],
     upstreams: Upstreams::None,
     hyperparameters: &[
         Description {

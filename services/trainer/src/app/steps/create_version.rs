@@ -69,6 +69,7 @@ impl Execution<'_> {
             training_rows: split.train.rows as u64,
             validation_rows: split.reference.rows as u64,
             environment,
+            upstreams: Vec::new(),
         })
     }
 

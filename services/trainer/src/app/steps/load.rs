@@ -2,21 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use lineal_data::{Snapshot, Table, Target};
+use lineal_data::{Snapshot, Table};
 use lineal_kernel::{Digest, Name};
 
-use super::{Execution, StepError};
+use super::{Execution, StepError, labels::Labels, upstreams::Upstreams};
 use crate::{
     app::{datasets::Examined, failure::blocking},
-    domain::{DataRefusal, JobSample},
+    domain::{DataRefusal, JobSample, Method},
     registry::SnapshotRecord,
 };
 
 /// All rows of a training.
 pub(super) struct Loaded {
     pub(super) table: Table,
-    /// The column to predict, its positive class named.
-    pub(super) target: Target,
+    /// What is to be predicted.
+    pub(super) labels: Labels,
     pub(super) snapshot: Stored,
     /// How the rows were chosen, if they were too many.
     pub(super) sample: Option<JobSample>,
@@ -32,7 +32,7 @@ pub(super) struct Stored {
 
 impl Execution<'_> {
     /// Fetches and reads the source, looks at its rows, checks their labels and keeps them.
-    pub(super) async fn load(&self) -> Result<Loaded, StepError> {
+    pub(super) async fn load(&self, upstreams: &Upstreams) -> Result<Loaded, StepError> {
         let spec = self.spec();
         let Examined { sampled, snapshot, report: _, summary } = self.app.examine(&spec.source(), spec.seed).await?;
         if !summary.failed.is_empty() {
@@ -46,11 +46,15 @@ impl Execution<'_> {
         if let Some(sample) = sample {
             self.sampled(sample).await?;
         }
-        let mut target = Target { column: spec.label_column.clone(), positive: spec.positive_class.clone() };
-        let table = sampled.table;
-        let (table, target) = blocking(move || {
-            target.positive = Some(target.classes(&table)?.positive);
-            Ok((table, target))
+        let (method, families) = (self.method()?, self.app.families());
+        let classes = upstreams.classes().map(<[String]>::to_vec);
+        let (asked, table) = (spec.clone(), sampled.table);
+        let (table, labels) = blocking(move || {
+            let labels = match method {
+                Method::Model(family) => Labels::of(&table, &asked, family, families)?,
+                Method::Member(_) => Labels::of_outcomes(&table, classes)?,
+            };
+            Ok((table, labels))
         })
         .await?;
         let snapshot = self.store(snapshot).await?;
@@ -61,8 +65,9 @@ impl Execution<'_> {
             columns: table.schema().map(|(name, _)| name.to_owned()).collect(),
         };
         self.app.registry.record_snapshot(&record).await?;
-        self.note(1.0, BTreeMap::new(), &format!("{} rows, {} columns", table.rows(), record.columns.len())).await?;
-        Ok(Loaded { table, target, snapshot, sample, report: summary.digest })
+        let message = format!("{} rows, {} columns; {}", table.rows(), record.columns.len(), labels.reason);
+        self.note(1.0, BTreeMap::new(), &message).await?;
+        Ok(Loaded { table, labels, snapshot, sample, report: summary.digest })
     }
 
     /// Uploads a snapshot.

@@ -11,6 +11,19 @@ use super::{
 };
 use crate::registry::{RunDataset, RunLog};
 
+/// As many importances as are kept with a run; the bundle has all.
+const MOST_IMPORTANCES: usize = 100;
+/// A longer name is none for a metric.
+const LONGEST_NAME: usize = 200;
+
+/// What the training showed.
+#[derive(Clone, Copy)]
+pub(super) struct Findings<'a> {
+    pub(super) metrics: &'a BTreeMap<String, f64>,
+    /// Upstreams that were trained on other rows.
+    pub(super) stale: &'a [String],
+}
+
 impl Execution<'_> {
     /// Logs parameters, metrics, datasets and tags in one change.
     pub(super) async fn log(
@@ -19,8 +32,12 @@ impl Execution<'_> {
         loaded: &Loaded,
         split: &Split,
         fitted: &Fitted,
-        metrics: &BTreeMap<String, f64>,
+        findings: Findings<'_>,
     ) -> Result<(), StepError> {
+        let mut tags = BTreeMap::from([("status".to_owned(), "trained".to_owned())]);
+        if !findings.stale.is_empty() {
+            tags.insert("stale_upstreams".to_owned(), findings.stale.join(" "));
+        }
         let extra_rows = split.extra.as_ref().map_or(0, |extra| extra.rows);
         let figures = [
             ("training_seconds", fitted.duration.as_secs_f64()),
@@ -31,7 +48,6 @@ impl Execution<'_> {
         ];
         let figures = figures.map(|(name, value)| (name.to_owned(), value));
         let tests = split.tests.iter().map(|(name, test)| (format!("test_rows.{name}"), test.rows as f64));
-        let mut tags: BTreeMap<_, _> = [("status".to_owned(), "trained".to_owned())].into();
         tags.extend(loaded.sample.map(|sample| ("sampled".to_owned(), sample.fraction.to_string())));
         let mut parameters = self.parameters(recipe, loaded, split)?;
         if let Some(created) = self.app.split_rule(&self.spec().dataset, &recipe.split).await? {
@@ -39,7 +55,14 @@ impl Execution<'_> {
         }
         let log = RunLog {
             parameters,
-            metrics: metrics.clone().into_iter().chain(figures).chain(tests).collect(),
+            metrics: findings
+                .metrics
+                .clone()
+                .into_iter()
+                .chain(figures)
+                .chain(tests)
+                .chain(importances(fitted))
+                .collect(),
             tags,
             datasets: self.datasets(loaded, split),
         };
@@ -55,6 +78,7 @@ impl Execution<'_> {
         let spec = self.spec();
         let mut parameters: BTreeMap<String, String> = [
             ("family", spec.family.clone()),
+            ("task", loaded.labels.task.name().to_owned()),
             ("label_column", spec.label_column.clone()),
             ("split_version", recipe.split.to_string()),
             ("feature_version", recipe.features.to_string()),
@@ -74,6 +98,9 @@ impl Execution<'_> {
         for (name, test) in &split.tests {
             parameters.insert(format!("test.{name}"), test.digest.to_string());
         }
+        if let Some(column) = &spec.weight_column {
+            parameters.insert("weight_column".to_owned(), column.clone());
+        }
         for (name, value) in spec.hyperparameters.iter() {
             parameters.insert(format!("hyperparameters.{name}"), serde_json::to_string(value)?);
         }
@@ -90,4 +117,15 @@ impl Execution<'_> {
         let parts = [("source", &loaded.snapshot), ("training", &split.train), ("reference", &split.reference)];
         parts.into_iter().chain(split.extra.as_ref().map(|extra| ("extra", extra))).map(dataset).collect()
     }
+}
+
+/// The features that the answers depend on most, as shares.
+fn importances(fitted: &Fitted) -> impl Iterator<Item = (String, f64)> {
+    let mut shares: Vec<_> = fitted
+        .importances
+        .iter()
+        .filter(|(name, _)| name.len() <= LONGEST_NAME && !name.contains(char::is_control))
+        .collect();
+    shares.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    shares.into_iter().take(MOST_IMPORTANCES).map(|(name, share)| (format!("importance.{name}"), *share))
 }

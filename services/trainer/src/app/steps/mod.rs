@@ -2,15 +2,19 @@
 
 mod create_version;
 mod evaluate;
+mod labels;
 mod load;
 mod log;
+mod member;
 mod recipe;
 mod register;
 mod split;
 mod train;
+mod upstreams;
 
 use super::{execution::Execution, failure::StepError};
-use crate::domain::{JobChange, Step};
+use crate::domain::{JobChange, NewVersion, Step};
+use log::Findings;
 
 impl Execution<'_> {
     /// Goes through all steps; the job's last change is the result.
@@ -20,18 +24,21 @@ impl Execution<'_> {
         }
         self.enter(Step::Load, "reading the rows").await?;
         let recipe = self.recipe().await?;
-        let loaded = self.load().await?;
+        let upstreams = self.upstreams().await?;
+        let loaded = self.load(&upstreams).await?;
+        let stale = self.stale(&upstreams, &loaded).await?;
         self.enter(Step::Split, "splitting the rows").await?;
         let split = self.split(&recipe, &loaded).await?;
         self.enter(Step::Train, "computing features and fitting").await?;
-        let fitted = self.fit(&recipe, &loaded, &split).await?;
+        let fitted = self.fit(&recipe, &upstreams, &loaded, &split).await?;
         self.enter(Step::Evaluate, "scoring the reference set").await?;
-        let metrics = self.evaluate(&loaded, &split, &fitted).await?;
+        let metrics = self.evaluate(&upstreams, &loaded, &split, &fitted).await?;
         self.enter(Step::Log, "writing to the run").await?;
-        self.log(&recipe, &loaded, &split, &fitted, &metrics).await?;
+        self.log(&recipe, &loaded, &split, &fitted, Findings { metrics: &metrics, stale: &stale }).await?;
         self.enter(Step::Register, "storing the bundle").await?;
         self.register(&fitted).await?;
-        let version = self.describe(recipe, loaded, split, fitted, metrics)?;
+        let version =
+            NewVersion { upstreams: upstreams.references, ..self.describe(recipe, loaded, split, fitted, metrics)? };
         self.create_version(version).await
     }
 }

@@ -6,34 +6,56 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lineal_data::{Column, FeatureSet, Frame, Table, Target};
+use lineal_data::{FeatureSet, Frame, SplitRule, Table};
 use lineal_kernel::Digest;
 use lineal_models::{
-    Bundle, BundleParts, Decision, Family, FitContext, Hyperparameters, Progress, Rule, SplitReference, Task,
-    Threshold, TrainingData,
+    Bundle, BundleParts, Family, FitContext, Hyperparameters, Progress, SplitReference, TrainingData, Value,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{Execution, StepError, load::Loaded, recipe::Recipe, split::Split};
+use super::{
+    Execution, StepError,
+    labels::{Labels, weights},
+    load::Loaded,
+    member::MemberFit,
+    recipe::Recipe,
+    split::Split,
+    upstreams::Upstreams,
+};
 use crate::{
     app::{
         failure::blocking,
         feature_cache::{FeatureKey, Features},
     },
-    domain::Definition as _,
+    domain::{Definition as _, Method},
     failpoints::stop_here,
 };
 
 /// Progress is written at most this often.
 const PROGRESS: Duration = Duration::from_millis(200);
 
+/// The hyperparameter of families that can stop early.
+const STOPPING_ROUNDS: &str = "early_stopping_rounds";
+/// The share of the training rows that say when to stop when nobody says.
+const STOPPING_FRACTION: f64 = 0.1;
+
 /// A fitted model, packed.
 pub(super) struct Fitted {
     pub(super) bundle: Arc<Bundle>,
+    /// The share of each feature in what the answers depend on.
+    pub(super) importances: Vec<(String, f64)>,
     pub(super) feature_digest: Digest,
     /// Wall-clock time of the fit.
     pub(super) duration: Duration,
+}
+
+/// The train rows, apart from those that say when to stop.
+struct Cut {
+    rows: Table,
+    /// Names the rows.
+    digest: Digest,
+    stopping: Option<Table>,
 }
 
 /// Everything a fit needs, away from the job.
@@ -41,11 +63,14 @@ struct Fit {
     family: &'static dyn Family,
     hyperparameters: Hyperparameters,
     features: Arc<Features>,
-    target: Target,
+    feature_digest: Digest,
+    labels: Labels,
     rows: Table,
     /// The same rows, raw.
     frame: Frame,
-    threshold: f64,
+    weight_column: Option<String>,
+    /// The rows that say when to stop.
+    stopping: Option<Table>,
     seed: u64,
     threads: usize,
     training_data: Digest,
@@ -55,34 +80,92 @@ struct Fit {
 
 impl Execution<'_> {
     /// Fits the family on the train rows and packs the result.
-    pub(super) async fn fit(&self, recipe: &Recipe, loaded: &Loaded, split: &Split) -> Result<Fitted, StepError> {
+    pub(super) async fn fit(
+        &self,
+        recipe: &Recipe,
+        upstreams: &Upstreams,
+        loaded: &Loaded,
+        split: &Split,
+    ) -> Result<Fitted, StepError> {
+        let (progress, updates) = watch::channel(Update::default());
+        let follower = Follower { progress, stop: self.stop() };
+        let work: Box<dyn FnOnce() -> Result<Fitted, StepError> + Send> = match self.method()? {
+            Method::Model(family) => {
+                let fit = self.model_fit(family, recipe, loaded, split, follower).await?;
+                Box::new(move || fit.run())
+            }
+            Method::Member(family) => {
+                let fit = MemberFit {
+                    family,
+                    hyperparameters: self.spec().hyperparameters.clone(),
+                    upstreams: upstreams.clone(),
+                    rows: split.parts.train.clone(),
+                    training_data: loaded.snapshot.digest,
+                    split: reference(recipe, split),
+                    follower,
+                };
+                Box::new(move || fit.run())
+            }
+        };
+        let fitted = tokio::select! {
+            fitted = blocking(work) => fitted?,
+            error = self.tell(updates) => return Err(error),
+        };
+        self.note(1.0, BTreeMap::new(), &format!("fitted in {:.1} s", fitted.duration.as_secs_f64())).await?;
+        Ok(fitted)
+    }
+
+    async fn model_fit(
+        &self,
+        family: &'static dyn Family,
+        recipe: &Recipe,
+        loaded: &Loaded,
+        split: &Split,
+        follower: Follower,
+    ) -> Result<Fit, StepError> {
         let spec = self.spec();
-        let family = self.app.families().iter().find(|family| family.name() == spec.family);
-        let family = *family.ok_or_else(|| StepError::NoFamily { family: spec.family.clone() })?;
         let set = self.feature_set(recipe, &split.parts.train).await?;
         let feature_digest = set.digest()?;
-        let (features, frame) = self.features(set, feature_digest, split).await?;
-        let (progress, updates) = watch::channel(Update::default());
-        let fit = Fit {
+        let Cut { rows, digest, stopping } = self.cut(recipe, split).await?;
+        let key = FeatureKey { rows: digest, set: feature_digest };
+        let (features, frame) = self.features(set, key, rows.clone()).await?;
+        Ok(Fit {
             family,
             hyperparameters: spec.hyperparameters.clone(),
             features,
-            target: loaded.target.clone(),
-            rows: split.parts.train.clone(),
+            feature_digest,
+            labels: loaded.labels.clone(),
+            rows,
             frame,
-            threshold: spec.threshold,
+            weight_column: spec.weight_column.clone(),
+            stopping,
             seed: spec.seed,
             threads: self.app.settings.threads,
             training_data: loaded.snapshot.digest,
-            split: SplitReference { version: recipe.split.to_string(), reference: split.definition.reference },
-            follower: Follower { progress, stop: self.stop() },
+            split: reference(recipe, split),
+            follower,
+        })
+    }
+
+    /// Cuts off the rows that say when to stop, for a family that is to be stopped.
+    async fn cut(&self, recipe: &Recipe, split: &Split) -> Result<Cut, StepError> {
+        let (rows, digest) = (split.parts.train.clone(), split.train.digest);
+        let Some(rule) = self.stopping(recipe) else { return Ok(Cut { rows, digest, stopping: None }) };
+        let digest = Digest::of(format!("{digest} {}", rule.digest()?).as_bytes());
+        let parts = blocking(move || Ok(lineal_data::split(&rows, &rule, None)?)).await?;
+        Ok(Cut { rows: parts.train, digest, stopping: Some(parts.reference) })
+    }
+
+    /// How those rows are chosen. The split version chooses them, apart from its reference set.
+    fn stopping(&self, recipe: &Recipe) -> Option<SplitRule> {
+        let spec = self.spec();
+        let stops = |(name, value): (&str, &Value)| {
+            name == STOPPING_ROUNDS && matches!(value, Value::Integer(rounds) if *rounds > 0)
         };
-        let (bundle, duration) = tokio::select! {
-            fitted = blocking(move || fit.run()) => fitted?,
-            error = self.tell(updates) => return Err(error),
-        };
-        self.note(1.0, BTreeMap::new(), &format!("fitted in {:.1} s", duration.as_secs_f64())).await?;
-        Ok(Fitted { bundle: Arc::new(bundle), feature_digest, duration })
+        spec.hyperparameters.iter().any(stops).then(|| {
+            let seed = SplitRule::seed_of(&format!("{} stopping", recipe.split));
+            SplitRule::rows(recipe.split.as_str(), seed, spec.stopping_fraction.unwrap_or(STOPPING_FRACTION))
+        })
     }
 
     /// The recipe's features; those of a new feature version are inferred from the train rows.
@@ -91,7 +174,8 @@ impl Execution<'_> {
         let set = if let Some(known) = app.known::<FeatureSet>(spec, &recipe.features).await? {
             known
         } else {
-            let mut set = FeatureSet::infer(rows, &spec.label_column, &spec.exclude_columns)?;
+            let left_out: Vec<_> = spec.exclude_columns.iter().chain(&spec.weight_column).cloned().collect();
+            let mut set = FeatureSet::infer(rows, &spec.label_column, &left_out)?;
             set.version = recipe.features.to_string();
             app.define(spec, &recipe.features, &set).await?
         };
@@ -99,15 +183,14 @@ impl Execution<'_> {
         Ok(set)
     }
 
-    /// The features of the train rows, computed unless another job has done it, and the rows as they were read for it.
+    /// The features of rows, computed unless another job has done it, and the rows as they were read for it.
     async fn features(
         &self,
         set: FeatureSet,
-        digest: Digest,
-        split: &Split,
+        key: FeatureKey,
+        rows: Table,
     ) -> Result<(Arc<Features>, Frame), StepError> {
-        let (cache, rows) = (Arc::clone(&self.app.features), split.parts.train.clone());
-        let key = FeatureKey { rows: split.train.digest, set: digest };
+        let cache = Arc::clone(&self.app.features);
         let (features, frame, reused) = blocking(move || {
             let frame = rows.to_frame();
             let (features, reused) = cache.features(key, &set, &frame)?;
@@ -139,43 +222,48 @@ impl Execution<'_> {
     }
 }
 
+/// The split as a bundle names it.
+fn reference(recipe: &Recipe, split: &Split) -> SplitReference {
+    SplitReference { version: recipe.split.to_string(), reference: split.definition.reference }
+}
+
 impl Fit {
-    fn run(self) -> Result<(Bundle, Duration), StepError> {
+    fn run(self) -> Result<Fitted, StepError> {
         let (features, matrix) = (&self.features.fitted, &self.features.matrix);
-        let classes = self.target.classes(&self.rows)?;
-        let names = features.output_names();
-        let data = TrainingData::new(Task::BinaryClassification, matrix, &classes.values, &names)?;
+        let (labels, names) = (self.labels.numbers(&self.rows, "training")?, features.output_names());
+        let weights = self.weight_column.as_ref().map(|column| weights(column, &self.rows)).transpose()?;
+        let stopping = match &self.stopping {
+            Some(rows) => {
+                let labels = self.labels.decision.labels(&self.labels.target, rows)?;
+                Some((features.transform(&rows.to_frame())?, labels))
+            }
+            None => None,
+        };
+        let mut data = TrainingData::new(self.labels.task, matrix, &labels, &names)?;
+        if let Some(weights) = &weights {
+            data = data.with_weights(weights)?;
+        }
+        if let Some((matrix, labels)) = &stopping {
+            data = data.with_validation(matrix, labels)?;
+        }
         let context = FitContext { seed: self.seed, threads: self.threads, progress: &self.follower };
         let started = Instant::now();
         let model = self.family.fit(&data, &self.hyperparameters, &context)?;
         let duration = started.elapsed();
-        let decision = Decision::Threshold(Threshold {
-            negative_class: negative_class(&self.rows.column(&self.target.column)?, &classes.positive),
-            positive_class: classes.positive,
-            threshold: self.threshold,
-            rule: Rule::AtLeast,
-        });
         let bundle = Bundle::build(BundleParts {
             family: self.family.name(),
-            task: Task::BinaryClassification,
+            task: self.labels.task,
             features,
             model: &model,
             hyperparameters: &self.hyperparameters,
-            label: self.target,
-            decision,
+            label: self.labels.target,
+            decision: self.labels.decision,
             training_data: self.training_data,
             split: self.split,
             rows: &self.frame,
         })?;
-        Ok((bundle, duration))
-    }
-}
-
-/// What the label column calls the other class.
-fn negative_class(labels: &Column, positive: &str) -> Option<String> {
-    match labels {
-        Column::Numbers(values) => values.iter().map(f64::to_string).find(|class| class != positive),
-        Column::Texts(values) => values.iter().flatten().find(|class| ***class != *positive).map(ToString::to_string),
+        let importances = names.into_iter().zip(model.importances()).collect();
+        Ok(Fitted { bundle: Arc::new(bundle), importances, feature_digest: self.feature_digest, duration })
     }
 }
 
@@ -188,7 +276,7 @@ struct Update {
 }
 
 /// The fit's way to the job: only its latest word is kept.
-struct Follower {
+pub(super) struct Follower {
     progress: watch::Sender<Update>,
     stop: CancellationToken,
 }

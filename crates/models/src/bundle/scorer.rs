@@ -1,0 +1,125 @@
+//! The one path from raw rows to scores.
+
+use lineal_data::{DataError, FittedFeatures, Frame, Matrix};
+
+use super::{BundleError, Decision, SignatureColumn, malformed, manifest::MODEL};
+use crate::{Chain, ChainError, Evaluator, MemberError, Model, Output};
+
+/// Why rows have no scores, or labels cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ScoreError {
+    /// Columns that are missing or of the wrong kind, and values that cannot be scored.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A member of the chain cannot answer.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// The outcomes cannot be told from the rows.
+    #[error(transparent)]
+    Outcomes(#[from] MemberError),
+}
+
+/// Features and model together, or a chain of members.
+pub(super) enum Scorer {
+    Model {
+        features: FittedFeatures,
+        evaluator: Box<dyn Evaluator>,
+    },
+    /// The last member answers, with a probability for each of these classes.
+    Chain {
+        chain: Chain,
+        classes: Vec<String>,
+    },
+}
+
+impl Scorer {
+    /// Features and a model of them.
+    pub(super) fn model(features: FittedFeatures, model: &Model, decision: &Decision) -> Result<Self, BundleError> {
+        let evaluator = model.evaluator(features.output_names().len())?;
+        let (expected, found) = (decision.outputs(), evaluator.outputs());
+        if expected != found {
+            return Err(malformed(
+                MODEL,
+                format!("it gives {found} scores for each row, the decision takes {expected}"),
+            ));
+        }
+        Ok(Self::Model { features, evaluator })
+    }
+
+    /// How many scores a row gets.
+    pub(super) fn outputs(&self) -> usize {
+        match self {
+            Self::Model { evaluator, .. } => evaluator.outputs(),
+            Self::Chain { classes, .. } => classes.len(),
+        }
+    }
+
+    /// The raw columns it takes.
+    pub(super) fn inputs(&self) -> Vec<SignatureColumn> {
+        match self {
+            Self::Model { features, .. } => super::manifest::inputs(features),
+            Self::Chain { chain, .. } => chain.inputs().to_vec(),
+        }
+    }
+
+    /// Never a score that is not a finite number: it would get a label that nobody decided on.
+    pub(super) fn score(&self, frame: &Frame) -> Result<Vec<f64>, ScoreError> {
+        match self {
+            Self::Model { features, evaluator } => Ok(evaluate(features, evaluator.as_ref(), frame)?),
+            Self::Chain { chain, classes } => {
+                let answers = chain.evaluate(frame)?;
+                let outputs = answers.last().map_or(&[][..], |answer| &answer.outputs);
+                Ok(by_row(outputs, classes, frame.rows())?)
+            }
+        }
+    }
+
+    /// The scores as probabilities of all there is: what a goals model gives to higher scores than it looks at goes to all
+    /// outcomes in proportion.
+    pub(super) fn whole(&self, mut scores: Vec<f64>) -> Vec<f64> {
+        if let Self::Chain { classes, .. } = self {
+            for row in scores.chunks_mut(classes.len()) {
+                let sum: f64 = row.iter().sum();
+                row.iter_mut().filter(|_| sum > 0.0).for_each(|score| *score /= sum);
+            }
+        }
+        scores
+    }
+}
+
+fn evaluate(features: &FittedFeatures, evaluator: &dyn Evaluator, frame: &Frame) -> Result<Vec<f64>, DataError> {
+    let matrix = features.transform(frame)?;
+    let mut scores = Vec::new();
+    evaluator.evaluate(&matrix, &mut scores);
+    match scores.iter().position(|score| !score.is_finite()) {
+        Some(at) => Err(unusable(features, &matrix, at / evaluator.outputs())),
+        None => Ok(scores),
+    }
+}
+
+/// Names the feature that makes `row` impossible to score.
+fn unusable(features: &FittedFeatures, matrix: &Matrix, row: usize) -> DataError {
+    let mut cells = features.output_names().into_iter().zip(matrix.row(row));
+    match cells.find(|(_, value)| !value.is_finite()) {
+        Some((column, value)) if value.is_nan() => DataError::MissingValue { column, row },
+        Some((column, _)) => DataError::NotFinite { column, row },
+        None => DataError::NotFinite { column: "score".to_owned(), row },
+    }
+}
+
+/// The answers called like `classes`, row after row.
+fn by_row(outputs: &[Output], classes: &[String], rows: usize) -> Result<Vec<f64>, DataError> {
+    let found = |class: &String| outputs.iter().find(|output| output.column.name == *class).map(|o| &o.values);
+    let columns: Vec<_> = classes.iter().filter_map(found).collect();
+    let mut scores = Vec::with_capacity(rows * classes.len());
+    for row in 0..rows {
+        for (column, class) in columns.iter().zip(classes) {
+            let score = column[row];
+            if !score.is_finite() {
+                return Err(DataError::NotFinite { column: class.clone(), row });
+            }
+            scores.push(score);
+        }
+    }
+    Ok(scores)
+}

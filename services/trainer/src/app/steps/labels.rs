@@ -1,0 +1,118 @@
+//! What is to be predicted, as the rows say it.
+
+use lineal_data::{DataError, Table, Target};
+use lineal_models::{Decision, Family, MATCH_CLASSES, MostProbable, OUTCOME, Rule, Task, Threshold, check_labels};
+
+use super::{Execution, StepError};
+use crate::domain::{JobSpec, LabelValues, Method, check_task};
+
+/// The task and the rows' labels for it.
+#[derive(Debug, Clone)]
+pub(super) struct Labels {
+    pub(super) task: Task,
+    /// The column to predict; of two classes, its positive class is named.
+    pub(super) target: Target,
+    /// From scores to answers, and from the column's values to numbers.
+    pub(super) decision: Decision,
+    /// How the task was chosen, for people.
+    pub(super) reason: String,
+}
+
+impl Execution<'_> {
+    /// What fits for the job.
+    pub(super) fn method(&self) -> Result<Method, StepError> {
+        let name = &self.spec().family;
+        Method::find(name, self.app.families()).ok_or_else(|| StepError::NoFamily { family: name.clone() })
+    }
+}
+
+impl Labels {
+    /// Finds out what to predict and checks every label and weight. `families` are those to name to who chose the wrong one.
+    pub(super) fn of(
+        table: &Table,
+        spec: &JobSpec,
+        family: &dyn Family,
+        families: &[&'static dyn Family],
+    ) -> Result<Self, StepError> {
+        let target = Target { column: spec.label_column.clone(), positive: spec.positive_class.clone() };
+        let values = values(&target, table)?;
+        let (task, reason) = match spec.task {
+            Some(task) => (task, task.name().to_owned()),
+            None if spec.positive_class.is_some() => {
+                let task = Task::BinaryClassification;
+                (task, format!("{}, as a positive class is named", task.name()))
+            }
+            None => {
+                let task = values.task(family.describe().tasks);
+                (task, format!("{}, as `{}` has {values}", task.name(), target.column))
+            }
+        };
+        check_task(family, task, families)?;
+        let (target, decision) = decide(task, target, table, spec.threshold)?;
+        let numbers = decision.labels(&target, table)?;
+        check_labels(task, &numbers).map_err(|source| StepError::Labels { column: target.column.clone(), source })?;
+        if let Some(column) = &spec.weight_column {
+            weights(column, table)?;
+        }
+        Ok(Self { task, target, decision, reason })
+    }
+
+    /// The outcomes that a member learns: those of the members before it, or of a match.
+    pub(super) fn of_outcomes(table: &Table, classes: Option<Vec<String>>) -> Result<Self, StepError> {
+        let classes = classes.unwrap_or_else(|| MATCH_CLASSES.map(String::from).into());
+        let task = Task::MulticlassClassification;
+        let reason = format!("{}, as members give the chances of {}", task.name(), classes.join(", "));
+        let target = Target { column: OUTCOME.to_owned(), positive: None };
+        let decision = Decision::MostProbable(MostProbable { classes });
+        decision.labels(&target, table)?;
+        Ok(Self { task, target, decision, reason })
+    }
+
+    /// The labels of `rows`, in which no class may be absent.
+    pub(super) fn numbers(&self, rows: &Table, part: &'static str) -> Result<Vec<f64>, StepError> {
+        let numbers = self.decision.labels(&self.target, rows)?;
+        if let Decision::MostProbable(MostProbable { classes }) = &self.decision {
+            let absent = (0..classes.len()).find(|class| numbers.iter().all(|number| *number as usize != *class));
+            if let Some(class) = absent {
+                let (column, class) = (self.target.column.clone(), classes[class].clone());
+                return Err(StepError::AbsentClass { column, class, part });
+            }
+        }
+        Ok(numbers)
+    }
+}
+
+/// How much each row counts.
+pub(super) fn weights(column: &str, rows: &Table) -> Result<Vec<f64>, StepError> {
+    let weights = rows.numbers(column)?;
+    match weights.iter().position(|weight| !weight.is_finite() || *weight < 0.0) {
+        Some(row) => Err(StepError::Weight { column: column.to_owned(), row, value: weights[row] }),
+        None => Ok(weights),
+    }
+}
+
+fn values(target: &Target, table: &Table) -> Result<LabelValues, DataError> {
+    let distinct = match target.class_names(table) {
+        Ok(classes) => Some(classes.len()),
+        Err(DataError::TooManyClasses { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    Ok(LabelValues { distinct, numbers: table.numbers(&target.column).is_ok() })
+}
+
+fn decide(task: Task, target: Target, table: &Table, threshold: f64) -> Result<(Target, Decision), DataError> {
+    Ok(match task {
+        Task::BinaryClassification => {
+            let positive_class = target.classes(table)?.positive;
+            let negative_class = target.class_names(table)?.into_iter().find(|class| *class != positive_class);
+            let target = Target { positive: Some(positive_class.clone()), ..target };
+            let rule = Rule::AtLeast;
+            (target, Decision::Threshold(Threshold { positive_class, negative_class, threshold, rule }))
+        }
+        Task::MulticlassClassification => {
+            let classes = target.class_names(table)?;
+            (target, Decision::MostProbable(MostProbable { classes }))
+        }
+        Task::Regression | Task::Count => (target, Decision::Number),
+    })
+}

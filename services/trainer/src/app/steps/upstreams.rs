@@ -1,0 +1,107 @@
+//! The members before this one: fetched, and asked for their answers.
+
+use std::collections::BTreeMap;
+
+use lineal_data::{Column, Frame};
+use lineal_kernel::Digest;
+use lineal_models::{Bundle, Chain, Manifest, Upstream as Answers};
+
+use super::{Execution, StepError, load::Loaded};
+use crate::domain::Upstream;
+
+/// Everything upstream of a member; nothing for a model that stands alone.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Upstreams {
+    /// The versions it takes answers of, with their numbers.
+    pub(super) references: Vec<Upstream>,
+    /// What of them it takes.
+    pub(super) answers: Vec<Answers>,
+    /// The bundles of all members before it by their names in the chain, upstream first.
+    pub(super) bundles: Vec<(String, Bundle)>,
+    /// The snapshots that the versions were trained on.
+    data: Vec<Digest>,
+}
+
+impl Execution<'_> {
+    /// Fetches the versions that the job names, or the champions of its slot, and the members before them.
+    pub(super) async fn upstreams(&self) -> Result<Upstreams, StepError> {
+        let mut found = Upstreams::default();
+        for Upstream { model, number } in &self.spec().upstreams {
+            let number = match number {
+                0 => self.app.registry.champion(model, &self.spec().slot).await?,
+                number => *number,
+            };
+            if number == 0 {
+                return Err(StepError::NoChampion { model: model.clone(), slot: self.spec().slot.clone() });
+            }
+            let version = self.app.registry.version(model, number).await?;
+            let bundle = self.bundle(version.digest).await?;
+            for before in &bundle.manifest().upstreams {
+                found.add(before.member.clone(), self.bundle(before.digest).await?)?;
+            }
+            let classes = bundle.manifest().decision.classes();
+            found.answers.push(Answers { member: model.to_string(), classes });
+            found.add(model.to_string(), bundle)?;
+            found.references.push(Upstream { model: model.clone(), number });
+            found.data.push(version.data);
+        }
+        Ok(found)
+    }
+
+    /// Says which upstreams were trained on other rows than these; their names.
+    pub(super) async fn stale(&self, upstreams: &Upstreams, loaded: &Loaded) -> Result<Vec<String>, StepError> {
+        let data = loaded.snapshot.digest;
+        let others = upstreams.references.iter().zip(&upstreams.data).filter(|(_, trained_on)| **trained_on != data);
+        let names: Vec<_> = others.map(|(upstream, _)| format!("{}/{}", upstream.model, upstream.number)).collect();
+        for name in &names {
+            let message = format!("warning: {name} was trained on other rows than these; train it again on them first");
+            self.note(1.0, BTreeMap::new(), &message).await?;
+        }
+        Ok(names)
+    }
+
+    async fn bundle(&self, digest: Digest) -> Result<Bundle, StepError> {
+        let manifest = self.app.registry.download(digest).await?;
+        let mut files = BTreeMap::new();
+        for (name, file) in Manifest::parse(&manifest, digest)?.files {
+            files.insert(name, self.app.registry.download(file.digest).await?.to_vec());
+        }
+        Ok(Bundle::assemble(manifest.to_vec(), digest, files)?)
+    }
+}
+
+impl Upstreams {
+    /// The classes that a member of these gives probabilities for; none where nothing is upstream.
+    pub(super) fn classes(&self) -> Option<&[String]> {
+        self.answers.first().map(|answers| answers.classes.as_slice())
+    }
+
+    /// The same member once, another one of the same name never.
+    fn add(&mut self, member: String, bundle: Bundle) -> Result<(), StepError> {
+        match self.bundles.iter().find(|(known, _)| *known == member) {
+            Some((_, known)) if known.digest() != bundle.digest() => Err(StepError::Forked { member }),
+            Some(_) => Ok(()),
+            None if !bundle.manifest().is_member() => Err(StepError::Alone { model: member }),
+            None => {
+                self.bundles.push((member, bundle));
+                Ok(())
+            }
+        }
+    }
+
+    /// `rows` with a column for each number that the members answer.
+    pub(super) fn answered(&self, rows: Frame) -> Result<Frame, StepError> {
+        if self.bundles.is_empty() {
+            return Ok(rows);
+        }
+        let member = |(name, bundle): &(String, Bundle)| Ok((name.clone(), bundle.member()?));
+        let members = self.bundles.iter().map(member).collect::<Result<_, StepError>>()?;
+        let mut rows = rows;
+        for answer in Chain::new(members)?.evaluate(&rows)? {
+            for output in answer.outputs.into_iter().filter(|output| output.column.shape.is_empty()) {
+                rows.push(Answers::column(&answer.member, &output.column.name), Column::Numbers(output.values))?;
+            }
+        }
+        Ok(rows)
+    }
+}
