@@ -11,6 +11,7 @@ mod frame;
 mod labels;
 mod matrix;
 mod parquet;
+mod resample;
 mod rows;
 mod snapshot;
 mod split;
@@ -21,6 +22,7 @@ pub use features::{Feature, FeatureKind, FeatureSet, FittedFeatures, MAX_CATEGOR
 pub use frame::{Column, Frame};
 pub use labels::{Classes, Target};
 pub use matrix::Matrix;
+pub use resample::{ResampleMethod, resample};
 pub use snapshot::Snapshot;
 pub use split::{Parts, SplitRule, split};
 pub use table::{ColumnType, Table};

@@ -6,7 +6,7 @@ use lineal_kernel::{Digest, FieldError, FieldErrors, ModelName, Name, RequestId,
 use lineal_models::{Family, Hyperparameters, Task, Value};
 use serde::{Deserialize, Serialize};
 
-use super::{NodeKey, Schedule, text};
+use super::{NodeKey, Resampling, Schedule, text};
 
 /// Tags that the trainer itself writes to a run.
 const RESERVED_TAGS: [&str; 4] = ["actor", "git_sha", "job_id", "status"];
@@ -25,7 +25,8 @@ pub(crate) enum SourceFormat {
 }
 
 /// A specification as it arrived: nothing is checked, empty texts and zeros mean "not given".
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct SpecDraft {
     pub(crate) model: String,
     pub(crate) slot: BTreeMap<String, String>,
@@ -53,6 +54,7 @@ pub(crate) struct SpecDraft {
     pub(crate) pipeline_id: String,
     pub(crate) node_id: String,
     pub(crate) schedule: Schedule,
+    pub(crate) resampling: Option<Resampling>,
 }
 
 /// What to train and how, checked.
@@ -93,6 +95,8 @@ pub(crate) struct JobSpec {
     pub(crate) node: Option<NodeKey>,
     #[serde(default)]
     pub(crate) schedule: Schedule,
+    #[serde(default)]
+    pub(crate) resampling: Option<Resampling>,
 }
 
 /// The wish for a job.
@@ -124,7 +128,8 @@ impl CreateJob {
 }
 
 impl JobSpec {
-    fn check(draft: SpecDraft, families: &[&'static dyn Family]) -> Result<Self, FieldErrors> {
+    /// Checks all fields at once.
+    pub(super) fn check(draft: SpecDraft, families: &[&'static dyn Family]) -> Result<Self, FieldErrors> {
         let mut errors = FieldErrors::default();
         let at = |path: &'static str| move |error: FieldError| error.under(path);
         let model = errors.check(ModelName::new(&draft.model).map_err(at("model")));
@@ -143,6 +148,8 @@ impl JobSpec {
         let threshold = errors.check(share("threshold", draft.threshold));
         let node = errors.check(NodeKey::check(draft.pipeline_id.clone(), draft.node_id.clone()));
         let schedule = draft.schedule.clone().check(&mut errors);
+        let resampling = draft.resampling.map(|resampling| resampling.checked().map_err(at("resampling")));
+        let resampling = errors.check(resampling.transpose());
         check_columns(&draft, &mut errors);
         check_texts(&draft, &mut errors);
         check_tags(&draft.tags, &mut errors);
@@ -172,6 +179,7 @@ impl JobSpec {
                 max_runtime: draft.max_runtime,
                 node: node?,
                 schedule: schedule?,
+                resampling: resampling?,
             })
         })
     }

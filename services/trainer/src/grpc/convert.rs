@@ -2,13 +2,15 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use lineal_data::ResampleMethod;
 use lineal_kernel::{FieldErrors, Timestamp};
 use lineal_models::{Family, Value};
 use lineal_proto::lineal::trainer::v1 as pb;
 use pbjson_types::value::Kind;
 
 use crate::domain::{
-    Attempt, CreateJob, FailureReason, Job, JobEvent, JobSpec, JobState, Schedule, SourceFormat, SpecDraft, Step,
+    Attempt, CreateJob, FailureReason, Job, JobEvent, JobSpec, JobState, Resampling, Schedule, SourceFormat, SpecDraft,
+    Step,
 };
 
 /// The largest number up to which doubles are exact integers.
@@ -53,7 +55,26 @@ fn draft(spec: pb::JobSpec) -> SpecDraft {
         pipeline_id: spec.pipeline_id,
         node_id: spec.node_id,
         schedule: schedule(spec.schedule.unwrap_or_default()),
+        resampling: spec.resampling.map(resampling),
     }
+}
+
+pub(super) fn resampling(resampling: pb::Resampling) -> Resampling {
+    let method = match resampling.method() {
+        pb::ResampleMethod::Unspecified => None,
+        pb::ResampleMethod::Over => Some(ResampleMethod::Over),
+        pb::ResampleMethod::Under => Some(ResampleMethod::Under),
+    };
+    Resampling { method, seed: resampling.seed }
+}
+
+pub(super) fn resampled(resampling: Resampling) -> pb::Resampling {
+    let method = match resampling.method {
+        None => pb::ResampleMethod::Unspecified,
+        Some(ResampleMethod::Over) => pb::ResampleMethod::Over,
+        Some(ResampleMethod::Under) => pb::ResampleMethod::Under,
+    };
+    pb::Resampling { method: method.into(), seed: resampling.seed }
 }
 
 fn schedule(schedule: pb::JobSchedule) -> Schedule {
@@ -186,6 +207,7 @@ fn spec(spec: JobSpec) -> pb::JobSpec {
         pipeline_id,
         node_id,
         schedule: Some(schedule),
+        resampling: spec.resampling.map(resampled),
     }
 }
 

@@ -53,6 +53,9 @@ impl Execution<'_> {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
+        if let Some(resampling) = spec.resampling {
+            parameters.insert("resampling".to_owned(), resampling.to_string());
+        }
         for (name, value) in spec.hyperparameters.iter() {
             parameters.insert(format!("hyperparameters.{name}"), serde_json::to_string(value)?);
         }

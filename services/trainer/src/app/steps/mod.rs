@@ -6,6 +6,7 @@ mod load;
 mod log;
 mod recipe;
 mod register;
+mod resample;
 mod split;
 mod train;
 
@@ -23,6 +24,7 @@ impl Execution<'_> {
         let loaded = self.load().await?;
         self.enter(Step::Split, "splitting the rows").await?;
         let split = self.split(&recipe, &loaded).await?;
+        let split = self.resample(split).await?;
         self.enter(Step::Train, "computing features and fitting").await?;
         let fitted = self.fit(&recipe, &loaded, &split).await?;
         self.enter(Step::Evaluate, "scoring the reference set").await?;
