@@ -29,6 +29,7 @@ const FILES: &[&str] = &[
     "lineal/registry/v1/versions.proto",
     "lineal/trainer/v1/families.proto",
     "lineal/trainer/v1/jobs.proto",
+    "lineal/trainer/v1/pipelines.proto",
     "lineal/validator/v1/reports.proto",
     "lineal/inference/v1/control.proto",
     "lineal/inference/v1/predictions.proto",

@@ -3,10 +3,13 @@
 mod beat;
 mod create_job;
 mod definitions;
+mod drive;
 mod execution;
 mod failure;
 mod feed;
 mod hub;
+mod pipeline_runs;
+mod pipelines;
 mod read_jobs;
 mod steps;
 mod stop_job;
@@ -20,7 +23,12 @@ use lineal_models::Family;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::{registry::Registry, store::TrainerStore};
+use crate::{
+    domain::{JobId, PipelineRunId},
+    registry::Registry,
+    store::TrainerStore,
+    validator::Validator,
+};
 use feed::Feed;
 use hub::Hub;
 
@@ -46,13 +54,20 @@ pub(crate) struct Settings {
 pub(crate) struct App {
     store: Arc<dyn TrainerStore>,
     registry: Arc<dyn Registry>,
+    validator: Arc<dyn Validator>,
     clock: Arc<dyn Clock>,
     families: &'static [&'static dyn Family],
     settings: Settings,
     /// Told of every event of a job.
     feed: Feed,
     /// Told of every request to stop a job.
-    stops: Hub,
+    stops: Hub<JobId>,
+    /// Told of every event of a run of a pipeline.
+    run_news: Hub<PipelineRunId>,
+    /// Told of every request to stop a run.
+    run_stops: Hub<PipelineRunId>,
+    /// Told when there is a run to drive.
+    drives: Notify,
     /// Told when there is something to claim.
     queue: Notify,
     /// Told when a job has ended.
@@ -65,6 +80,7 @@ impl App {
     pub(crate) fn new(
         store: Arc<dyn TrainerStore>,
         registry: Arc<dyn Registry>,
+        validator: Arc<dyn Validator>,
         clock: Arc<dyn Clock>,
         families: &'static [&'static dyn Family],
         settings: Settings,
@@ -72,11 +88,15 @@ impl App {
         Self {
             store,
             registry,
+            validator,
             clock,
             families,
             settings,
             feed: Feed::default(),
             stops: Hub::default(),
+            run_news: Hub::default(),
+            run_stops: Hub::default(),
+            drives: Notify::new(),
             queue: Notify::new(),
             ended: Notify::new(),
             stopping: CancellationToken::new(),

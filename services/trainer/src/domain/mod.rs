@@ -8,6 +8,7 @@ mod event;
 mod failure;
 mod job;
 mod node;
+mod pipeline;
 mod resampling;
 mod schedule;
 mod spec;
@@ -23,6 +24,11 @@ pub(crate) use event::{JobEvent, Step};
 pub(crate) use failure::{Failure, FailureReason};
 pub(crate) use job::{Claim, Creation, Job, JobFilter, JobId, JobState, Lease, OpenRun};
 pub(crate) use node::NodeKey;
+pub(crate) use pipeline::{
+    FeaturesNode, Graph, Next, Node, NodeKind, Pipeline, PipelineEvent, PipelineId, PipelineRun, PipelineRunFilter,
+    PipelineRunId, PipelineRunState, PipelineStep, PromoteNode, ReloadPolicy, RowsNode, RunCreation, RunLease,
+    RunPipeline, SplitNode, StepInput, StepOutput, StepState, Task, ValidateNode, ValidationLimits,
+};
 pub(crate) use resampling::Resampling;
 pub(crate) use schedule::Schedule;
 pub(crate) use spec::{CreateJob, JobSpec, SourceFormat, SpecDraft};

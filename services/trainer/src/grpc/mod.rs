@@ -4,12 +4,15 @@ mod convert;
 mod families;
 mod filter;
 mod jobs;
+mod pipeline_convert;
+mod pipelines;
 mod status;
 
 use std::sync::Arc;
 
 use lineal_proto::lineal::trainer::v1::{
     family_service_server::FamilyServiceServer, job_service_server::JobServiceServer,
+    pipeline_service_server::PipelineServiceServer,
 };
 use tonic::service::Routes;
 
@@ -33,5 +36,8 @@ impl TrainerGrpc {
 /// Adds the trainer's services to `routes`.
 pub(crate) fn mount(app: &Arc<App>, routes: Routes) -> Routes {
     let grpc = Arc::new(TrainerGrpc::new(Arc::clone(app)));
-    routes.add_service(JobServiceServer::from_arc(Arc::clone(&grpc))).add_service(FamilyServiceServer::from_arc(grpc))
+    routes
+        .add_service(JobServiceServer::from_arc(Arc::clone(&grpc)))
+        .add_service(PipelineServiceServer::from_arc(Arc::clone(&grpc)))
+        .add_service(FamilyServiceServer::from_arc(grpc))
 }

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     families::{Chatty, Counting, Deaf, Endless, Panicking},
     registry::FakeRegistry,
+    validator::FakeValidator,
 };
 use crate::{
     app::{App, Settings},
@@ -33,6 +34,7 @@ pub(super) struct Lab {
     pub(super) app: Arc<App>,
     pub(super) store: Arc<dyn TrainerStore>,
     pub(super) registry: Arc<FakeRegistry>,
+    pub(super) validator: Arc<FakeValidator>,
     pub(super) clock: ManualClock,
     _folder: TempDir,
 }
@@ -65,13 +67,14 @@ impl Lab {
     fn on(store: Arc<dyn TrainerStore>, folder: TempDir) -> Self {
         let registry = Arc::new(FakeRegistry::new());
         let clock = ManualClock::at(Timestamp::from_micros(1_736_951_422_000_000));
-        let app = app(&store, &registry, &clock);
-        Self { app, store, registry, clock, _folder: folder }
+        let validator = Arc::new(FakeValidator::default());
+        let app = app(&store, &registry, &validator, &clock);
+        Self { app, store, registry, validator, clock, _folder: folder }
     }
 
     /// The same database and registry in a new process.
     pub(super) fn restart(&mut self) {
-        self.app = app(&self.store, &self.registry, &self.clock);
+        self.app = app(&self.store, &self.registry, &self.validator, &self.clock);
     }
 
     /// Starts the workers.
@@ -153,12 +156,18 @@ impl Lab {
     }
 }
 
-fn app(store: &Arc<dyn TrainerStore>, registry: &Arc<FakeRegistry>, clock: &ManualClock) -> Arc<App> {
+fn app(
+    store: &Arc<dyn TrainerStore>,
+    registry: &Arc<FakeRegistry>,
+    validator: &Arc<FakeValidator>,
+    clock: &ManualClock,
+) -> Arc<App> {
     static ODD: [&dyn Family; 5] = [&Panicking, &Endless, &Chatty, &Deaf, &Counting];
     let families: Vec<_> = lineal_models::families().iter().copied().chain(ODD).collect();
     let settings =
         Settings { concurrency: 2, per_model: 0, threads: 1, lease: LEASE, release: "0.0.0-test".to_owned() };
-    Arc::new(App::new(store.clone(), registry.clone(), Arc::new(clock.clone()), families.leak(), settings))
+    let clock = Arc::new(clock.clone());
+    Arc::new(App::new(store.clone(), registry.clone(), validator.clone(), clock, families.leak(), settings))
 }
 
 /// A schema of its own in the PostgreSQL that `tests/with-postgres` started. Without one the tests fail: a backend that is skipped

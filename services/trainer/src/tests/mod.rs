@@ -2,8 +2,12 @@
 
 mod conformance;
 mod families;
+mod graphs;
 mod jobs;
 mod lab;
+mod pipeline_runs;
+mod pipeline_store;
+mod pipelines;
 mod queue;
 mod recipes;
 mod recovery;
@@ -12,5 +16,6 @@ mod resilience;
 mod stops;
 mod training;
 mod upgrade;
+mod validator;
 mod waiting;
 mod wire;

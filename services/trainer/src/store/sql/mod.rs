@@ -3,6 +3,9 @@
 
 mod definitions;
 mod jobs;
+mod pipeline_rows;
+mod pipeline_runs;
+mod pipelines;
 mod queue;
 mod rows;
 

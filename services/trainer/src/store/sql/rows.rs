@@ -171,18 +171,18 @@ pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String, StoreErro
     serde_json::to_string(value).map_err(|error| StoreError::Backend(error.into()))
 }
 
-fn json<T: DeserializeOwned>(column: &str, text: &str) -> Result<T, StoreError> {
+pub(super) fn json<T: DeserializeOwned>(column: &str, text: &str) -> Result<T, StoreError> {
     serde_json::from_str(text).map_err(|error| corrupt(column, error))
 }
 
-fn parsed<T: FromStr>(column: &str, text: &str) -> Result<T, StoreError>
+pub(super) fn parsed<T: FromStr>(column: &str, text: &str) -> Result<T, StoreError>
 where
     T::Err: Display,
 {
     text.parse().map_err(|error| corrupt(column, error))
 }
 
-fn unsigned<T: TryFrom<i64>>(column: &str, number: i64) -> Result<T, StoreError> {
+pub(super) fn unsigned<T: TryFrom<i64>>(column: &str, number: i64) -> Result<T, StoreError> {
     T::try_from(number).map_err(|_| corrupt(column, "out of range"))
 }
 
@@ -198,6 +198,6 @@ pub(super) fn stop(text: &str) -> Result<Option<Stop>, StoreError> {
     optional("stop_requested", text)
 }
 
-fn corrupt(column: &str, problem: impl Display) -> StoreError {
+pub(super) fn corrupt(column: &str, problem: impl Display) -> StoreError {
     StoreError::corrupt(format!("column `{column}`: {problem}"))
 }
