@@ -250,6 +250,7 @@ impl Args {
         let (seed, resampling) = (self.recipe.seed, self.recipe.resample.map(ResampleMethod::from));
         JobSpec {
             schedule: self.queue.schedule(),
+            upstreams: vec![],
             resampling: resampling.map(|method| Resampling { method: method.into(), seed }),
             pipeline_id: self.queue.pipeline,
             node_id: self.queue.node,
@@ -277,7 +278,7 @@ impl Args {
 }
 
 /// The whole file; empty and oversized files are refused before anything is sent.
-fn read(path: &Path) -> Result<Bytes, CliError> {
+pub(super) fn read(path: &Path) -> Result<Bytes, CliError> {
     let name = path.display();
     let failed = |source: io::Error| CliError::File { path: name.to_string(), source };
     let size = fs::metadata(path).map_err(failed)?.len();

@@ -13,6 +13,7 @@ mod resampling;
 mod schedule;
 mod spec;
 mod stop;
+mod tags;
 mod text;
 mod version;
 
@@ -25,9 +26,9 @@ pub(crate) use failure::{Failure, FailureReason};
 pub(crate) use job::{Claim, Creation, Job, JobFilter, JobId, JobState, Lease, OpenRun};
 pub(crate) use node::NodeKey;
 pub(crate) use pipeline::{
-    FeaturesNode, Graph, Next, Node, NodeKind, Pipeline, PipelineEvent, PipelineId, PipelineRun, PipelineRunFilter,
-    PipelineRunId, PipelineRunState, PipelineStep, PromoteNode, ReloadPolicy, RowsNode, RunCreation, RunLease,
-    RunPipeline, SplitNode, StepInput, StepOutput, StepState, Task, ValidateNode, ValidationLimits,
+    FeaturesNode, FullPipeline, Graph, Next, Node, NodeKind, Pipeline, PipelineEvent, PipelineId, PipelineRun,
+    PipelineRunFilter, PipelineRunId, PipelineRunState, PipelineStep, PromoteNode, ReloadPolicy, RowsNode, RunCreation,
+    RunLease, RunPipeline, SplitNode, StepInput, StepOutput, StepState, Task, ValidateNode, ValidationLimits,
 };
 pub(crate) use resampling::Resampling;
 pub(crate) use schedule::Schedule;

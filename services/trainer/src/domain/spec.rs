@@ -6,15 +6,12 @@ use lineal_kernel::{Digest, FieldError, FieldErrors, ModelName, Name, RequestId,
 use lineal_models::{Family, Hyperparameters, Task, Value};
 use serde::{Deserialize, Serialize};
 
-use super::{NodeKey, Resampling, Schedule, text};
+use super::{NodeKey, Resampling, Schedule, tags::check_tags, text};
 
-/// Tags that the trainer itself writes to a run.
-const RESERVED_TAGS: [&str; 4] = ["actor", "git_sha", "job_id", "status"];
 const DEFAULT_THRESHOLD: f64 = 0.5;
-const MAX_TAGS: usize = 64;
 const MAX_COLUMNS: usize = 10_000;
 const MAX_TEXT: usize = 4096;
-const MAX_WORD: usize = 256;
+pub(super) const MAX_WORD: usize = 256;
 
 /// How a source file is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +52,8 @@ pub(crate) struct SpecDraft {
     pub(crate) node_id: String,
     pub(crate) schedule: Schedule,
     pub(crate) resampling: Option<Resampling>,
+    /// Models and numbers, 0 for a champion.
+    pub(crate) upstreams: Vec<(String, u64)>,
 }
 
 /// What to train and how, checked.
@@ -150,6 +149,10 @@ impl JobSpec {
         let schedule = draft.schedule.clone().check(&mut errors);
         let resampling = draft.resampling.map(|resampling| resampling.checked().map_err(at("resampling")));
         let resampling = errors.check(resampling.transpose());
+        if !draft.upstreams.is_empty() {
+            let problem = "the family takes no answers of others, leave them out";
+            errors.0.push(FieldError::new("upstreams", problem));
+        }
         check_columns(&draft, &mut errors);
         check_texts(&draft, &mut errors);
         check_tags(&draft.tags, &mut errors);
@@ -255,26 +258,6 @@ fn check_texts(draft: &SpecDraft, errors: &mut FieldErrors) {
     }
     if draft.max_runtime.is_some_and(|time| time.is_zero()) {
         errors.0.push(FieldError::new("max_runtime", "must be more than zero; leave it out for no limit"));
-    }
-}
-
-fn check_tags(tags: &BTreeMap<String, String>, errors: &mut FieldErrors) {
-    if tags.len() > MAX_TAGS {
-        errors.0.push(FieldError::new("tags", format!("at most {MAX_TAGS} tags")));
-        return;
-    }
-    for (key, value) in tags {
-        let shown: String = key.chars().take(64).collect();
-        let problem = if RESERVED_TAGS.contains(&key.as_str()) {
-            "the trainer sets this tag itself, choose another name"
-        } else if Name::new(key).is_err() {
-            "a tag's name is 1 to 63 of a-z, 0-9, '-', '_' and '.'"
-        } else if value.len() > MAX_WORD {
-            "a tag's value has at most 256 bytes"
-        } else {
-            continue;
-        };
-        errors.0.push(FieldError::new(format!("tags.{shown}"), problem));
     }
 }
 

@@ -56,6 +56,7 @@ pub(super) fn draft(spec: pb::JobSpec) -> SpecDraft {
         node_id: spec.node_id,
         schedule: spec.schedule.map(schedule).unwrap_or_default(),
         resampling: spec.resampling.map(resampling),
+        upstreams: spec.upstreams.into_iter().map(|upstream| (upstream.model, upstream.number)).collect(),
     }
 }
 
@@ -197,6 +198,7 @@ fn spec(spec: JobSpec) -> pb::JobSpec {
         node_id,
         schedule: Some(scheduled(&spec.schedule)),
         resampling: spec.resampling.map(resampled),
+        upstreams: vec![],
     }
 }
 
@@ -231,7 +233,12 @@ pub(super) fn given_spec(draft: &SpecDraft) -> pb::JobSpec {
         node_id: draft.node_id.clone(),
         schedule: (draft.schedule != Schedule::default()).then(|| scheduled(&draft.schedule)),
         resampling: draft.resampling.map(resampled),
+        upstreams: draft.upstreams.iter().cloned().map(upstream).collect(),
     }
+}
+
+fn upstream((model, number): (String, u64)) -> pb::Upstream {
+    pb::Upstream { model, number }
 }
 
 pub(super) fn format(format: SourceFormat) -> pb::SourceFormat {

@@ -12,9 +12,9 @@ use lineal_proto::lineal::{
 
 use super::convert;
 use crate::domain::{
-    FeaturesNode, Graph, Node, Pipeline, PipelineEvent, PipelineId, PipelineRun, PipelineRunFilter, PipelineRunState,
-    PipelineStep, PromoteNode, ReloadPolicy, RowsNode, RunPipeline, SourceFormat, SplitNode, StepState, Task,
-    ValidateNode, ValidationLimits,
+    FeaturesNode, FullPipeline, Graph, Node, Pipeline, PipelineEvent, PipelineId, PipelineRun, PipelineRunFilter,
+    PipelineRunState, PipelineStep, PromoteNode, ReloadPolicy, RowsNode, RunPipeline, SourceFormat, SplitNode,
+    StepState, Task, ValidateNode, ValidationLimits,
 };
 
 pub(super) fn graph(spec: pb::PipelineSpec, families: &[&'static dyn Family]) -> Result<Graph, FieldErrors> {
@@ -38,31 +38,13 @@ pub(super) fn graph(spec: pb::PipelineSpec, families: &[&'static dyn Family]) ->
 
 fn task(kind: Kind) -> Task {
     match kind {
-        Kind::Data(source) => {
-            let format = match source.format() {
-                pb::SourceFormat::Unspecified => None,
-                pb::SourceFormat::Csv => Some(SourceFormat::Csv),
-                pb::SourceFormat::Parquet => Some(SourceFormat::Parquet),
-            };
-            Task::Data(RowsNode { dataset: source.dataset, digest: source.digest, format })
-        }
-        Kind::Split(split) => {
-            Task::Split(SplitNode { version: split.version, reference_fraction: split.reference_fraction })
-        }
+        Kind::Data(source) => Task::Data(rows(source)),
+        Kind::Split(cut) => Task::Split(split(cut)),
         Kind::Resample(resampling) => Task::Resample(convert::resampling(resampling)),
-        Kind::Features(features) => {
-            Task::Features(FeaturesNode { version: features.version, exclude_columns: features.exclude_columns })
-        }
+        Kind::Features(set) => Task::Features(features(set)),
         Kind::Train(spec) => Task::Train(Box::new(convert::draft(spec))),
-        Kind::Validate(judgement) => Task::Validate(ValidateNode { policy: judgement.policy.map(limits) }),
-        Kind::Promote(promotion) => {
-            let policy = match promotion.policy() {
-                WirePolicy::Unspecified | WirePolicy::All => ReloadPolicy::All,
-                WirePolicy::None => ReloadPolicy::None,
-                WirePolicy::Quorum => ReloadPolicy::Quorum(promotion.quorum),
-            };
-            Task::Promote(PromoteNode { policy, reason: promotion.reason })
-        }
+        Kind::Validate(wish) => Task::Validate(judgement(wish)),
+        Kind::Promote(wish) => Task::Promote(promotion(wish)),
     }
 }
 
@@ -72,6 +54,55 @@ fn limits(policy: Policy) -> ValidationLimits {
         comparison_metric: policy.comparison_metric,
         skip_comparison: policy.skip_comparison,
     }
+}
+
+/// The graph of a chain, and how it is to be run.
+pub(super) fn full_pipeline(request: pb::TrainFullPipelineRequest) -> (Vec<(String, Node)>, pb::RunPipelineRequest) {
+    let chain = FullPipeline {
+        rows: rows(request.source.unwrap_or_default()),
+        split: split(request.split.unwrap_or_default()),
+        features: request.features.map(features),
+        members: request.members.into_iter().map(convert::draft).collect(),
+        validate: judgement(request.validate.unwrap_or_default()),
+        promote: promotion(request.promote.unwrap_or_default()),
+    };
+    let wish = pb::RunPipelineRequest {
+        max_staleness: request.max_staleness,
+        rerun: request.rerun,
+        request_id: request.request_id,
+        ..pb::RunPipelineRequest::default()
+    };
+    (chain.nodes(), wish)
+}
+
+fn rows(source: pb::DataSource) -> RowsNode {
+    let format = match source.format() {
+        pb::SourceFormat::Unspecified => None,
+        pb::SourceFormat::Csv => Some(SourceFormat::Csv),
+        pb::SourceFormat::Parquet => Some(SourceFormat::Parquet),
+    };
+    RowsNode { dataset: source.dataset, digest: source.digest, format }
+}
+
+fn split(split: pb::SplitNode) -> SplitNode {
+    SplitNode { version: split.version, reference_fraction: split.reference_fraction }
+}
+
+fn features(features: pb::FeaturesNode) -> FeaturesNode {
+    FeaturesNode { version: features.version, exclude_columns: features.exclude_columns }
+}
+
+fn judgement(judgement: pb::ValidateNode) -> ValidateNode {
+    ValidateNode { policy: judgement.policy.map(limits) }
+}
+
+fn promotion(promotion: pb::PromoteNode) -> PromoteNode {
+    let policy = match promotion.policy() {
+        WirePolicy::Unspecified | WirePolicy::All => ReloadPolicy::All,
+        WirePolicy::None => ReloadPolicy::None,
+        WirePolicy::Quorum => ReloadPolicy::Quorum(promotion.quorum),
+    };
+    PromoteNode { policy, reason: promotion.reason }
 }
 
 pub(super) fn run_pipeline(request: pb::RunPipelineRequest) -> Result<RunPipeline, FieldErrors> {

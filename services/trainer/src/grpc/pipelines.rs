@@ -10,7 +10,7 @@ use lineal_rpc::caller_of;
 use tonic::{Request, Response, Status};
 
 use super::{TrainerGrpc, pipeline_convert as convert, status};
-use crate::domain::{PipelineId, PipelineRunId};
+use crate::domain::{Graph, PipelineId, PipelineRunId};
 
 type Answer<T> = Result<Response<T>, Status>;
 
@@ -47,6 +47,21 @@ impl PipelineService for TrainerGrpc {
         let command = convert::run_pipeline(request.into_inner()).map_err(status::invalid)?;
         let run = self.app.run_pipeline(&caller, command).await.map_err(status::from_error)?;
         Ok(Response::new(pb::RunPipelineResponse { pipeline_run: Some(convert::run(run)) }))
+    }
+
+    async fn train_full_pipeline(
+        &self,
+        request: Request<pb::TrainFullPipelineRequest>,
+    ) -> Answer<pb::TrainFullPipelineResponse> {
+        let caller = caller_of(&request);
+        let (nodes, wish) = convert::full_pipeline(request.into_inner());
+        let graph = Graph::check(nodes, self.app.families()).map_err(status::invalid)?;
+        let pipeline = self.app.save_pipeline(&caller, graph).await.map_err(status::from_error)?;
+        let command = pb::RunPipelineRequest { pipeline_id: pipeline.id.to_string(), ..wish };
+        let command = convert::run_pipeline(command).map_err(status::invalid)?;
+        let run = self.app.run_pipeline(&caller, command).await.map_err(status::from_error)?;
+        let (pipeline, pipeline_run) = (Some(convert::pipeline(pipeline)), Some(convert::run(run)));
+        Ok(Response::new(pb::TrainFullPipelineResponse { pipeline, pipeline_run }))
     }
 
     async fn get_pipeline_run(

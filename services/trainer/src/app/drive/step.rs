@@ -58,6 +58,9 @@ impl Drive<'_> {
         step: &PipelineStep,
     ) -> Result<Option<(PipelineRunId, StepOutput)>, StoreError> {
         let (NodeKind::Train, Some(key)) = (step.kind, step.key) else { return Ok(None) };
+        if self.graph.needs_champion(&step.node) {
+            return Ok(None);
+        }
         let now = self.app.clock.now();
         let since = match self.run.max_staleness {
             Some(age) if age.is_zero() => return Ok(None),
@@ -133,7 +136,8 @@ impl Drive<'_> {
     fn job_of(&self, node: &str) -> SpecDraft {
         let source = self.graph.source_of(node).and_then(|source| self.run.sources.get(source));
         let digest = source.map(ToString::to_string).unwrap_or_default();
-        let draft = self.graph.draft(node, &digest).unwrap_or_default();
+        let made = |id: &str| self.run.step(id).map_or(0, |step| step.output.version);
+        let draft = self.graph.draft(node, &digest, made).unwrap_or_default();
         SpecDraft { pipeline_id: self.run.pipeline.to_string(), node_id: node.to_owned(), ..draft }
     }
 

@@ -94,7 +94,7 @@ impl Graph {
             errors.0.push(FieldError::new("", problem));
         }
         let placeholder = Digest::of(b"").to_string();
-        let Some(draft) = self.draft(id, &placeholder) else { return };
+        let Some(draft) = self.draft(id, &placeholder, |_| 0) else { return };
         // What other nodes say is checked there.
         let elsewhere = ["source.", "split_version", "feature_version", "reference_fraction", "resampling"];
         if let Err(wrong) = JobSpec::check(draft, families) {

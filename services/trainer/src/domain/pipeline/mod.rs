@@ -1,5 +1,6 @@
 //! Pipelines: graphs of steps, and their runs.
 
+mod chain;
 mod check;
 mod event;
 mod graph;
@@ -8,6 +9,7 @@ mod recipe;
 mod run;
 mod step;
 
+pub(crate) use chain::FullPipeline;
 pub(crate) use event::PipelineEvent;
 pub(crate) use graph::{Graph, Pipeline, PipelineId};
 pub(crate) use node::{

@@ -24,10 +24,23 @@ impl Graph {
         self.recipe(train).rows.map(|(id, _)| id)
     }
 
-    /// The specification of a train node as the nodes before it complete it; `digest` is that of the file.
-    pub(crate) fn draft(&self, train: &str, digest: &str) -> Option<SpecDraft> {
+    /// The specification of a train node as the nodes before it complete it; `digest` is that of the file, `made` tells the
+    /// number of the version that a train node has made. Upstreams of the graph come first, in the order of the node's inputs.
+    pub(crate) fn draft(&self, train: &str, digest: &str, made: impl Fn(&str) -> u64) -> Option<SpecDraft> {
         let Task::Train(given) = self.task(train)? else { return None };
-        Some(self.recipe(train).complete(given, digest))
+        let mut draft = self.recipe(train).complete(given, digest);
+        let upstream = |id: &str| match self.task(id) {
+            Some(Task::Train(upstream)) => Some((upstream.model.clone(), made(id))),
+            _ => None,
+        };
+        let own = std::mem::take(&mut draft.upstreams);
+        draft.upstreams = self.inputs_of(train, NodeKind::Train).filter_map(upstream).chain(own).collect();
+        Some(draft)
+    }
+
+    /// Whether a train node's result depends on who is champion: then it is not fixed by its inputs.
+    pub(crate) fn needs_champion(&self, train: &str) -> bool {
+        matches!(self.task(train), Some(Task::Train(given)) if given.upstreams.iter().any(|(_, number)| *number == 0))
     }
 
     /// Follows the rows back from `train`; ends at the source, or where the graph is broken.
@@ -86,4 +99,60 @@ pub(super) fn said_by_the_graph(given: &SpecDraft) -> impl Iterator<Item = &'sta
         ("node_id", !given.node_id.is_empty()),
     ];
     filled.into_iter().filter_map(|(field, filled)| filled.then_some(field))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{FullPipeline, PromoteNode, ReloadPolicy, SourceFormat, ValidateNode};
+
+    /// A chain of three, the last of which also takes the champion of another model.
+    fn chain() -> Graph {
+        let member = |model: &str| SpecDraft { model: model.to_owned(), ..SpecDraft::default() };
+        let mut members = ["poisson", "blending", "calibration"].map(member).to_vec();
+        members[2].upstreams = vec![("market".to_owned(), 0)];
+        let rows = RowsNode { dataset: "matches".to_owned(), digest: String::new(), format: Some(SourceFormat::Csv) };
+        let full = FullPipeline {
+            rows,
+            split: SplitNode { version: "v1".to_owned(), reference_fraction: 0.0 },
+            features: None,
+            members,
+            validate: ValidateNode { policy: None },
+            promote: PromoteNode { policy: ReloadPolicy::All, reason: String::new() },
+        };
+        Graph::new(full.nodes().into_iter().collect())
+    }
+
+    #[test]
+    fn each_member_learns_from_the_version_just_made() {
+        // F44, F45, F48
+        let graph = chain();
+        let made = |id: &str| if id == "train-poisson" { 7 } else { 9 };
+        let upstreams = |member: &str| graph.draft(&format!("train-{member}"), "sha256:ab", made).unwrap().upstreams;
+        assert_eq!(upstreams("poisson"), []);
+        assert_eq!(upstreams("blending"), [("poisson".to_owned(), 7)]);
+        assert_eq!(upstreams("calibration"), [("blending".to_owned(), 9), ("market".to_owned(), 0)]);
+        let trained = graph.nodes().filter(|(_, node)| node.task.kind() == NodeKind::Train).count();
+        assert_eq!(trained, 3, "members and nothing else");
+        assert_eq!(graph.inputs_of("validate", NodeKind::Train).collect::<Vec<_>>(), ["train-calibration"]);
+    }
+
+    #[test]
+    fn all_members_are_trained_on_one_file() {
+        // F46
+        let graph = chain();
+        for member in ["train-poisson", "train-blending", "train-calibration"] {
+            let draft = graph.draft(member, "sha256:ab", |_| 1).unwrap();
+            assert_eq!((graph.source_of(member), draft.source_digest.as_str()), (Some("rows"), "sha256:ab"));
+            assert_eq!((draft.split_version.as_str(), draft.feature_version.as_str()), ("v1", "v1"));
+        }
+    }
+
+    #[test]
+    fn what_depends_on_a_champion_is_not_fixed_by_its_inputs() {
+        // F47
+        let graph = chain();
+        assert!(graph.needs_champion("train-calibration"));
+        assert!(!graph.needs_champion("train-blending"));
+    }
 }
