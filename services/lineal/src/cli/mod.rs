@@ -22,6 +22,7 @@ mod models;
 mod output;
 mod parse;
 mod performance;
+mod pipeline;
 mod predict;
 mod promote;
 mod promotions;
@@ -78,6 +79,8 @@ enum Command {
     Train(Box<train::Args>),
     /// List, show, watch and cancel training jobs
     Jobs(Box<jobs::Args>),
+    /// Run pipelines: graphs of steps from rows to champions
+    Pipeline(Box<pipeline::Args>),
     /// List experiments
     Experiments(experiments::Args),
     /// List, show and search runs
@@ -163,6 +166,7 @@ impl Cli {
             Command::Demo(args) => demo::run(args, ctx.output.style()).await,
             Command::Train(args) => train::run(*args, ctx).await,
             Command::Jobs(args) => jobs::run(*args, ctx).await,
+            Command::Pipeline(args) => pipeline::run(*args, ctx).await,
             Command::Experiments(args) => experiments::run(args, ctx).await,
             Command::Runs(args) => runs::run(args, ctx).await,
             Command::Models(args) => models::run(args, ctx).await,
@@ -224,6 +228,8 @@ mod tests {
             "performance churn",
             "compare churn 2 1",
             "jobs",
+            "pipeline list",
+            "pipeline run p1",
             "families",
             "status",
             "audit",
