@@ -9,6 +9,7 @@ mod crash;
 mod databases;
 mod fleet;
 mod jobs;
+mod pipelines;
 mod shared;
 mod storm;
 

@@ -13,6 +13,7 @@ mod matrix;
 mod moment;
 mod parquet;
 mod report;
+mod resample;
 mod rows;
 mod sample;
 mod snapshot;
@@ -28,6 +29,7 @@ pub use report::{
     Check, ColumnExpectation, ColumnStatistics, DataReport, Expectations, Freshness, Histogram, NumberStatistics,
     Quantile, ValueCount,
 };
+pub use resample::{ResampleMethod, resample};
 pub use sample::{Limit, Sample, Sampled};
 pub use snapshot::Snapshot;
 pub use split::{Parts, SplitKind, SplitRule, TestPart, TimeCut, Window, split};

@@ -115,7 +115,10 @@ impl Services {
             match role {
                 Role::Registry => services.registry = Some(Registry::open(&config.registry, clock).await?),
                 Role::Trainer => {
-                    let trainer = Trainer::open(config.trainer.clone(), registry_of("trainer")?, clock).await?;
+                    let validator = config.peers.validator.as_deref().unwrap_or(address);
+                    let validator = connect(validator, "service:trainer")?;
+                    let trainer =
+                        Trainer::open(config.trainer.clone(), registry_of("trainer")?, validator, clock).await?;
                     services.trainer = Some(Arc::new(trainer));
                 }
                 Role::Validator => {

@@ -3,7 +3,10 @@
 /// Every point of a job, in the order in which it comes to them.
 pub const JOB: [&str; 7] = ["queued", "fitting", "half_uploaded", "uploaded", "prepared", "registered", "finished"];
 
-/// Stops the process if the test wants it to stop at this point of a job.
+/// Every point of a run of a pipeline, in the order in which it comes to them.
+pub const PIPELINE: [&str; 4] = ["run_stored", "step_started", "step_ended", "run_ended"];
+
+/// Stops the process if the test wants it to stop at this point of a job or a run.
 macro_rules! stop_here {
     ($point:literal) => {
         fail::fail_point!(concat!("trainer::job::", $point), |_| std::process::abort());

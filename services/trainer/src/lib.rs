@@ -1,6 +1,8 @@
 //! The trainer: takes jobs, runs them through load, split, train, evaluate, log, register and create version, and tells
 //! everything as numbered events.
 //!
+//! A pipeline is a graph of such jobs with verdicts and promotions between them; `app::drive` takes its runs from step to step.
+//!
 //! Calls go `grpc` -> `app` -> `domain` and `store`; a worker goes `app::worker` -> `app::steps` -> `registry`.
 
 mod app;
@@ -11,6 +13,7 @@ mod registry;
 mod store;
 #[cfg(test)]
 mod tests;
+mod validator;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -22,6 +25,7 @@ use tonic::service::Routes;
 
 use app::{App, Settings};
 use registry::RegistryClient;
+use validator::ValidatorClient;
 
 /// What a trainer is told when it starts.
 #[derive(Debug, Clone)]
@@ -50,10 +54,16 @@ pub struct Trainer {
 }
 
 impl Trainer {
-    /// Opens the database. Nothing is trained before [`Trainer::run`].
-    pub async fn open(config: TrainerConfig, registry: Peer, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+    /// Opens the database. Nothing is trained before [`Trainer::run`]. Pipelines have their versions judged by the validator.
+    pub async fn open(
+        config: TrainerConfig,
+        registry: Peer,
+        validator: Peer,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, OpenError> {
         let store = store::open(&config.database).await?;
         let registry = Arc::new(RegistryClient::new(registry));
+        let validator = Arc::new(ValidatorClient::new(validator));
         let settings = Settings {
             concurrency: config.concurrency,
             per_model: config.per_model,
@@ -63,7 +73,7 @@ impl Trainer {
             lease: config.lease,
             release: config.release,
         };
-        Ok(Self { app: Arc::new(App::new(store, registry, clock, lineal_models::families(), settings)) })
+        Ok(Self { app: Arc::new(App::new(store, registry, validator, clock, lineal_models::families(), settings)) })
     }
 
     /// Adds the trainer's services to `routes`.

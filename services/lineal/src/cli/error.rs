@@ -106,6 +106,20 @@ pub(super) enum CliError {
         /// The job.
         job_id: String,
     },
+    /// A run of a pipeline ended without all its results.
+    #[error("run {run_id} {state}")]
+    Run {
+        /// The run.
+        run_id: String,
+        /// "failed" or "cancelled".
+        state: String,
+    },
+    /// The user stopped watching; the run did not notice.
+    #[error("stopped watching; run {run_id} goes on")]
+    LeftRun {
+        /// The run.
+        run_id: String,
+    },
     /// A process that should serve cannot.
     #[error("{0:#}")]
     Server(anyhow::Error),
@@ -169,6 +183,8 @@ impl CliError {
             Self::Incomplete { .. }
             | Self::Job { .. }
             | Self::Interrupted { .. }
+            | Self::Run { .. }
+            | Self::LeftRun { .. }
             | Self::Server(_)
             | Self::Output(_)
             | Self::Json(_) => Exit::Failed,

@@ -14,6 +14,10 @@ pub(super) fn next(error: &CliError) -> Option<String> {
         CliError::Interrupted { job_id } => {
             Some(format!("lineal jobs watch {job_id}   (or: lineal jobs cancel {job_id})"))
         }
+        CliError::Run { run_id, .. } => Some(format!("lineal pipeline resume {run_id}")),
+        CliError::LeftRun { run_id } => {
+            Some(format!("lineal pipeline watch {run_id}   (or: lineal pipeline cancel {run_id})"))
+        }
         CliError::Usage { .. }
         | CliError::File { .. }
         | CliError::Incomplete { .. }
@@ -40,6 +44,8 @@ fn after_call(call: &FailedCall) -> Option<String> {
         Some("PROMOTION_NOT_FOUND" | "PROMOTION_CANCELLED") => "lineal promotions".to_owned(),
         Some("DATA_CHECK_FAILED") => "lineal data describe REPORT".to_owned(),
         Some("JOB_NOT_FOUND") => "lineal jobs".to_owned(),
+        Some("PIPELINE_NOT_FOUND") => "lineal pipeline list".to_owned(),
+        Some("PIPELINE_RUN_NOT_FOUND" | "PIPELINE_BUSY") => "lineal pipeline runs".to_owned(),
         None if Exit::of(call.status.code()) == Exit::Unavailable => unreachable(call),
         _ => return unknown_outcome(call),
     };

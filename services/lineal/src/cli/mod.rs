@@ -24,6 +24,7 @@ mod models;
 mod output;
 mod parse;
 mod performance;
+mod pipeline;
 mod predict;
 mod promote;
 mod promotions;
@@ -82,6 +83,8 @@ enum Command {
     Data(data::Args),
     /// List, show, watch and cancel training jobs
     Jobs(Box<jobs::Args>),
+    /// Run pipelines: graphs of steps from rows to champions
+    Pipeline(Box<pipeline::Args>),
     /// List experiments
     Experiments(experiments::Args),
     /// List, show and search runs
@@ -170,6 +173,7 @@ impl Cli {
             Command::Train(args) => train::run(*args, ctx).await,
             Command::Data(args) => data::run(args, ctx).await,
             Command::Jobs(args) => jobs::run(*args, ctx).await,
+            Command::Pipeline(args) => pipeline::run(*args, ctx).await,
             Command::Experiments(args) => experiments::run(args, ctx).await,
             Command::Runs(args) => runs::run(args, ctx).await,
             Command::Models(args) => models::run(args, ctx).await,
@@ -232,6 +236,8 @@ mod tests {
             "performance churn",
             "compare churn 2 1",
             "jobs",
+            "pipeline list",
+            "pipeline run p1",
             "families",
             "status",
             "audit",

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use lineal_kernel::{Digest, Timestamp};
 use lineal_proto::{
     lineal::trainer::v1::{
-        CreateJobRequest, DataSource, JobSchedule, JobSpec, SourceFormat, Task, Upstream,
+        CreateJobRequest, DataSource, JobSchedule, JobSpec, ResampleMethod, Resampling, SourceFormat, Task, Upstream,
         job_service_client::JobServiceClient,
     },
     pbjson_types::Value,
@@ -138,6 +138,9 @@ struct RecipeArgs {
     /// Makes the training repeatable
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
+    /// Make the classes of the train rows equally large: repeat rows of smaller ones, or leave out rows of larger ones
+    #[arg(long, value_enum)]
+    resample: Option<Resample>,
     /// Name of the split [default: the champion's, else v1]
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     split_version: String,
@@ -156,6 +159,22 @@ struct RecipeArgs {
     /// Score from which on a row gets the positive label [default: 0.5]
     #[arg(long, value_name = "SCORE", default_value_t = 0.0, hide_default_value = true)]
     threshold: f64,
+}
+
+/// Ways to make classes equally large.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Resample {
+    Over,
+    Under,
+}
+
+impl From<Resample> for ResampleMethod {
+    fn from(method: Resample) -> Self {
+        match method {
+            Resample::Over => Self::Over,
+            Resample::Under => Self::Under,
+        }
+    }
 }
 
 /// What to write down beside it.
@@ -273,8 +292,10 @@ impl Args {
             digest: digest.to_string(),
             format: SourceFormat::from(format).into(),
         };
+        let (seed, resampling) = (self.recipe.seed, self.recipe.resample.map(ResampleMethod::from));
         JobSpec {
             schedule: self.queue.schedule(),
+            resampling: resampling.map(|method| Resampling { method: method.into(), seed }),
             pipeline_id: self.queue.pipeline,
             node_id: self.queue.node,
             model: self.model,
@@ -289,7 +310,7 @@ impl Args {
             feature_version: self.recipe.feature_version,
             model_version: self.recipe.model_version,
             reference_fraction: self.recipe.reference_fraction,
-            seed: self.recipe.seed,
+            seed,
             threshold: self.recipe.threshold,
             experiment: self.notes.experiment,
             description: self.notes.description,
@@ -367,7 +388,8 @@ mod tests {
         let words = "rows.parquet --model m --label y --family random_forest --set trees=50 --set criterion=gini \
                      --dataset d --positive yes --exclude id --exclude phone --slot b=2,a=1 --seed 7 --threshold 0.4 \
                      --reference-fraction 0.3 --split-version v2 --tag team=growth --git-sha abc --max-runtime 10m \
-                     --upstream goals --upstream draws/3 --task count --weight w --stopping-fraction 0.2 --priority -3 --finish-by 2026-01-15T06:00:00Z --pipeline p --node n";
+                     --upstream goals --upstream draws/3 --task count --weight w --stopping-fraction 0.2 --resample under \
+                      --priority -3 --finish-by 2026-01-15T06:00:00Z --pipeline p --node n";
         let args = args(&words.split_whitespace().collect::<Vec<_>>().join(" "));
         assert_eq!(args.source_format().unwrap(), Format::Parquet);
         let spec = args.spec(Digest::of(b""), Format::Parquet);
@@ -382,6 +404,7 @@ mod tests {
         assert_eq!((spec.split_version.as_str(), spec.git_sha.as_str()), ("v2", "abc"));
         assert_eq!(spec.tags["team"], "growth");
         assert_eq!(spec.max_runtime.map(|time| time.seconds), Some(600));
+        assert_eq!(spec.resampling, Some(Resampling { method: ResampleMethod::Under.into(), seed: 7 }));
         let schedule = spec.schedule.unwrap();
         assert_eq!((schedule.priority, schedule.max_attempts, schedule.start_by_time), (-3, 0, None));
         assert_eq!(schedule.finish_by_time.map(|time| time.seconds), Some(1_768_456_800));

@@ -4,11 +4,14 @@ mod beat;
 mod create_job;
 mod datasets;
 mod definitions;
+mod drive;
 mod execution;
 mod failure;
 mod feature_cache;
 mod feed;
 mod hub;
+mod pipeline_runs;
+mod pipelines;
 mod read_jobs;
 mod splits;
 mod steps;
@@ -23,7 +26,12 @@ use lineal_models::Family;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::{registry::Registry, store::TrainerStore};
+use crate::{
+    domain::{JobId, PipelineRunId},
+    registry::Registry,
+    store::TrainerStore,
+    validator::Validator,
+};
 use feature_cache::FeatureCache;
 use feed::Feed;
 use hub::Hub;
@@ -54,6 +62,7 @@ pub(crate) struct Settings {
 pub(crate) struct App {
     store: Arc<dyn TrainerStore>,
     registry: Arc<dyn Registry>,
+    validator: Arc<dyn Validator>,
     clock: Arc<dyn Clock>,
     families: &'static [&'static dyn Family],
     settings: Settings,
@@ -62,7 +71,13 @@ pub(crate) struct App {
     /// Told of every event of a job.
     feed: Feed,
     /// Told of every request to stop a job.
-    stops: Hub,
+    stops: Hub<JobId>,
+    /// Told of every event of a run of a pipeline.
+    run_news: Hub<PipelineRunId>,
+    /// Told of every request to stop a run.
+    run_stops: Hub<PipelineRunId>,
+    /// Told when there is a run to drive.
+    drives: Notify,
     /// Told when there is something to claim.
     queue: Notify,
     /// Told when a job has ended.
@@ -75,6 +90,7 @@ impl App {
     pub(crate) fn new(
         store: Arc<dyn TrainerStore>,
         registry: Arc<dyn Registry>,
+        validator: Arc<dyn Validator>,
         clock: Arc<dyn Clock>,
         families: &'static [&'static dyn Family],
         settings: Settings,
@@ -82,12 +98,16 @@ impl App {
         Self {
             store,
             registry,
+            validator,
             clock,
             families,
             features: Arc::new(FeatureCache::new(settings.feature_cache)),
             settings,
             feed: Feed::default(),
             stops: Hub::default(),
+            run_news: Hub::default(),
+            run_stops: Hub::default(),
+            drives: Notify::new(),
             queue: Notify::new(),
             ended: Notify::new(),
             stopping: CancellationToken::new(),

@@ -41,8 +41,12 @@ impl App {
             _ = async { tokio::join!(workers, stop) } => {}
             () = self.beat() => {}
             () = self.feed_watchers() => {}
+            () = self.drive() => {}
         }
         self.close_runs().await;
+        if let Err(error) = self.store.release_pipeline_runs().await {
+            tracing::error!(%error, "could not give back runs of pipelines");
+        }
     }
 
     async fn work(&self, shutdown: &CancellationToken) {

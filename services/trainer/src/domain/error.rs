@@ -3,7 +3,7 @@
 use lineal_db::StoreError;
 use lineal_kernel::{FieldErrors, Name, RequestId};
 
-use super::{DataRefusal, DefinitionConflict, JobId};
+use super::{DataRefusal, DefinitionConflict, JobId, PipelineId, PipelineRunId};
 
 /// Why a request was not done.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +65,34 @@ pub(crate) enum TrainerError {
         /// What the connection said.
         message: String,
     },
+    /// The pipeline does not exist.
+    #[error("there is no pipeline `{pipeline_id}`")]
+    PipelineNotFound {
+        /// What was asked for.
+        pipeline_id: PipelineId,
+    },
+    /// The run of a pipeline does not exist.
+    #[error("there is no run `{run_id}` of a pipeline")]
+    PipelineRunNotFound {
+        /// What was asked for.
+        run_id: PipelineRunId,
+    },
+    /// One run of a pipeline at a time.
+    #[error("pipeline `{pipeline_id}` has a run under way, `{run_id}`; wait for it, cancel it, or ask for a rerun")]
+    PipelineBusy {
+        /// What was asked for.
+        pipeline_id: PipelineId,
+        /// The run under way.
+        run_id: PipelineRunId,
+    },
+    /// A key that named another run before.
+    #[error("this request id started run `{run_id}` of something else, send a new one")]
+    RunRequestIdReused {
+        /// The key.
+        request_id: RequestId,
+        /// The run it made.
+        run_id: PipelineRunId,
+    },
     /// The process is about to end.
     #[error("the trainer is shutting down, ask again with the last sequence number you saw")]
     Stopping,
@@ -74,6 +102,12 @@ pub(crate) enum TrainerError {
     /// Our fault.
     #[error("the store failed")]
     Store(#[source] StoreError),
+}
+
+impl From<serde_json::Error> for TrainerError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Store(StoreError::Backend(error.into()))
+    }
 }
 
 impl From<StoreError> for TrainerError {

@@ -10,6 +10,8 @@ mod failure;
 mod job;
 mod method;
 mod node;
+mod pipeline;
+mod resampling;
 mod schedule;
 mod spec;
 mod stop;
@@ -28,6 +30,12 @@ pub(crate) use failure::{Failure, FailureReason};
 pub(crate) use job::{Claim, Creation, Job, JobFilter, JobId, JobSample, JobState, Lease, OpenRun};
 pub(crate) use method::{LabelValues, Method, check_task};
 pub(crate) use node::NodeKey;
+pub(crate) use pipeline::{
+    FeaturesNode, FullPipeline, Graph, Next, Node, NodeKind, Pipeline, PipelineEvent, PipelineId, PipelineRun,
+    PipelineRunFilter, PipelineRunId, PipelineRunState, PipelineStep, PromoteNode, ReloadPolicy, RowsNode, RunCreation,
+    RunLease, RunPipeline, SplitNode, StepInput, StepOutput, StepState, Task, ValidateNode, ValidationLimits,
+};
+pub(crate) use resampling::Resampling;
 pub(crate) use schedule::Schedule;
 pub(crate) use spec::{CreateJob, JobSpec, SourceFormat, SpecDraft};
 pub(crate) use stop::{Hold, Stop};

@@ -6,7 +6,7 @@ use lineal_kernel::{Digest, FieldError, FieldErrors, ModelName, Name, RequestId,
 use lineal_models::{Family, Hyperparameters, Task, Value};
 use serde::{Deserialize, Serialize};
 
-use super::{NodeKey, Schedule, Upstream, method, tags::check_tags, text, upstream};
+use super::{NodeKey, Resampling, Schedule, Upstream, method, tags::check_tags, text, upstream};
 
 const DEFAULT_THRESHOLD: f64 = 0.5;
 const MAX_COLUMNS: usize = 10_000;
@@ -22,7 +22,8 @@ pub(crate) enum SourceFormat {
 }
 
 /// A specification as it arrived: nothing is checked, empty texts and zeros mean "not given".
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct SpecDraft {
     pub(crate) model: String,
     pub(crate) slot: BTreeMap<String, String>,
@@ -53,6 +54,7 @@ pub(crate) struct SpecDraft {
     pub(crate) task: Option<Task>,
     pub(crate) weight_column: String,
     pub(crate) stopping_fraction: f64,
+    pub(crate) resampling: Option<Resampling>,
     /// Models with numbers, 0 for the champion.
     pub(crate) upstreams: Vec<(String, u64)>,
 }
@@ -106,6 +108,8 @@ pub(crate) struct JobSpec {
     pub(crate) stopping_fraction: Option<f64>,
     #[serde(default)]
     pub(crate) upstreams: Vec<Upstream>,
+    #[serde(default)]
+    pub(crate) resampling: Option<Resampling>,
 }
 
 /// The wish for a job.
@@ -137,7 +141,8 @@ impl CreateJob {
 }
 
 impl JobSpec {
-    fn check(draft: SpecDraft, families: &[&'static dyn Family]) -> Result<Self, FieldErrors> {
+    /// Checks all fields at once.
+    pub(super) fn check(draft: SpecDraft, families: &[&'static dyn Family]) -> Result<Self, FieldErrors> {
         let mut errors = FieldErrors::default();
         let at = |path: &'static str| move |error: FieldError| error.under(path);
         let model = errors.check(ModelName::new(&draft.model).map_err(at("model")));
@@ -158,6 +163,8 @@ impl JobSpec {
         let upstreams = upstream::check(&draft, &mut errors);
         let node = errors.check(NodeKey::check(draft.pipeline_id.clone(), draft.node_id.clone()));
         let schedule = draft.schedule.clone().check(&mut errors);
+        let resampling = draft.resampling.map(|resampling| resampling.checked().map_err(at("resampling")));
+        let resampling = errors.check(resampling.transpose());
         check_columns(&draft, &mut errors);
         check_texts(&draft, &mut errors);
         check_tags(&draft.tags, &mut errors);
@@ -191,6 +198,7 @@ impl JobSpec {
                 weight_column: Some(draft.weight_column).filter(|column| !column.is_empty()),
                 stopping_fraction: stopping_fraction?,
                 upstreams: upstreams?,
+                resampling: resampling?,
             })
         })
     }

@@ -2,14 +2,15 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use lineal_data::ResampleMethod;
 use lineal_kernel::{FieldErrors, Timestamp};
 use lineal_models::{Family, Task, Value};
 use lineal_proto::lineal::trainer::v1 as pb;
 use pbjson_types::value::Kind;
 
 use crate::domain::{
-    Attempt, CreateJob, FailureReason, Job, JobEvent, JobSample, JobSpec, JobState, Schedule, SourceFormat, SpecDraft,
-    Step, Upstream,
+    Attempt, CreateJob, FailureReason, Job, JobEvent, JobSample, JobSpec, JobState, Resampling, Schedule, SourceFormat,
+    SpecDraft, Step, Upstream,
 };
 
 /// The largest number up to which doubles are exact integers.
@@ -22,7 +23,7 @@ pub(super) fn create_job(
     CreateJob::check(draft(request.spec.unwrap_or_default()), request.rerun, &request.request_id, families)
 }
 
-fn draft(spec: pb::JobSpec) -> SpecDraft {
+pub(super) fn draft(spec: pb::JobSpec) -> SpecDraft {
     let source = spec.source.unwrap_or_default();
     let format = format(&source);
     SpecDraft {
@@ -50,7 +51,8 @@ fn draft(spec: pb::JobSpec) -> SpecDraft {
         pipeline_id: spec.pipeline_id,
         node_id: spec.node_id,
         task: given_task(pb::Task::try_from(spec.task).unwrap_or_default()),
-        schedule: schedule(spec.schedule.unwrap_or_default()),
+        schedule: spec.schedule.map(schedule).unwrap_or_default(),
+        resampling: spec.resampling.map(resampling),
         weight_column: spec.weight_column,
         stopping_fraction: spec.stopping_fraction,
         upstreams: spec.upstreams.into_iter().map(|upstream| (upstream.model, upstream.number)).collect(),
@@ -85,6 +87,24 @@ pub(super) fn format(source: &pb::DataSource) -> Option<SourceFormat> {
     }
 }
 
+pub(super) fn resampling(resampling: pb::Resampling) -> Resampling {
+    let method = match resampling.method() {
+        pb::ResampleMethod::Unspecified => None,
+        pb::ResampleMethod::Over => Some(ResampleMethod::Over),
+        pb::ResampleMethod::Under => Some(ResampleMethod::Under),
+    };
+    Resampling { method, seed: resampling.seed }
+}
+
+pub(super) fn resampled(resampling: Resampling) -> pb::Resampling {
+    let method = match resampling.method {
+        None => pb::ResampleMethod::Unspecified,
+        Some(ResampleMethod::Over) => pb::ResampleMethod::Over,
+        Some(ResampleMethod::Under) => pb::ResampleMethod::Under,
+    };
+    pb::Resampling { method: method.into(), seed: resampling.seed }
+}
+
 fn schedule(schedule: pb::JobSchedule) -> Schedule {
     Schedule {
         priority: schedule.priority,
@@ -111,7 +131,7 @@ fn given(value: pbjson_types::Value) -> Value {
     }
 }
 
-fn length(duration: pbjson_types::Duration) -> Duration {
+pub(super) fn length(duration: pbjson_types::Duration) -> Duration {
     let seconds = u64::try_from(duration.seconds);
     let nanos = u32::try_from(duration.nanos);
     match (seconds, nanos) {
@@ -175,23 +195,12 @@ fn reason(reason: FailureReason) -> pb::JobFailureReason {
 }
 
 fn spec(spec: JobSpec) -> pb::JobSpec {
-    let format = match spec.format {
-        SourceFormat::Csv => pb::SourceFormat::Csv,
-        SourceFormat::Parquet => pb::SourceFormat::Parquet,
-    };
     let source = pb::DataSource {
         dataset: spec.dataset.to_string(),
         digest: spec.source_digest.to_string(),
-        format: format.into(),
+        format: written(spec.format).into(),
     };
     let (pipeline_id, node_id) = spec.node.map_or_else(Default::default, |key| (key.pipeline, key.node));
-    let schedule = pb::JobSchedule {
-        priority: spec.schedule.priority,
-        max_attempts: spec.schedule.max_attempts,
-        not_before_time: spec.schedule.not_before.map(lineal_rpc::timestamp),
-        start_by_time: spec.schedule.start_by.map(lineal_rpc::timestamp),
-        finish_by_time: spec.schedule.finish_by.map(lineal_rpc::timestamp),
-    };
     let name = |name: Option<lineal_kernel::Name>| name.map(|name| name.to_string()).unwrap_or_default();
     pb::JobSpec {
         model: spec.model.to_string(),
@@ -215,11 +224,67 @@ fn spec(spec: JobSpec) -> pb::JobSpec {
         max_runtime: spec.max_runtime.map(lineal_rpc::duration),
         pipeline_id,
         node_id,
-        schedule: Some(schedule),
+        schedule: Some(scheduled(&spec.schedule)),
         task: spec.task.map_or(pb::Task::Unspecified, task).into(),
         weight_column: spec.weight_column.unwrap_or_default(),
         stopping_fraction: spec.stopping_fraction.unwrap_or(0.0),
         upstreams: spec.upstreams.into_iter().map(upstream).collect(),
+        resampling: spec.resampling.map(resampled),
+    }
+}
+
+/// A specification as it was given, with its blanks.
+pub(super) fn given_spec(draft: &SpecDraft) -> pb::JobSpec {
+    let source = pb::DataSource {
+        dataset: draft.dataset.clone(),
+        digest: draft.source_digest.clone(),
+        format: draft.format.map_or(pb::SourceFormat::Unspecified, written).into(),
+    };
+    pb::JobSpec {
+        model: draft.model.clone(),
+        slot: draft.slot.clone(),
+        source: Some(source).filter(|source| *source != pb::DataSource::default()),
+        label_column: draft.label_column.clone(),
+        positive_class: draft.positive_class.clone(),
+        exclude_columns: draft.exclude_columns.clone(),
+        family: draft.family.clone(),
+        hyperparameters: values(draft.hyperparameters.iter().map(|(name, value)| (name.as_str(), value))),
+        split_version: draft.split_version.clone(),
+        feature_version: draft.feature_version.clone(),
+        model_version: draft.model_version.clone(),
+        reference_fraction: draft.reference_fraction,
+        seed: draft.seed,
+        threshold: draft.threshold,
+        experiment: draft.experiment.clone(),
+        description: draft.description.clone(),
+        tags: draft.tags.clone(),
+        git_sha: draft.git_sha.clone(),
+        max_runtime: draft.max_runtime.map(lineal_rpc::duration),
+        pipeline_id: draft.pipeline_id.clone(),
+        node_id: draft.node_id.clone(),
+        schedule: (draft.schedule != Schedule::default()).then(|| scheduled(&draft.schedule)),
+        resampling: draft.resampling.map(resampled),
+        task: draft.task.map_or(pb::Task::Unspecified, task).into(),
+        weight_column: draft.weight_column.clone(),
+        stopping_fraction: draft.stopping_fraction,
+        upstreams: draft.upstreams.iter().cloned().map(|(model, number)| pb::Upstream { model, number }).collect(),
+    }
+}
+
+pub(super) fn written(format: SourceFormat) -> pb::SourceFormat {
+    match format {
+        SourceFormat::Csv => pb::SourceFormat::Csv,
+        SourceFormat::Parquet => pb::SourceFormat::Parquet,
+    }
+}
+
+fn scheduled(schedule: &Schedule) -> pb::JobSchedule {
+    pb::JobSchedule {
+        priority: schedule.priority,
+        max_attempts: schedule.max_attempts,
+        not_before_time: schedule.not_before.map(lineal_rpc::timestamp),
+        start_by_time: schedule.start_by.map(lineal_rpc::timestamp),
+        finish_by_time: schedule.finish_by.map(lineal_rpc::timestamp),
     }
 }
 

@@ -5,6 +5,8 @@ mod datasets;
 mod families;
 mod filter;
 mod jobs;
+mod pipeline_convert;
+mod pipelines;
 mod reports;
 mod splits;
 mod status;
@@ -13,7 +15,8 @@ use std::sync::Arc;
 
 use lineal_proto::lineal::trainer::v1::{
     dataset_service_server::DatasetServiceServer, family_service_server::FamilyServiceServer,
-    job_service_server::JobServiceServer, split_service_server::SplitServiceServer,
+    job_service_server::JobServiceServer, pipeline_service_server::PipelineServiceServer,
+    split_service_server::SplitServiceServer,
 };
 use tonic::service::Routes;
 
@@ -41,5 +44,6 @@ pub(crate) fn mount(app: &Arc<App>, routes: Routes) -> Routes {
         .add_service(JobServiceServer::from_arc(Arc::clone(&grpc)))
         .add_service(DatasetServiceServer::from_arc(Arc::clone(&grpc)))
         .add_service(SplitServiceServer::from_arc(Arc::clone(&grpc)))
+        .add_service(PipelineServiceServer::from_arc(Arc::clone(&grpc)))
         .add_service(FamilyServiceServer::from_arc(grpc))
 }

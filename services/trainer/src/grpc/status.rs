@@ -53,6 +53,22 @@ pub(crate) fn from_error(error: TrainerError) -> Status {
         TrainerError::RegistryUnavailable { .. } => {
             Problem::new(Code::Unavailable, "REGISTRY_UNAVAILABLE", message).retry_after(LATER)
         }
+        TrainerError::PipelineNotFound { pipeline_id } => {
+            Problem::new(Code::NotFound, "PIPELINE_NOT_FOUND", message).resource("pipeline", pipeline_id)
+        }
+        TrainerError::PipelineRunNotFound { run_id } => {
+            Problem::new(Code::NotFound, "PIPELINE_RUN_NOT_FOUND", message).resource("pipeline_run", run_id)
+        }
+        TrainerError::PipelineBusy { pipeline_id, run_id } => {
+            Problem::new(Code::AlreadyExists, "PIPELINE_BUSY", message)
+                .resource("pipeline", pipeline_id)
+                .with("pipeline_run", run_id)
+        }
+        TrainerError::RunRequestIdReused { request_id, run_id } => {
+            Problem::new(Code::AlreadyExists, "REQUEST_ID_REUSED", message)
+                .resource("request_id", request_id.as_str())
+                .with("pipeline_run", run_id)
+        }
         TrainerError::Stopping => Problem::new(Code::Unavailable, "TRAINER_STOPPING", message).retry_after(LATER),
         TrainerError::Busy => Problem::new(Code::Unavailable, "DATABASE_BUSY", message).retry_after(SOON),
         TrainerError::Store(cause) => Problem::internal(&cause),

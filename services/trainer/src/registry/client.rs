@@ -11,15 +11,21 @@ use lineal_proto::lineal::registry::v1::{
     version_service_client::VersionServiceClient,
 };
 use lineal_rpc::{Peer, artifacts};
-use tonic::{Request, Status};
+use tonic::{Code, Request, Status};
 
-use super::{Defaults, KnownVersion, NewRun, Registry, RegistryError, RunEnd, RunLog, SnapshotRecord, retry::retry};
-use crate::domain::{NewVersion, Upstream};
+use super::{
+    Defaults, KnownVersion, NewRun, Promoted, Promotion, Registry, RegistryError, RunEnd, RunLog, SnapshotRecord,
+    retry::{patiently, retry},
+};
+use crate::domain::{NewVersion, ReloadPolicy, Upstream};
 
 /// Largest file that is loaded, in bytes.
 const MAX_FILE: usize = 2 << 30;
 /// Longest wait for the answer to a call without content.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Longest wait for a promotion: replicas have to load the version.
+const PROMOTION: Duration = Duration::from_mins(6);
 
 /// One try of a call, with its own copies of client and message.
 macro_rules! call {
@@ -155,6 +161,43 @@ impl Registry for RegistryClient {
         let client = VersionServiceClient::new(self.peer.clone());
         let answer = retry(|| call!(client.create_version(message))).await?;
         answer.into_inner().version.map(|version| version.number).ok_or_else(|| empty_answer("CreateVersion"))
+    }
+
+    async fn promote(&self, promotion: &Promotion) -> Result<Promoted, RegistryError> {
+        let (policy, quorum) = match promotion.terms.policy {
+            ReloadPolicy::All => (pb::ReloadPolicy::All, 0),
+            ReloadPolicy::None => (pb::ReloadPolicy::None, 0),
+            ReloadPolicy::Quorum(needed) => (pb::ReloadPolicy::Quorum, needed),
+        };
+        let message = pb::PromoteRequest {
+            model: promotion.model.to_string(),
+            slot: promotion.slot.labels().clone(),
+            number: promotion.number,
+            expected_champion: Some(promotion.expected_champion),
+            report_id: promotion.report_id.clone(),
+            policy: policy.into(),
+            quorum,
+            reason: promotion.terms.reason.clone(),
+            request_id: promotion.request_id.clone(),
+            ..Default::default()
+        };
+        let client = PromotionServiceClient::new(self.peer.clone());
+        let answer = patiently(|| {
+            let (mut client, mut request) = (client.clone(), Request::new(message.clone()));
+            request.set_timeout(PROMOTION);
+            async move { client.promote(request).await }
+        })
+        .await;
+        let promoted = answer.map_err(refusal)?.into_inner().promotion.ok_or_else(|| empty_answer("Promote"))?;
+        Ok(Promoted { promotion_id: promoted.promotion_id, generation: promoted.generation })
+    }
+}
+
+/// Someone else's promotion in between is an answer, not a registry that is away.
+fn refusal(status: Status) -> RegistryError {
+    match status.code() {
+        Code::Aborted => RegistryError::Refused { message: status.message().to_owned() },
+        _ => status.into(),
     }
 }
 

@@ -9,9 +9,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use lineal_kernel::{Digest, ModelName, Name, Slot};
 
-use crate::domain::NewVersion;
+use crate::domain::{NewVersion, PromoteNode};
 
 pub(crate) use client::RegistryClient;
+pub(crate) use retry::patiently;
 
 /// Why the registry did not do it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -101,6 +102,26 @@ pub(crate) enum RunEnd {
     Killed,
 }
 
+/// A judged version to make champion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Promotion {
+    pub(crate) model: ModelName,
+    pub(crate) slot: Slot,
+    pub(crate) number: u64,
+    /// The champion it was measured against; 0 for an empty slot.
+    pub(crate) expected_champion: u64,
+    pub(crate) report_id: String,
+    pub(crate) terms: PromoteNode,
+    pub(crate) request_id: String,
+}
+
+/// A promotion that was committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Promoted {
+    pub(crate) promotion_id: String,
+    pub(crate) generation: u64,
+}
+
 /// The registry. Every call can be repeated without doing more than once.
 #[async_trait]
 pub(crate) trait Registry: Send + Sync {
@@ -133,4 +154,7 @@ pub(crate) trait Registry: Send + Sync {
 
     /// Gives an uploaded bundle the next number of its model.
     async fn create_version(&self, version: &NewVersion, request_id: &str) -> Result<u64, RegistryError>;
+
+    /// Makes a version champion if the one it was measured against still is.
+    async fn promote(&self, promotion: &Promotion) -> Result<Promoted, RegistryError>;
 }

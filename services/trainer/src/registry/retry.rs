@@ -1,4 +1,4 @@
-//! Patience with a registry that is away for a moment.
+//! Patience with a peer that is away for a moment.
 
 use std::time::Duration;
 
@@ -10,18 +10,23 @@ use super::RegistryError;
 const PAUSES: [Duration; 4] =
     [Duration::from_millis(100), Duration::from_millis(400), Duration::from_millis(1600), Duration::from_secs(3)];
 
-/// Calls until the registry can be reached, a few times at most. Anything but UNAVAILABLE is an answer.
+/// Calls until the registry can be reached, a few times at most.
 pub(super) async fn retry<T, F: Future<Output = Result<T, Status>>>(call: impl Fn() -> F) -> Result<T, RegistryError> {
+    patiently(call).await.map_err(RegistryError::from)
+}
+
+/// Calls until the peer can be reached, a few times at most. Anything but UNAVAILABLE is an answer.
+pub(crate) async fn patiently<T, F: Future<Output = Result<T, Status>>>(call: impl Fn() -> F) -> Result<T, Status> {
     for pause in PAUSES {
         match call().await {
             Err(status) if status.code() == Code::Unavailable => {
-                tracing::warn!(message = status.message(), ?pause, "the registry is unavailable, trying again");
+                tracing::warn!(message = status.message(), ?pause, "a peer is unavailable, trying again");
                 tokio::time::sleep(pause).await;
             }
-            answer => return answer.map_err(RegistryError::from),
+            answer => return answer,
         }
     }
-    call().await.map_err(RegistryError::from)
+    call().await
 }
 
 impl From<Status> for RegistryError {

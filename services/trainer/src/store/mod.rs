@@ -1,6 +1,7 @@
 //! The port to the trainer's tables. One method is one atomic change; a change of a job takes its event along.
 
 mod datasets;
+mod pipelines;
 mod postgres;
 mod queue;
 mod sqlite;
@@ -11,7 +12,13 @@ use async_trait::async_trait;
 use lineal_db::{DatabaseUrl, OpenError, StoreError};
 use lineal_kernel::{RequestId, Timestamp};
 
-pub(crate) use self::{datasets::DatasetStore, postgres::PostgresStore, queue::QueueStore, sqlite::SqliteStore};
+pub(crate) use self::{
+    datasets::DatasetStore,
+    pipelines::{PipelineRunStore, PipelineStore},
+    postgres::PostgresStore,
+    queue::QueueStore,
+    sqlite::SqliteStore,
+};
 use crate::domain::{Attempt, Creation, DefinitionKind, Job, JobEvent, JobFilter, JobId, Stop};
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -26,7 +33,9 @@ pub(crate) async fn open(url: &DatabaseUrl) -> std::result::Result<Arc<dyn Train
 
 /// Everything the trainer keeps.
 #[async_trait]
-pub(crate) trait TrainerStore: JobStore + QueueStore + DefinitionStore + DatasetStore {
+pub(crate) trait TrainerStore:
+    JobStore + QueueStore + DefinitionStore + DatasetStore + PipelineStore + PipelineRunStore
+{
     /// Finishes what is under way.
     async fn close(&self);
 }

@@ -42,6 +42,15 @@ macro_rules! suite {
                 a_node_has_one_active_job
                 jobs_are_found_by_every_filter
             }
+            pipeline_store {
+                a_pipeline_is_kept_once
+                a_pipeline_has_one_run_under_way
+                only_the_holder_of_a_run_writes_it
+                a_run_is_taken_over_once_its_lease_has_ended
+                a_cancelled_run_is_told_to_its_holder
+                an_ended_run_is_resumed_once
+                results_are_found_by_their_key_while_they_are_young_enough
+            }
         }
     };
 }

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     families::{Chatty, Counting, Deaf, Endless, Panicking},
     registry::FakeRegistry,
+    validator::FakeValidator,
 };
 use crate::{
     app::{App, Settings},
@@ -33,6 +34,7 @@ pub(super) struct Lab {
     pub(super) app: Arc<App>,
     pub(super) store: Arc<dyn TrainerStore>,
     pub(super) registry: Arc<FakeRegistry>,
+    pub(super) validator: Arc<FakeValidator>,
     pub(super) clock: ManualClock,
     _folder: TempDir,
 }
@@ -65,18 +67,19 @@ impl Lab {
     fn on(store: Arc<dyn TrainerStore>, folder: TempDir) -> Self {
         let registry = Arc::new(FakeRegistry::new());
         let clock = ManualClock::at(Timestamp::from_micros(1_736_951_422_000_000));
-        let app = app(&store, &registry, &clock, usize::MAX);
-        Self { app, store, registry, clock, _folder: folder }
+        let validator = Arc::new(FakeValidator::default());
+        let app = app(&store, &registry, &validator, &clock, usize::MAX);
+        Self { app, store, registry, validator, clock, _folder: folder }
     }
 
     /// The same database and registry in a new process.
     pub(super) fn restart(&mut self) {
-        self.app = app(&self.store, &self.registry, &self.clock, usize::MAX);
+        self.app = app(&self.store, &self.registry, &self.validator, &self.clock, usize::MAX);
     }
 
     /// The same with room for tables of so many bytes.
     pub(super) fn restart_with(&mut self, table_limit: usize) {
-        self.app = app(&self.store, &self.registry, &self.clock, table_limit);
+        self.app = app(&self.store, &self.registry, &self.validator, &self.clock, table_limit);
     }
 
     /// Starts the workers.
@@ -166,6 +169,7 @@ impl Lab {
 fn app(
     store: &Arc<dyn TrainerStore>,
     registry: &Arc<FakeRegistry>,
+    validator: &Arc<FakeValidator>,
     clock: &ManualClock,
     table_limit: usize,
 ) -> Arc<App> {
@@ -180,7 +184,8 @@ fn app(
         lease: LEASE,
         release: "0.0.0-test".to_owned(),
     };
-    Arc::new(App::new(store.clone(), registry.clone(), Arc::new(clock.clone()), families.leak(), settings))
+    let clock = Arc::new(clock.clone());
+    Arc::new(App::new(store.clone(), registry.clone(), validator.clone(), clock, families.leak(), settings))
 }
 
 /// A schema of its own in the PostgreSQL that `tests/with-postgres` started. Without one the tests fail: a backend that is skipped

@@ -12,7 +12,9 @@ use tokio::sync::Semaphore;
 
 use crate::{
     domain::NewVersion,
-    registry::{Defaults, KnownVersion, NewRun, Registry, RegistryError, RunEnd, RunLog, SnapshotRecord},
+    registry::{
+        Defaults, KnownVersion, NewRun, Promoted, Promotion, Registry, RegistryError, RunEnd, RunLog, SnapshotRecord,
+    },
 };
 
 /// A run and all that was logged to it.
@@ -33,6 +35,8 @@ pub(super) struct Known {
     pub(super) versions: Vec<(String, NewVersion)>,
     pub(super) defaults: Option<Defaults>,
     pub(super) champion: u64,
+    /// In their order; a request id counts once.
+    pub(super) promotions: Vec<Promotion>,
     pub(super) away: bool,
     /// The call that never answers.
     pub(super) silent: &'static str,
@@ -153,5 +157,20 @@ impl Registry for FakeRegistry {
         }
         known.versions.push((request_id.to_owned(), version.clone()));
         Ok(known.versions.len() as u64)
+    }
+
+    async fn promote(&self, promotion: &Promotion) -> Result<Promoted, RegistryError> {
+        self.answering("promote").await;
+        let mut known = self.there()?;
+        let done = known.promotions.iter().position(|done| done.request_id == promotion.request_id);
+        if done.is_none() && known.champion != promotion.expected_champion {
+            return Err(RegistryError::Refused { message: "somebody else was promoted".to_owned() });
+        }
+        let generation = done.map_or(known.promotions.len(), |done| done) as u64 + 1;
+        if done.is_none() {
+            known.promotions.push(promotion.clone());
+            known.champion = promotion.number;
+        }
+        Ok(Promoted { promotion_id: format!("promotion {generation}"), generation })
     }
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use lineal_data::Snapshot;
+use lineal_data::{ResampleMethod, Snapshot};
 use lineal_models::{Bundle, ServedModel, Value};
 
 use super::lab::{CHURN, Lab, customers, entry};
 use crate::{
-    domain::{Job, JobState, SourceFormat, SpecDraft, Step},
+    domain::{Job, JobState, Resampling, SourceFormat, SpecDraft, Step},
     registry::RunEnd,
 };
 
@@ -62,6 +62,26 @@ async fn new_rows_are_learned_from_or_set_aside_but_never_measured_on() {
     assert_eq!(counts[0].0, counts[1].0);
     assert_eq!(counts[0].1, 0);
     assert!(counts[1].1 > 30, "{counts:?}");
+}
+
+#[tokio::test]
+async fn resampling_touches_the_train_part_only() {
+    // F74
+    let mut lab = Lab::new().await;
+    let over = |spec: &mut SpecDraft| {
+        spec.resampling = Some(Resampling { method: Some(ResampleMethod::Over), seed: 7 });
+    };
+    let plain = train(&mut lab, &customers(300), |_| {}).await;
+    let first = train(&mut lab, &customers(300), over).await;
+    let second = train(&mut lab, &customers(300), over).await;
+    assert_eq!(first.digest, second.digest);
+    assert_ne!(first.digest, plain.digest);
+    let log = |job: &Job| lab.registry.known().runs[job.run_id.as_ref().unwrap()].log.clone();
+    assert_eq!(log(&first).datasets, log(&plain).datasets, "the parts are cut before");
+    assert_eq!(entry(&log(&first).parameters, "resampling"), "over, seed 7");
+    let told = lab.events(&first.id, 0).await;
+    let told = told.iter().find(|event| event.message.starts_with("resampled")).unwrap();
+    assert!(told.message.contains("train rows become"), "{}", told.message);
 }
 
 #[tokio::test]

@@ -90,6 +90,18 @@ fn every_error_has_a_code_and_a_reason() {
             Code::Unavailable,
             "REGISTRY_UNAVAILABLE",
         ),
+        (TrainerError::PipelineNotFound { pipeline_id: "p".to_owned().into() }, Code::NotFound, "PIPELINE_NOT_FOUND"),
+        (TrainerError::PipelineRunNotFound { run_id: "r".to_owned().into() }, Code::NotFound, "PIPELINE_RUN_NOT_FOUND"),
+        (
+            TrainerError::PipelineBusy { pipeline_id: "p".to_owned().into(), run_id: "r".to_owned().into() },
+            Code::AlreadyExists,
+            "PIPELINE_BUSY",
+        ),
+        (
+            TrainerError::RunRequestIdReused { request_id: RequestId::random(), run_id: "r".to_owned().into() },
+            Code::AlreadyExists,
+            "REQUEST_ID_REUSED",
+        ),
         (TrainerError::Stopping, Code::Unavailable, "TRAINER_STOPPING"),
         (StoreError::Busy.into(), Code::Unavailable, "DATABASE_BUSY"),
         (StoreError::corrupt("secret of the database").into(), Code::Internal, "INTERNAL"),
@@ -178,7 +190,7 @@ async fn a_trainer_opens_mounts_works_and_stops() {
     };
     // Nothing listens there: a trainer starts before its registry.
     let registry = lineal_rpc::connect("http://127.0.0.1:1", "service:trainer").unwrap();
-    let trainer = Trainer::open(config, registry, Arc::new(SystemClock)).await.unwrap();
+    let trainer = Trainer::open(config, registry.clone(), registry, Arc::new(SystemClock)).await.unwrap();
     let _routes = trainer.mount(Routes::default());
     let shutdown = CancellationToken::new();
     let stop = async {

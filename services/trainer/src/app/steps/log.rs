@@ -101,6 +101,9 @@ impl Execution<'_> {
         if let Some(column) = &spec.weight_column {
             parameters.insert("weight_column".to_owned(), column.clone());
         }
+        if let Some(resampling) = spec.resampling {
+            parameters.insert("resampling".to_owned(), resampling.to_string());
+        }
         for (name, value) in spec.hyperparameters.iter() {
             parameters.insert(format!("hyperparameters.{name}"), serde_json::to_string(value)?);
         }

@@ -8,6 +8,7 @@ mod log;
 mod member;
 mod recipe;
 mod register;
+mod resample;
 mod split;
 mod train;
 mod upstreams;
@@ -29,6 +30,7 @@ impl Execution<'_> {
         let stale = self.stale(&upstreams, &loaded).await?;
         self.enter(Step::Split, "splitting the rows").await?;
         let split = self.split(&recipe, &loaded).await?;
+        let split = self.resample(split).await?;
         self.enter(Step::Train, "computing features and fitting").await?;
         let fitted = self.fit(&recipe, &upstreams, &loaded, &split).await?;
         self.enter(Step::Evaluate, "scoring the reference set").await?;

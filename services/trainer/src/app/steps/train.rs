@@ -149,7 +149,10 @@ impl Execution<'_> {
 
     /// Cuts off the rows that say when to stop, for a family that is to be stopped.
     async fn cut(&self, recipe: &Recipe, split: &Split) -> Result<Cut, StepError> {
-        let (rows, digest) = (split.parts.train.clone(), split.train.digest);
+        let (rows, mut digest) = (split.parts.train.clone(), split.train.digest);
+        if let Some(resampling) = self.spec().resampling {
+            digest = Digest::of(format!("{digest} {resampling}").as_bytes());
+        }
         let Some(rule) = self.stopping(recipe) else { return Ok(Cut { rows, digest, stopping: None }) };
         let digest = Digest::of(format!("{digest} {}", rule.digest()?).as_bytes());
         let parts = blocking(move || Ok(lineal_data::split(&rows, &rule, None)?)).await?;

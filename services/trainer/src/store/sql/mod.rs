@@ -4,6 +4,9 @@
 mod datasets;
 mod definitions;
 mod jobs;
+mod pipeline_rows;
+mod pipeline_runs;
+mod pipelines;
 mod queue;
 mod rows;
 

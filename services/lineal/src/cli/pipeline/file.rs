@@ -1,0 +1,102 @@
+//! Pipelines as people write them: YAML with the fields of the contract.
+
+use std::{fs, path::Path};
+
+use figment::{
+    Figment,
+    providers::{Format as _, Yaml},
+};
+use lineal_proto::lineal::trainer::v1::PipelineSpec;
+
+use crate::cli::error::CliError;
+
+/// Reads the graph of a file; unknown keys are refused with their path.
+pub(super) fn read(path: &Path) -> Result<PipelineSpec, CliError> {
+    let name = path.display().to_string();
+    let text = fs::read_to_string(path).map_err(|source| CliError::File { path: name.clone(), source })?;
+    parse(&text).map_err(|problem| CliError::usage(format!("{name}: {problem}")))
+}
+
+fn parse(text: &str) -> Result<PipelineSpec, String> {
+    Figment::from(Yaml::string(text)).extract().map_err(|error| {
+        let problem = error.kind.to_string();
+        if error.path.is_empty() { problem } else { format!("{}: {problem}", error.path.join(".")) }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use lineal_proto::{
+        lineal::{
+            trainer::v1::{ResampleMethod, SourceFormat, pipeline_node::Kind},
+            validator::v1::MetricLimit,
+        },
+        pbjson_types::Value,
+    };
+
+    use super::*;
+
+    const FILE: &str = "
+nodes:
+  - id: rows
+    data: {dataset: churn, format: SOURCE_FORMAT_CSV}
+  - id: parts
+    inputs: [rows]
+    split: {version: v1, reference_fraction: 0.25}
+  - id: balance
+    inputs: [parts]
+    resample: {method: RESAMPLE_METHOD_OVER, seed: 7}
+  - id: train
+    inputs: [balance]
+    after: [parts]
+    train:
+      model: churn
+      label_column: churn
+      family: gradient_boosting
+      hyperparameters: {rounds: 20, learning_rate: 0.05}
+      seed: 18446744073709551615
+      max_runtime: 600s
+  - id: judge
+    inputs: [train]
+    validate: {policy: {limits: [{metric: auc, limit: 0.8}]}}
+  - id: crown
+    inputs: [judge]
+    promote: {reason: weekly}
+";
+
+    #[test]
+    fn a_file_has_the_fields_of_the_contract() {
+        let nodes = parse(FILE).unwrap().nodes;
+        let kinds: Vec<_> = nodes.iter().map(|node| node.kind.clone().unwrap()).collect();
+        let Kind::Data(rows) = &kinds[0] else { panic!("{:?}", kinds[0]) };
+        assert_eq!((rows.dataset.as_str(), rows.format()), ("churn", SourceFormat::Csv));
+        let Kind::Resample(balance) = &kinds[2] else { panic!("{:?}", kinds[2]) };
+        assert_eq!((balance.method(), balance.seed), (ResampleMethod::Over, 7));
+        let Kind::Train(job) = &kinds[3] else { panic!("{:?}", kinds[3]) };
+        assert_eq!(job.hyperparameters["rounds"], Value::from(20.0));
+        assert_eq!((job.seed, job.max_runtime.as_ref().map(|time| time.seconds)), (u64::MAX, Some(600)));
+        assert_eq!(
+            (&nodes[3].inputs[..], &nodes[3].after[..]),
+            (&["balance".to_owned()][..], &["parts".to_owned()][..])
+        );
+        let Kind::Validate(judge) = &kinds[4] else { panic!("{:?}", kinds[4]) };
+        let limits = &judge.policy.as_ref().unwrap().limits;
+        assert_eq!(limits[..], [MetricLimit { metric: "auc".to_owned(), limit: 0.8 }]);
+    }
+
+    #[test]
+    fn unknown_keys_are_told_with_their_path() {
+        for (wrong, path, problem) in [
+            (FILE.replace("family:", "famly:"), "nodes.3.train", "famly"),
+            (FILE.replace("limits:", "limts:"), "nodes.4.validate.policy", "limts"),
+            (FILE.replace("reason:", "raeson:"), "nodes.5.promote", "raeson"),
+            (FILE.replace("  - id: crown", "  - name: crown"), "nodes.5", "name"),
+            (FILE.replace("RESAMPLE_METHOD_OVER", "over"), "nodes.2.resample", "over"),
+            (FILE.replace("nodes:", "steps:"), "steps", "steps"),
+        ] {
+            let told = parse(&wrong).unwrap_err();
+            assert!(told.starts_with(path) && told.contains(problem), "{path}: {told}");
+        }
+        assert!(parse("nodes: [").is_err());
+    }
+}

@@ -1,0 +1,184 @@
+//! Driving runs of pipelines: what is ready begins, what has ended is written down, until nothing is left. Everything that decides is
+//! in the store, so a process that takes a run over goes on where the other one stood.
+
+mod step;
+
+use std::time::Duration;
+
+use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use lineal_db::StoreError;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use super::{App, BEAT};
+use crate::{
+    domain::{Graph, Next, PipelineRun, PipelineRunId, PipelineStep, RunLease, StepState},
+    failpoints::stop_here,
+};
+use step::StepEnd;
+
+/// A run in the hands of this process.
+struct Drive<'a> {
+    app: &'a App,
+    lease: RunLease,
+    graph: Graph,
+    run: PipelineRun,
+    /// Set once someone asked the run to stop.
+    stop: CancellationToken,
+    /// Steps under way, each with how it ends.
+    under_way: FuturesUnordered<BoxFuture<'a, (String, StepEnd)>>,
+}
+
+impl App {
+    /// Takes up runs that nobody drives, for ever.
+    pub(super) async fn drive(&self) {
+        let mut ticks = interval(BEAT);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut driven = FuturesUnordered::new();
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = self.drives.notified() => {}
+                Some(()) = driven.next() => continue,
+            }
+            match self.store.claim_pipeline_runs(self.clock.now(), self.clock.now().plus(self.settings.lease)).await {
+                Ok(leases) => driven.extend(leases.into_iter().map(|lease| self.drive_run(lease))),
+                Err(error) => tracing::error!(%error, "could not look for runs of pipelines"),
+            }
+        }
+    }
+
+    /// Drives one run to its end, or until it is no longer ours.
+    async fn drive_run(&self, lease: RunLease) {
+        let id = lease.id.clone();
+        match self.drive_to_end(lease).await {
+            Ok(()) => {}
+            Err(StoreError::Conflict) => tracing::warn!(pipeline_run_id = %id, "the run is no longer ours"),
+            // Its lease runs out, and then it is taken up again.
+            Err(error) => tracing::error!(%error, pipeline_run_id = %id, "could not drive a run"),
+        }
+    }
+
+    async fn drive_to_end(&self, lease: RunLease) -> Result<(), StoreError> {
+        let missing = |what: &str| StoreError::corrupt(format!("a run under way has no {what}"));
+        let run = self.store.pipeline_run(&lease.id).await?.ok_or_else(|| missing("row"))?;
+        let pipeline = self.store.pipeline(&run.pipeline).await?.ok_or_else(|| missing("pipeline"))?;
+        let (stop, under_way) = (CancellationToken::new(), FuturesUnordered::new());
+        Drive { app: self, lease, graph: pipeline.graph, run, stop, under_way }.go().await
+    }
+}
+
+impl Drive<'_> {
+    async fn go(mut self) -> Result<(), StoreError> {
+        let mut asked = self.app.run_stops.follow(self.id());
+        let mut ticks = interval(BEAT.min(self.app.settings.lease / 3).max(Duration::from_millis(1)));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // The first tick comes at once: a request to stop is known before anything begins.
+        ticks.tick().await;
+        self.keep().await?;
+        let taken_over: Vec<_> =
+            self.run.steps.iter().filter(|step| step.state == StepState::Running).cloned().collect();
+        for step in taken_over {
+            self.begin(&step);
+        }
+        loop {
+            self.go_on().await?;
+            if self.under_way.is_empty() {
+                return self.finish().await;
+            }
+            tokio::select! {
+                Some((node, end)) = self.under_way.next() => self.end(&node, end).await?,
+                _ = asked.changed() => self.keep().await?,
+                _ = ticks.tick() => self.keep().await?,
+            }
+        }
+    }
+
+    fn id(&self) -> &PipelineRunId {
+        &self.lease.id
+    }
+
+    /// Keeps the lease and hears whether someone asked to stop.
+    async fn keep(&mut self) -> Result<(), StoreError> {
+        let until = self.app.clock.now().plus(self.app.settings.lease);
+        if self.app.store.keep_pipeline_run(&self.lease, until).await? {
+            self.stop.cancel();
+        }
+        Ok(())
+    }
+
+    /// Begins what is ready and ends what never will be.
+    async fn go_on(&mut self) -> Result<(), StoreError> {
+        loop {
+            let next = self.run.next(&self.graph);
+            if next.is_empty() {
+                return Ok(());
+            }
+            for next in next {
+                match next {
+                    Next::End(node, state, why) => self.close(&node, state, why).await?,
+                    Next::Start(node) if self.stop.is_cancelled() => {
+                        self.close(&node, StepState::Cancelled, "the run was cancelled".to_owned()).await?;
+                    }
+                    Next::Start(node) => self.start(&node).await?,
+                }
+            }
+        }
+    }
+
+    /// Writes that a step begins, or that its result is there already.
+    async fn start(&mut self, node: &str) -> Result<(), StoreError> {
+        let Some(step) = self.run.step(node) else { return Ok(()) };
+        let (inputs, key) = self.inputs_and_key(node)?;
+        let step = step.started(inputs, key, self.app.clock.now());
+        if let Some((run, output)) = self.result_of(&step).await? {
+            let message = format!("reused from {run}");
+            let step = step.succeeded(output, Some(run.to_string()), self.app.clock.now());
+            return self.write(step, &message).await;
+        }
+        self.write(step.clone(), "started").await?;
+        stop_here!("step_started");
+        self.begin(&step);
+        Ok(())
+    }
+
+    /// Writes how a step ended.
+    async fn end(&mut self, node: &str, end: StepEnd) -> Result<(), StoreError> {
+        let Some(step) = self.run.step(node) else { return Ok(()) };
+        let now = self.app.clock.now();
+        stop_here!("step_ended");
+        match end {
+            StepEnd::Done(output, message) => {
+                let step = step.succeeded(output, None, now);
+                self.write(step, &message).await
+            }
+            StepEnd::Without(state, why) => self.close(node, state, why).await,
+            StepEnd::Store(error) => Err(error),
+        }
+    }
+
+    async fn close(&mut self, node: &str, state: StepState, why: String) -> Result<(), StoreError> {
+        let Some(step) = self.run.step(node) else { return Ok(()) };
+        let message = format!("{}: {why}", state.as_str());
+        let step = step.ended(state, why, self.app.clock.now());
+        self.write(step, &message).await
+    }
+
+    async fn write(&mut self, step: PipelineStep, message: &str) -> Result<(), StoreError> {
+        self.app.store.record_pipeline_step(&self.lease, &step, message, self.app.clock.now()).await?;
+        if let Some(known) = self.run.steps.iter_mut().find(|known| known.node == step.node) {
+            *known = step;
+        }
+        self.app.run_news.tell(self.id());
+        Ok(())
+    }
+
+    async fn finish(self) -> Result<(), StoreError> {
+        let state = self.run.outcome();
+        self.app.store.end_pipeline_run(&self.lease, state, self.app.clock.now()).await?;
+        stop_here!("run_ended");
+        tracing::info!(pipeline_run_id = %self.id(), state = state.as_str(), "a run of a pipeline has ended");
+        self.app.run_news.tell(self.id());
+        Ok(())
+    }
+}

@@ -1,0 +1,273 @@
+//! One step: what it is given, and how it comes to its result.
+
+use futures::FutureExt as _;
+use lineal_db::StoreError;
+use lineal_kernel::{Caller, Digest, ModelName, Slot, Timestamp};
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use super::Drive;
+use crate::{
+    app::App,
+    domain::{
+        CreateJob, Job, JobState, NodeKind, PipelineRunId, PipelineStep, SpecDraft, StepInput, StepOutput, StepState,
+        Stop, Task, TrainerError,
+    },
+    registry::Promotion,
+    validator::Candidate,
+};
+
+/// How a step ended.
+pub(super) enum StepEnd {
+    /// With a result, and what to say of it.
+    Done(StepOutput, String),
+    /// Without one, and why.
+    Without(StepState, String),
+    /// The store failed; the step goes on when somebody takes the run up again.
+    Store(StoreError),
+}
+
+/// What makes a result: nothing else may.
+#[derive(Serialize)]
+struct Key<'a> {
+    task: &'a Task,
+    inputs: Vec<Digest>,
+    release: &'a str,
+}
+
+impl Drive<'_> {
+    /// What the node is given, and the key of its result.
+    pub(super) fn inputs_and_key(&self, node: &str) -> Result<(Vec<StepInput>, Digest), StoreError> {
+        let known = self.graph.node(node).ok_or_else(|| StoreError::corrupt(format!("there is no node `{node}`")))?;
+        let input = |id: &String| {
+            let digest = self.run.step(id)?.output.digest?;
+            Some(StepInput { node: id.clone(), digest })
+        };
+        let inputs: Vec<_> = known.inputs.iter().filter_map(input).collect();
+        let source = self.run.sources.get(node).copied();
+        let digests = inputs.iter().map(|input| input.digest).chain(source).collect();
+        let key = Key { task: &known.task, inputs: digests, release: &self.app.settings.release };
+        let key = serde_json::to_vec(&key).map_err(|error| StoreError::Backend(error.into()))?;
+        Ok((inputs, Digest::of(&key)))
+    }
+
+    /// A result that an earlier run made and that is not too old. Verdicts and promotions depend on the champion: they are not
+    /// reused.
+    pub(super) async fn result_of(
+        &mut self,
+        step: &PipelineStep,
+    ) -> Result<Option<(PipelineRunId, StepOutput)>, StoreError> {
+        let (NodeKind::Train, Some(key)) = (step.kind, step.key) else { return Ok(None) };
+        if self.graph.needs_champion(&step.node) {
+            return Ok(None);
+        }
+        let now = self.app.clock.now();
+        let since = match self.run.max_staleness {
+            Some(age) if age.is_zero() => return Ok(None),
+            Some(age) => {
+                Timestamp::from_micros(now.micros().saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX)))
+            }
+            None => Timestamp::from_micros(i64::MIN),
+        };
+        self.app.store.result_of(key, since).await
+    }
+
+    /// Lets the step run. To begin it again does nothing twice: every call has the key of this attempt.
+    pub(super) fn begin(&mut self, step: &PipelineStep) {
+        let (app, node, stop) = (self.app, step.node.clone(), self.stop.clone());
+        let request_id = format!("{}:{}:{}", self.run.id, step.node, step.attempt);
+        let input = self.graph.node(&node).and_then(|known| self.run.step(known.inputs.first()?));
+        let given = input.map(|input| input.output.clone()).unwrap_or_default();
+        let end = match self.graph.task(&node) {
+            Some(Task::Data(_)) => {
+                let digest = self.run.sources.get(&node).copied();
+                done(StepOutput { digest, ..StepOutput::default() }, "its file is fixed for this run")
+            }
+            Some(Task::Split(_) | Task::Resample(_) | Task::Features(_)) => {
+                done(StepOutput { digest: step.key, ..StepOutput::default() }, "part of the recipe")
+            }
+            Some(Task::Train(_)) => {
+                let draft = self.job_of(&node);
+                let caller = Caller { actor: self.run.actor.clone(), ..Caller::service("trainer") };
+                async move { app.train_step(&caller, draft, &request_id, stop).await }.boxed()
+            }
+            Some(Task::Validate(judgement)) => {
+                let (slot, policy) = (self.slot_of(&node), judgement.policy.clone());
+                let candidate = ModelName::new(&given.model).map(|model| Candidate {
+                    model,
+                    slot,
+                    number: given.version,
+                    policy,
+                    request_id,
+                });
+                async move {
+                    match candidate {
+                        Ok(candidate) => app.validate_step(&candidate).await,
+                        Err(error) => failed(error.to_string()),
+                    }
+                }
+                .boxed()
+            }
+            Some(Task::Promote(terms)) => {
+                let (slot, terms) = (self.slot_of(&node), terms.clone());
+                let promotion = ModelName::new(&given.model).map(|model| Promotion {
+                    model,
+                    slot,
+                    number: given.version,
+                    expected_champion: given.champion,
+                    report_id: given.report_id,
+                    terms,
+                    request_id,
+                });
+                async move {
+                    match promotion {
+                        Ok(promotion) => app.promote_step(&promotion).await,
+                        Err(error) => failed(error.to_string()),
+                    }
+                }
+                .boxed()
+            }
+            None => async { failed("the node is gone".to_owned()) }.boxed(),
+        };
+        self.under_way.push(end.map(|end| (node, end)).boxed());
+    }
+
+    /// The job of a train node: the recipe before it, the file of this run, and the versions that its upstreams have just made.
+    fn job_of(&self, node: &str) -> SpecDraft {
+        let source = self.graph.source_of(node).and_then(|source| self.run.sources.get(source));
+        let digest = source.map(ToString::to_string).unwrap_or_default();
+        let made = |id: &str| self.run.step(id).map_or(0, |step| step.output.version);
+        let draft = self.graph.draft(node, &digest, made).unwrap_or_default();
+        SpecDraft { pipeline_id: self.run.pipeline.to_string(), node_id: node.to_owned(), ..draft }
+    }
+
+    /// The slot of the train node that a judgement or promotion is about.
+    fn slot_of(&self, node: &str) -> Slot {
+        let mut at = node;
+        while let Some(known) = self.graph.node(at) {
+            if let Task::Train(draft) = &known.task {
+                return Slot::new(draft.slot.clone()).unwrap_or_default();
+            }
+            let Some(before) = known.inputs.first() else { break };
+            at = before;
+        }
+        Slot::default()
+    }
+}
+
+impl App {
+    /// Makes the job unless it is there, and waits for its end.
+    async fn train_step(
+        &self,
+        caller: &Caller,
+        draft: SpecDraft,
+        request_id: &str,
+        stop: CancellationToken,
+    ) -> StepEnd {
+        // The run is the wish for another job of the node.
+        let command = match CreateJob::check(draft, true, request_id, self.families) {
+            Ok(command) => command,
+            Err(errors) => return failed(errors.to_string()),
+        };
+        let job = match self.create_job(caller, command).await {
+            Ok(job) => job,
+            Err(TrainerError::Store(error)) => return StepEnd::Store(error),
+            Err(TrainerError::Busy) => return StepEnd::Store(StoreError::Busy),
+            Err(error) => return failed(error.to_string()),
+        };
+        match self.ended(caller, job, stop).await {
+            Ok(job) => trained(&job),
+            Err(TrainerError::Store(error)) => StepEnd::Store(error),
+            Err(_) => StepEnd::Store(StoreError::Busy),
+        }
+    }
+
+    /// The job once it has ended; it is cancelled if someone stops the run.
+    async fn ended(&self, caller: &Caller, mut job: Job, stop: CancellationToken) -> Result<Job, TrainerError> {
+        let mut live = self.feed.follow(&job);
+        let mut asked = false;
+        loop {
+            job = self.job(&job.id).await?;
+            if job.state.is_final() {
+                return Ok(job);
+            }
+            tokio::select! {
+                () = stop.cancelled(), if !asked => {
+                    asked = true;
+                    self.stop_job(caller, &job.id, Stop::Cancel).await?;
+                }
+                event = live.recv() => if event.is_err() {
+                    live = self.feed.follow(&job);
+                },
+            }
+        }
+    }
+
+    async fn validate_step(&self, candidate: &Candidate) -> StepEnd {
+        let verdict = match self.validator.validate(candidate).await {
+            Ok(verdict) => verdict,
+            Err(error) => return failed(error.to_string()),
+        };
+        let (model, number) = (candidate.model.to_string(), candidate.number);
+        let message = if verdict.passed {
+            format!("{model} {number} passed")
+        } else {
+            format!("{model} {number} did not pass: {}", verdict.problem)
+        };
+        let output = StepOutput {
+            digest: Some(Digest::of(verdict.report_id.as_bytes())),
+            model,
+            version: number,
+            report_id: verdict.report_id,
+            passed: verdict.passed,
+            champion: verdict.champion,
+            verdict: verdict.problem,
+            ..StepOutput::default()
+        };
+        StepEnd::Done(output, message)
+    }
+
+    async fn promote_step(&self, promotion: &Promotion) -> StepEnd {
+        match self.registry.promote(promotion).await {
+            Ok(promoted) => {
+                let (model, version) = (promotion.model.to_string(), promotion.number);
+                let message = format!("{model} {version} is champion");
+                let output = StepOutput {
+                    digest: Some(Digest::of(promoted.promotion_id.as_bytes())),
+                    model,
+                    version,
+                    report_id: promotion.report_id.clone(),
+                    passed: true,
+                    promotion_id: promoted.promotion_id,
+                    generation: promoted.generation,
+                    ..StepOutput::default()
+                };
+                StepEnd::Done(output, message)
+            }
+            Err(error) => failed(error.to_string()),
+        }
+    }
+}
+
+/// What a job that has ended hands on.
+fn trained(job: &Job) -> StepEnd {
+    match (job.state, job.version) {
+        (JobState::Succeeded, Some(version)) => {
+            let model = job.spec.model.to_string();
+            let message = format!("{model} {version} was made");
+            let output =
+                StepOutput { digest: job.digest, job_id: job.id.to_string(), model, version, ..StepOutput::default() };
+            StepEnd::Done(output, message)
+        }
+        (JobState::Cancelled, _) => StepEnd::Without(StepState::Cancelled, format!("job {} was cancelled", job.id)),
+        _ => failed(format!("job {}: {}", job.id, job.error.lines().next().unwrap_or_default())),
+    }
+}
+
+fn failed(why: String) -> StepEnd {
+    StepEnd::Without(StepState::Failed, why)
+}
+
+fn done<'a>(output: StepOutput, message: &str) -> futures::future::BoxFuture<'a, StepEnd> {
+    std::future::ready(StepEnd::Done(output, message.to_owned())).boxed()
+}

@@ -1,0 +1,50 @@
+//! The graph that trains a whole chain: one snapshot, each member on the version of the one before it, the last one judged and
+//! promoted.
+
+use std::collections::BTreeSet;
+
+use super::{FeaturesNode, Node, PromoteNode, RowsNode, SplitNode, Task, ValidateNode};
+use crate::domain::SpecDraft;
+
+const ROWS: &str = "rows";
+const PARTS: &str = "split";
+const COLUMNS: &str = "features";
+
+/// A chain to be trained from its first member to its last.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct FullPipeline {
+    pub(crate) rows: RowsNode,
+    pub(crate) split: SplitNode,
+    pub(crate) features: Option<FeaturesNode>,
+    /// Upstream first.
+    pub(crate) members: Vec<SpecDraft>,
+    pub(crate) validate: ValidateNode,
+    pub(crate) promote: PromoteNode,
+}
+
+impl FullPipeline {
+    /// Its nodes, not checked yet. A member is called `train-` and its model.
+    pub(crate) fn nodes(self) -> Vec<(String, Node)> {
+        let node = |id: &str, inputs: &[&str], task| {
+            let inputs = inputs.iter().map(ToString::to_string).collect();
+            (id.to_owned(), Node { inputs, after: BTreeSet::new(), task })
+        };
+        let mut nodes = vec![node(ROWS, &[], Task::Data(self.rows)), node(PARTS, &[ROWS], Task::Split(self.split))];
+        let mut from = PARTS;
+        if let Some(features) = self.features {
+            nodes.push(node(COLUMNS, &[PARTS], Task::Features(features)));
+            from = COLUMNS;
+        }
+        let mut head = String::new();
+        for member in self.members {
+            let id = format!("train-{}", member.model);
+            let inputs = [from, &head];
+            let inputs = if head.is_empty() { &inputs[..1] } else { &inputs[..] };
+            nodes.push(node(&id, inputs, Task::Train(Box::new(member))));
+            head = id;
+        }
+        nodes.push(node("validate", &[&head], Task::Validate(self.validate)));
+        nodes.push(node("promote", &["validate"], Task::Promote(self.promote)));
+        nodes
+    }
+}
