@@ -9,6 +9,7 @@ mod bundle;
 mod chain;
 mod evaluators;
 mod families;
+mod foreign;
 mod labels;
 mod link;
 mod members;
@@ -26,6 +27,7 @@ pub use families::{
     Family, FamilyDescription, FamilyError, FitContext, FitError, HyperparameterDescription, HyperparameterError,
     HyperparameterKind, Hyperparameters, Progress, TrainingData, Value, families, family,
 };
+pub use foreign::{ForeignError, ForeignModel, Library, TreeProblem};
 pub use labels::LabelError;
 pub use link::Link;
 pub use members::{
@@ -34,5 +36,5 @@ pub use members::{
     SCORES, ScoreMatrix, Team, Upstream, Upstreams, draw_probability, match_outcomes, member_families, member_family,
 };
 pub use metrics::{Direction, Metric, MetricError, PairedTest, SIGNIFICANCE, Side, compute, paired_test};
-pub use model::{Linear, Model, ModelError, Softmax, Trees};
+pub use model::{Comparison, Linear, Model, ModelError, Softmax, Trees};
 pub use task::Task;
