@@ -25,7 +25,8 @@ pub use chain::{Chain, ChainError, MemberOutputs};
 pub use evaluators::Evaluator;
 pub use families::{
     Family, FamilyDescription, FamilyError, FitContext, FitError, HyperparameterDescription, HyperparameterError,
-    HyperparameterKind, Hyperparameters, Progress, TrainingData, Value, families, family,
+    HyperparameterKind, Hyperparameters, LibrarySearch, NativeError, Progress, TrainingData, Value, families,
+    families_in, family,
 };
 pub use foreign::{ForeignError, ForeignModel, Library, TreeProblem};
 pub use labels::LabelError;

@@ -7,6 +7,7 @@ mod error;
 mod lightgbm;
 mod objective;
 mod planter;
+mod probes;
 mod xgboost;
 
 pub use error::{ForeignError, TreeProblem};

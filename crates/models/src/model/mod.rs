@@ -123,6 +123,19 @@ impl Model {
         }
     }
 
+    /// The same model, with its margins for scores.
+    #[must_use]
+    pub fn margins(&self) -> Self {
+        match self.clone() {
+            Self::Linear(linear) => Self::Linear(Linear { link: Link::Identity, ..linear }),
+            Self::Trees(trees) => Self::Trees(Trees { link: Link::Identity, ..trees }),
+            Self::Softmax(Softmax { members, .. }) => {
+                let members = members.iter().map(Self::margins).collect();
+                Self::Softmax(Softmax { members, independent: true })
+            }
+        }
+    }
+
     /// How much the scores depend on each feature, as shares that sum to 1: of the gain of all splits, or of all
     /// |standardised weights|. Empty if the model does not tell, zeros if it depends on nothing.
     pub fn importances(&self) -> Vec<f64> {

@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
-use lineal_data::Matrix;
-use lineal_models::{ForeignModel, Library, Link, Model, Softmax};
+use lineal_data::{Column, Matrix};
+use lineal_models::{ForeignModel, Library, Model};
 use serde::Deserialize;
 
 /// What a library says of one of its models.
@@ -38,20 +38,6 @@ fn scores(model: &Model, x: &Matrix) -> Vec<f64> {
     scores
 }
 
-/// The same model, scoring margins.
-fn raw(model: &Model) -> Model {
-    match model.clone() {
-        Model::Trees(mut trees) => {
-            trees.link = Link::Identity;
-            Model::Trees(trees)
-        }
-        Model::Softmax(Softmax { members, .. }) => {
-            Model::Softmax(Softmax { members: members.iter().map(raw).collect(), independent: true })
-        }
-        Model::Linear(_) => panic!("no library here writes weighted sums"),
-    }
-}
-
 fn matrix(rows: &[Vec<Option<f64>>]) -> Matrix {
     let values = rows.iter().flatten().map(|value| value.unwrap_or(f64::NAN)).collect();
     Matrix::new(rows.len(), rows[0].len(), values).unwrap()
@@ -65,7 +51,7 @@ fn every_margin_is_the_librarys_to_the_last_bit() {
     for (name, expected) in expected {
         let (foreign, x) = (read(&name), matrix(&expected.rows));
         let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
-        let margins = scores(&raw(&foreign.model), &x);
+        let margins = scores(&foreign.model.margins(), &x);
         for (row, (ours, theirs)) in margins.iter().zip(&expected.margins).enumerate() {
             assert_eq!(ours.to_bits(), theirs.to_bits(), "{name}, margin {row}: {ours} is not {theirs}");
         }
@@ -78,5 +64,24 @@ fn every_margin_is_the_librarys_to_the_last_bit() {
         assert_eq!(found.len(), expected.scores.len(), "{name}");
         let stored: Model = serde_json::from_slice(&serde_json::to_vec(&foreign.model).unwrap()).unwrap();
         assert_eq!(bits(&scores(&stored, &x)), bits(&found), "{name} after storing");
+    }
+}
+
+#[test]
+fn probes_reach_many_leaves() {
+    for name in expected().into_keys().filter(|name| name != "lightgbm_without_splits") {
+        let foreign = read(&name);
+        let probes = foreign.probes().unwrap();
+        let columns: Vec<_> = probes.names().map(|name| probes.column(name).unwrap()).collect();
+        let value = |row: usize, column: &Column| match column {
+            Column::Numbers(values) => values[row],
+            Column::Texts(_) => panic!("probes are numbers"),
+        };
+        let values = (0..probes.rows()).flat_map(|row| columns.iter().map(move |column| value(row, column))).collect();
+        let x = Matrix::new(probes.rows(), columns.len(), values).unwrap();
+        let mut found = scores(&foreign.model.margins(), &x);
+        found.sort_by(f64::total_cmp);
+        found.dedup();
+        assert!(found.len() > 8, "{name}: {found:?}");
     }
 }

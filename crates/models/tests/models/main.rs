@@ -14,6 +14,7 @@ mod hostile;
 mod linear;
 mod logistic_regression;
 mod metrics;
+mod native;
 mod poisson;
 mod random_forest;
 mod real_rows;

@@ -39,7 +39,9 @@ fn render(family: &Family, style: Style) -> String {
             cell(&hyperparameter.description),
         ]);
     }
-    format!("{title}\n{}", table.render())
+    let missing =
+        if family.available { String::new() } else { format!("not available: {}\n", family.unavailable_reason) };
+    format!("{title}\n{missing}{}", table.render())
 }
 
 fn range(hyperparameter: &Hyperparameter) -> String {
@@ -72,6 +74,8 @@ mod tests {
                 choices: vec![],
                 description: "step of each tree".to_owned(),
             }],
+            available: true,
+            unavailable_reason: String::new(),
         };
         assert_eq!(
             render(&family, Style::default()),
@@ -79,5 +83,8 @@ mod tests {
              HYPERPARAMETER  KIND   DEFAULT  RANGE       MEANING\n\
              learning_rate   float  0.1      0.001 to 1  step of each tree\n"
         );
+        let missing = Family { available: false, unavailable_reason: "pip install it".to_owned(), ..family };
+        let shown = render(&missing, Style::default());
+        assert_eq!(shown.lines().nth(1), Some("not available: pip install it"));
     }
 }

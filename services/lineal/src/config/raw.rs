@@ -146,11 +146,23 @@ pub struct RawTrainer {
     pub lease_seconds: u64,
     /// Threads of each job.
     pub threads: usize,
+    /// File of LightGBM's library; empty to look for it.
+    pub lightgbm_library: String,
+    /// File of XGBoost's library; empty to look for it.
+    pub xgboost_library: String,
 }
 
 impl Default for RawTrainer {
     fn default() -> Self {
-        Self { database_url: String::new(), concurrency: 1, jobs_per_model: 0, lease_seconds: 15, threads: 2 }
+        Self {
+            database_url: String::new(),
+            concurrency: 1,
+            jobs_per_model: 0,
+            lease_seconds: 15,
+            threads: 2,
+            lightgbm_library: String::new(),
+            xgboost_library: String::new(),
+        }
     }
 }
 

@@ -190,6 +190,9 @@ fn resolve(
     if !family.describe().tasks.contains(&Task::BinaryClassification) {
         return Err(vec![FieldError::new("family", "does not tell two classes apart, the only task of jobs so far")]);
     }
+    if let Err(missing) = family.check_available() {
+        return Err(vec![FieldError::new("family", format!("is not available: {missing}"))]);
+    }
     Hyperparameters::resolve(&family.describe(), given).map_err(|errors| {
         let field = |error: lineal_models::HyperparameterError| {
             FieldError::new(format!("hyperparameters.{}", error.name), error.problem)

@@ -1,7 +1,7 @@
 //! `FamilyService`.
 
 use async_trait::async_trait;
-use lineal_models::{FamilyDescription, HyperparameterDescription, HyperparameterKind, Task};
+use lineal_models::{Family, HyperparameterDescription, HyperparameterKind, Task};
 use lineal_proto::lineal::trainer::v1::{self as pb, family_service_server::FamilyService};
 use tonic::{Request, Response, Status};
 
@@ -13,20 +13,24 @@ impl FamilyService for TrainerGrpc {
         &self,
         _: Request<pb::ListFamiliesRequest>,
     ) -> Result<Response<pb::ListFamiliesResponse>, Status> {
-        let known = self.app.families().iter().map(|known| known.describe());
+        let known = self.app.families().iter();
         // What jobs take: those that tell two classes apart.
-        let taken = known.filter(|known| known.tasks.contains(&Task::BinaryClassification));
-        let families = taken.map(|known| family(&known)).collect();
+        let taken = known.filter(|known| known.describe().tasks.contains(&Task::BinaryClassification));
+        let families = taken.map(|known| family(*known)).collect();
         Ok(Response::new(pb::ListFamiliesResponse { families }))
     }
 }
 
-fn family(description: &FamilyDescription) -> pb::Family {
+fn family(family: &dyn Family) -> pb::Family {
+    let description = family.describe();
+    let missing = family.check_available().err();
     pb::Family {
         name: description.name.to_owned(),
         title: description.title.to_owned(),
         task: Task::BinaryClassification.name().to_owned(),
         hyperparameters: description.hyperparameters.iter().map(hyperparameter).collect(),
+        available: missing.is_none(),
+        unavailable_reason: missing.map(|missing| missing.to_string()).unwrap_or_default(),
     }
 }
 
