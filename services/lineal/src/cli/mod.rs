@@ -16,6 +16,7 @@ mod format;
 mod health;
 mod hints;
 mod history;
+mod import;
 mod jobs;
 mod lineage;
 mod models;
@@ -76,6 +77,8 @@ enum Command {
     Demo(demo::Args),
     /// Train a model on a file and make a new version of it
     Train(Box<train::Args>),
+    /// Make a version of a model that LightGBM or XGBoost trained elsewhere
+    Import(Box<import::Args>),
     /// List, show, watch and cancel training jobs
     Jobs(Box<jobs::Args>),
     /// List experiments
@@ -162,6 +165,7 @@ impl Cli {
             Command::Serve(args) => serve::run(args).await,
             Command::Demo(args) => demo::run(args, ctx.output.style()).await,
             Command::Train(args) => train::run(*args, ctx).await,
+            Command::Import(args) => import::run(*args, ctx).await,
             Command::Jobs(args) => jobs::run(*args, ctx).await,
             Command::Experiments(args) => experiments::run(args, ctx).await,
             Command::Runs(args) => runs::run(args, ctx).await,
