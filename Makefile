@@ -42,15 +42,19 @@ chart-check:
 fmt:
 	cargo fmt --all
 
-# A Python with unmodified foreign clients. Nothing outside $(VENV) changes, except that Debian's python3-venv is installed if Python
-# cannot make environments.
+# A Python with unmodified foreign clients and the libraries of foreign families. Nothing outside $(VENV) changes, except that Debian's
+# python3-venv is installed if Python cannot make environments, and libgomp1 if it is missing.
 test-tools: $(VENV)/.ready
 $(VENV)/.ready: tests/foreign/requirements.txt
-	@echo "installing the foreign clients of the tests into $(VENV)"
+	@echo "installing the foreign clients and libraries of the tests into $(VENV)"
 	@python3 -c 'import venv, ensurepip' 2>/dev/null || { \
 	  echo "installing python3-venv with apt-get"; \
 	  if [ "$$(id -u)" = 0 ]; then run=; else run=sudo; fi; \
 	  $$run apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$run apt-get install -y -qq python3 python3-venv; }
+	@ldconfig -p 2>/dev/null | grep -q libgomp.so.1 || [ "$$(uname)" != Linux ] || { \
+	  echo "installing libgomp1, which LightGBM needs, with apt-get"; \
+	  if [ "$$(id -u)" = 0 ]; then run=; else run=sudo; fi; \
+	  $$run apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$run apt-get install -y -qq libgomp1; }
 	python3 -m venv --clear "$(VENV)"
 	"$(VENV)/bin/pip" install --quiet --disable-pip-version-check --requirement tests/foreign/requirements.txt
 	touch "$@"

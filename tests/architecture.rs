@@ -75,6 +75,18 @@ fn shared_crates_depend_on_no_service() {
 }
 
 #[test]
+fn only_the_native_crate_calls_what_rust_cannot_check() {
+    let forbids = |manifest: &str| manifest.contains("[lints]\nworkspace = true");
+    for entry in fs::read_dir(root().join("crates")).unwrap().chain(fs::read_dir(root().join("services")).unwrap()) {
+        let path = entry.unwrap().path();
+        let manifest = fs::read_to_string(path.join("Cargo.toml")).unwrap();
+        assert_eq!(forbids(&manifest), !path.ends_with("native"), "{}", path.display());
+    }
+    let workspace = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    assert!(workspace.contains("unsafe_code = \"forbid\""));
+}
+
+#[test]
 fn files_stay_short() {
     let mut seen = 0;
     for part in ["crates", "services", "tests"] {

@@ -1,4 +1,4 @@
-//! Clients that know nothing of Lineal.
+//! Clients that know nothing of Lineal, and libraries that it knows.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,10 @@ use crate::{process, process::Process, scenario};
 #[allow(clippy::disallowed_methods, reason = "the tests' own setting")]
 fn python() -> PathBuf {
     let set = std::env::var("LINEAL_TEST_PYTHON").unwrap_or_default();
-    assert!(Path::new(&set).is_file(), "LINEAL_TEST_PYTHON names no Python with tritonclient; run `make test`");
+    assert!(
+        Path::new(&set).is_file(),
+        "LINEAL_TEST_PYTHON names no Python with what tests/foreign asks for; run `make test`"
+    );
     PathBuf::from(set)
 }
 
@@ -26,4 +29,16 @@ async fn an_unmodified_triton_client_is_served() {
     let told = process::run(&python().display().to_string(), &[script, address, &data, &score]).await;
     assert_eq!(told.code, 0, "{}\n{}", told.stdout, told.stderr);
     assert!(told.stdout.contains("all checks passed"), "{}", told.stdout);
+}
+
+/// F66
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lightgbm_and_xgboost_are_found_in_the_active_python_and_serve() {
+    let folder = tempfile::tempdir().unwrap();
+    let environment = python().ancestors().nth(2).unwrap().display().to_string();
+    let lineal = Process::dev(folder.path(), &[("VIRTUAL_ENV", &environment)]).await;
+    for family in ["lightgbm", "xgboost"] {
+        scenario::champion(&lineal.peer(), family).await;
+        assert_eq!(scenario::predict(&lineal.peer()).await.unwrap().scores.len(), 1, "{family}");
+    }
 }

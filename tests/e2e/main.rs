@@ -11,6 +11,7 @@ mod command_line;
 mod demo;
 mod determinism;
 mod foreign;
+mod import;
 mod promotions;
 mod restart;
 mod split;

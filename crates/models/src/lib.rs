@@ -9,6 +9,7 @@ mod bundle;
 mod chain;
 mod evaluators;
 mod families;
+mod foreign;
 mod labels;
 mod link;
 mod members;
@@ -24,8 +25,10 @@ pub use chain::{Chain, ChainError, MemberOutputs};
 pub use evaluators::Evaluator;
 pub use families::{
     Family, FamilyDescription, FamilyError, FitContext, FitError, HyperparameterDescription, HyperparameterError,
-    HyperparameterKind, Hyperparameters, Progress, TrainingData, Value, families, family,
+    HyperparameterKind, Hyperparameters, LibrarySearch, NativeError, Progress, TrainingData, Value, families,
+    families_in, family,
 };
+pub use foreign::{ForeignError, ForeignModel, Library, TreeProblem};
 pub use labels::{LabelError, check_labels};
 pub use link::Link;
 pub use members::{
@@ -35,5 +38,5 @@ pub use members::{
     member_family, member_labels, with_outcomes,
 };
 pub use metrics::{Direction, Metric, MetricError, PairedTest, SIGNIFICANCE, Side, compute, paired_test};
-pub use model::{Linear, Model, ModelError, Softmax, Trees};
+pub use model::{Comparison, Linear, Model, ModelError, Softmax, Trees};
 pub use task::Task;

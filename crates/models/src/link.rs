@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// How a margin (any number) becomes a score.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Link {
     /// The score is the margin.
@@ -12,6 +12,14 @@ pub enum Link {
     Logit,
     /// The score is an expected count, `exp(margin)`.
     Log,
+    /// The score is a probability, `1 / (1 + exp(-steepness * margin))`.
+    SteepLogit(f64),
+    /// The margin is the root of the score, with the same sign: `|margin| * margin`.
+    SquareRoot,
+    /// The score is the intensity behind a probability, `ln(1 + exp(margin))`.
+    Softplus,
+    /// The score is 1 where the margin is above 0, else 0.
+    Step,
 }
 
 impl Link {
@@ -21,6 +29,21 @@ impl Link {
             Self::Identity => margin,
             Self::Logit => 1.0 / (1.0 + (-margin).exp()),
             Self::Log => margin.exp(),
+            Self::SteepLogit(steepness) => 1.0 / (1.0 + (-steepness * margin).exp()),
+            Self::SquareRoot => margin.abs() * margin,
+            Self::Softplus => margin.exp().ln_1p(),
+            Self::Step => f64::from(margin > 0.0),
+        }
+    }
+
+    /// The score of `margin`, computed in single precision as XGBoost does: its exponents end at 88.7.
+    pub(crate) fn score_single(self, margin: f32) -> f32 {
+        match self {
+            Self::Logit => 1.0 / (1.0 + (-margin).min(88.7).exp()),
+            Self::Log => margin.exp(),
+            Self::Identity | Self::SteepLogit(_) | Self::SquareRoot | Self::Softplus | Self::Step => {
+                self.score(f64::from(margin)) as f32
+            }
         }
     }
 }
@@ -48,6 +71,19 @@ pub(crate) fn softmax(margins: &mut [f64]) {
     let sum: f64 = margins.iter().sum();
     for margin in margins {
         *margin /= sum;
+    }
+}
+
+/// As [`softmax`], in single precision but for the sum, as XGBoost does it.
+pub(crate) fn softmax_single(margins: &mut [f64]) {
+    let largest = margins.iter().map(|margin| *margin as f32).fold(f32::NEG_INFINITY, f32::max);
+    let mut sum = 0.0;
+    for margin in &mut *margins {
+        *margin = f64::from((*margin as f32 - largest).exp());
+        sum += *margin;
+    }
+    for margin in margins {
+        *margin = f64::from(*margin as f32 / sum as f32);
     }
 }
 

@@ -19,6 +19,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use lineal_db::{DatabaseUrl, OpenError};
 use lineal_kernel::Clock;
+use lineal_models::LibrarySearch;
 use lineal_rpc::Peer;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -44,6 +45,8 @@ pub struct TrainerConfig {
     pub feature_cache: usize,
     /// How long a job belongs to a worker that gives no sign of life.
     pub lease: Duration,
+    /// Where the libraries of foreign families may be.
+    pub libraries: LibrarySearch,
     /// The version of this program, for lineage.
     pub release: String,
 }
@@ -64,6 +67,7 @@ impl Trainer {
         let store = store::open(&config.database).await?;
         let registry = Arc::new(RegistryClient::new(registry));
         let validator = Arc::new(ValidatorClient::new(validator));
+        let families = lineal_models::families_in(&config.libraries);
         let settings = Settings {
             concurrency: config.concurrency,
             per_model: config.per_model,
@@ -73,7 +77,7 @@ impl Trainer {
             lease: config.lease,
             release: config.release,
         };
-        Ok(Self { app: Arc::new(App::new(store, registry, validator, clock, lineal_models::families(), settings)) })
+        Ok(Self { app: Arc::new(App::new(store, registry, validator, clock, families, settings)) })
     }
 
     /// Adds the trainer's services to `routes`.

@@ -3,17 +3,18 @@
 use lineal_data::Matrix;
 
 use super::{Evaluator, trees::Walker};
-use crate::{Trees, link::softmax};
+use crate::Trees;
 
 /// Scores each class by its own member.
 pub(crate) struct SoftmaxEvaluator {
     members: Vec<Box<dyn Evaluator>>,
+    normalise: fn(&mut [f64]),
 }
 
 impl SoftmaxEvaluator {
-    /// Each member gives one margin for each row.
-    pub(crate) fn new(members: Vec<Box<dyn Evaluator>>) -> Self {
-        Self { members }
+    /// Each member gives one margin for each row; `normalise` makes the margins of a row its scores.
+    pub(crate) fn new(members: Vec<Box<dyn Evaluator>>, normalise: fn(&mut [f64])) -> Self {
+        Self { members, normalise }
     }
 }
 
@@ -33,7 +34,7 @@ impl Evaluator for SoftmaxEvaluator {
                 row[class] = *margin;
             }
         }
-        scores.chunks_exact_mut(classes).for_each(softmax);
+        scores.chunks_exact_mut(classes).for_each(self.normalise);
     }
 }
 
@@ -79,7 +80,7 @@ impl Evaluator for ClassTreesEvaluator {
             sides.clear();
             self.walker.push_sides(x.row(i), &mut sides);
             for group in self.walker.groups() {
-                for place in self.walker.walk(group, &sides) {
+                for place in self.walker.walk_any(group, &sides) {
                     let leaf = &self.leaves[self.starts[place as usize]..][..self.outputs];
                     sums.iter_mut().zip(leaf).for_each(|(sum, part)| *sum += part);
                 }
@@ -101,7 +102,7 @@ mod tests {
         let member = |weight: f64| {
             Model::Linear(Linear { weights: vec![weight], intercept: 0.0, link: Link::Identity, importances: vec![] })
         };
-        let model = Model::Softmax(Softmax { members: vec![member(0.0), member(1.0), member(2.0)] });
+        let model = Model::Softmax(Softmax::new(vec![member(0.0), member(1.0), member(2.0)]));
         let mut scores = Vec::new();
         model.evaluator(1).unwrap().evaluate(&Matrix::new(2, 1, vec![0.0, 1.0]).unwrap(), &mut scores);
         let e = 1f64.exp();

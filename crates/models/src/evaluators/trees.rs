@@ -6,12 +6,14 @@
 use lineal_data::Matrix;
 
 use super::Evaluator;
-use crate::{Link, Trees};
+use crate::{Comparison, Link, Trees, model::is_member};
 
 /// Trees that a row walks at once.
 const LANES: usize = 8;
 /// Rows that walk a group one after the other, so that its nodes stay in cache. Does not change any sum.
 const BLOCK_ROWS: usize = 32;
+/// Marks the side of a node that looks for the value in a set.
+const MEMBER: u32 = 1 << 31;
 
 /// Scores by a sum of leaves, added in tree order.
 pub(crate) struct TreeEvaluator {
@@ -21,6 +23,7 @@ pub(crate) struct TreeEvaluator {
     base_score: f64,
     divisor: f64,
     link: Link,
+    single: bool,
 }
 
 /// Finds the leaves of a row.
@@ -28,11 +31,15 @@ pub(super) struct Walker {
     nodes: Vec<Node>,
     groups: Vec<Group>,
     features: usize,
+    /// Whether some node takes 0 for missing: each feature then has two more sides.
+    zeros: bool,
+    sets: Vec<Vec<u32>>,
+    single: bool,
 }
 
 #[derive(Clone, Copy)]
 struct Node {
-    /// Smaller values go left. NaN in a leaf: no value is at or above it.
+    /// Smaller values go left. NaN in a leaf: no value is at or above it. The index of a set where the side is marked.
     threshold: f64,
     /// Left child, the right one is next to it; a leaf is its own child.
     child: u32,
@@ -60,11 +67,7 @@ impl Walker {
         let count = trees.values.len();
         let node = |i: usize| match trees.children[i] {
             0 => Node::leaf(i as u32),
-            child => Node {
-                threshold: trees.values[i],
-                child,
-                side: 2 * trees.split_features[i] + u32::from(!trees.missing_left[i]),
-            },
+            child => Node { threshold: trees.values[i], child, side: side(trees, i) },
         };
         let depths = depths(&trees.children);
         let group = |roots: &[u32]| Group {
@@ -75,7 +78,15 @@ impl Walker {
             nodes: (0..count).map(node).chain([Node::leaf(count as u32)]).collect(),
             groups: trees.roots.chunks(LANES).map(group).collect(),
             features: trees.features,
+            zeros: trees.comparisons.contains(&Comparison::BelowUnlessZero),
+            sets: trees.sets.clone(),
+            single: trees.single,
         }
+    }
+
+    /// How many sides a row has.
+    fn width(&self) -> usize {
+        if self.zeros { 4 * self.features } else { 2 * self.features }
     }
 
     pub(super) fn groups(&self) -> &[Group] {
@@ -83,24 +94,55 @@ impl Walker {
     }
 
     /// Two values for each feature of `row`, which differ where it is missing: one is left of every threshold, the next
-    /// is right of it.
+    /// is right of it. Behind them, if some node needs it, the same with zeros as missing.
     pub(super) fn push_sides(&self, row: &[f64], sides: &mut Vec<f64>) {
         let values = row.iter().copied().chain(std::iter::repeat(f64::NAN)).take(self.features);
         // NaN loses against any number.
-        sides.extend(values.flat_map(|value| [value.max(f64::NEG_INFINITY), value.min(f64::INFINITY)]));
+        let pair = |value: f64| [value.max(f64::NEG_INFINITY), value.min(f64::INFINITY)];
+        sides.extend(values.clone().flat_map(pair));
+        if self.zeros {
+            sides.extend(values.map(|value| if Comparison::is_zero(value) { f64::NAN } else { value }).flat_map(pair));
+        }
     }
 
     /// The leaves of one group.
+    pub(super) fn walk_any(&self, group: &Group, sides: &[f64]) -> [u32; LANES] {
+        if self.sets.is_empty() { self.walk::<false>(group, sides) } else { self.walk::<true>(group, sides) }
+    }
+
+    /// The leaves of one group; with `SETS` nodes may look for a value in a set.
     #[inline]
-    pub(super) fn walk(&self, group: &Group, sides: &[f64]) -> [u32; LANES] {
+    fn walk<const SETS: bool>(&self, group: &Group, sides: &[f64]) -> [u32; LANES] {
         let mut places = group.roots;
         for _ in 0..group.depth {
             for place in &mut places {
                 let node = &self.nodes[*place as usize];
-                *place = node.child + u32::from(sides[node.side as usize] >= node.threshold);
+                let right = if SETS && node.side & MEMBER != 0 {
+                    !self.is_member(node, sides)
+                } else {
+                    sides[node.side as usize] >= node.threshold
+                };
+                *place = node.child + u32::from(right);
             }
         }
         places
+    }
+
+    fn is_member(&self, node: &Node, sides: &[f64]) -> bool {
+        let side = (node.side & !MEMBER) as usize;
+        let (value, other) = (sides[side & !1], sides[side | 1]);
+        let is_missing = value.total_cmp(&other).is_ne();
+        if is_missing { side & 1 == 0 } else { is_member(&self.sets[node.threshold as usize], value, self.single) }
+    }
+}
+
+/// Where the value is that a node compares.
+fn side(trees: &Trees, node: usize) -> u32 {
+    let side = 2 * trees.split_features[node] + u32::from(!trees.missing_left[node]);
+    match trees.comparison(node) {
+        Comparison::Below => side,
+        Comparison::BelowUnlessZero => 2 * trees.features as u32 + side,
+        Comparison::Member => MEMBER | side,
     }
 }
 
@@ -114,7 +156,35 @@ impl TreeEvaluator {
             base_score: trees.base_score,
             divisor: trees.divisor(),
             link: trees.link,
+            single: trees.single,
         }
+    }
+
+    /// Scores with every sum rounded to what it should be.
+    #[inline]
+    fn run<const SETS: bool, const SINGLE: bool>(&self, x: &Matrix, scores: &mut [f64]) {
+        // A sum of two single precision numbers, made in double precision and rounded, is their sum in single precision.
+        let add = |sum: f64, leaf: f64| if SINGLE { f64::from((sum + leaf) as f32) } else { sum + leaf };
+        let width = self.walker.width();
+        let mut sides = Vec::with_capacity(width * x.rows().min(BLOCK_ROWS));
+        for (block, margins) in scores.chunks_mut(BLOCK_ROWS).enumerate() {
+            let first = block * BLOCK_ROWS;
+            sides.clear();
+            (first..first + margins.len()).for_each(|i| self.walker.push_sides(x.row(i), &mut sides));
+            for group in &self.walker.groups {
+                for (i, margin) in margins.iter_mut().enumerate() {
+                    let places = self.walker.walk::<SETS>(group, &sides[i * width..(i + 1) * width]);
+                    *margin = places.iter().fold(*margin, |sum, &place| add(sum, self.leaves[place as usize]));
+                }
+            }
+            for margin in margins {
+                *margin = self.score::<SINGLE>(*margin / self.divisor);
+            }
+        }
+    }
+
+    fn score<const SINGLE: bool>(&self, margin: f64) -> f64 {
+        if SINGLE { f64::from(self.link.score_single(margin as f32)) } else { self.link.score(margin) }
     }
 }
 
@@ -132,21 +202,11 @@ impl Evaluator for TreeEvaluator {
     fn evaluate(&self, x: &Matrix, scores: &mut Vec<f64>) {
         scores.clear();
         scores.resize(x.rows(), self.base_score);
-        let width = 2 * self.walker.features;
-        let mut sides = Vec::with_capacity(width * x.rows().min(BLOCK_ROWS));
-        for (block, margins) in scores.chunks_mut(BLOCK_ROWS).enumerate() {
-            let first = block * BLOCK_ROWS;
-            sides.clear();
-            (first..first + margins.len()).for_each(|i| self.walker.push_sides(x.row(i), &mut sides));
-            for group in &self.walker.groups {
-                for (i, margin) in margins.iter_mut().enumerate() {
-                    let places = self.walker.walk(group, &sides[i * width..(i + 1) * width]);
-                    *margin = places.iter().fold(*margin, |sum, &place| sum + self.leaves[place as usize]);
-                }
-            }
-            for margin in margins {
-                *margin = self.link.score(*margin / self.divisor);
-            }
+        match (self.walker.sets.is_empty(), self.single) {
+            (true, false) => self.run::<false, false>(x, scores),
+            (true, true) => self.run::<false, true>(x, scores),
+            (false, false) => self.run::<true, false>(x, scores),
+            (false, true) => self.run::<true, true>(x, scores),
         }
     }
 }

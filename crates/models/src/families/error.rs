@@ -1,7 +1,9 @@
 //! Why there is no model.
 
+use lineal_native::NativeError;
+
 use super::HyperparameterError;
-use crate::LabelError;
+use crate::{ForeignError, LabelError};
 
 /// No family has this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -145,6 +147,18 @@ pub enum FitError {
         threads: usize,
         /// The system's answer.
         problem: String,
+    },
+    /// The family's own library is not there, or refused.
+    #[error(transparent)]
+    Native(#[from] NativeError),
+    /// What the family's own library wrote cannot be read.
+    #[error("the library wrote what cannot be read, use a version between the least and the newest one known: {0}")]
+    Foreign(#[from] ForeignError),
+    /// What the family's own library wrote scores otherwise than the library.
+    #[error("the model scores row {row} otherwise than the library that fitted it, use another version of the library")]
+    Differs {
+        /// The first such training row, from 0.
+        row: usize,
     },
     /// The tree library refused.
     #[error("could not grow trees: {0}")]

@@ -117,7 +117,7 @@ impl Family for GradientBoosting {
         };
         let mut trees = context.on_threads(|| boost(data, &row_weights, &settings, context))?;
         if let Objective::Multiclass(_) = objective {
-            return Ok(Model::Softmax(Softmax { members: trees.into_iter().map(Model::Trees).collect() }));
+            return Ok(Model::Softmax(Softmax::new(trees.into_iter().map(Model::Trees).collect())));
         }
         trees.pop().map(Model::Trees).ok_or_else(|| FitError::Trees("there is no margin".to_owned()))
     }

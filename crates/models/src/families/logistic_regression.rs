@@ -59,7 +59,7 @@ impl Family for LogisticRegression {
         }
         let fitted = minimise(data, Classes { labels: data.labels, classes }, &row_weights, params, context)?;
         let members = fitted.into_iter().map(|one| Model::Linear(linear(one, Link::Identity)));
-        Ok(Model::Softmax(Softmax { members: members.collect() }))
+        Ok(Model::Softmax(Softmax::new(members.collect())))
     }
 }
 

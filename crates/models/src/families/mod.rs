@@ -12,8 +12,10 @@ mod grower;
 mod hyperparameters;
 mod importances;
 mod least_squares;
+mod lightgbm;
 mod linear_regression;
 mod logistic_regression;
+mod native;
 mod newton;
 mod objective;
 mod poisson_regression;
@@ -22,9 +24,12 @@ mod random_forest;
 mod ridge;
 mod splits;
 mod weights;
+mod xgboost;
 
 pub use data::TrainingData;
 pub use error::{FamilyError, FitError};
+pub use lineal_native::{NativeError, Search as LibrarySearch};
+
 pub use hyperparameters::{HyperparameterDescription, HyperparameterError, HyperparameterKind, Hyperparameters, Value};
 
 use crate::{Model, Task};
@@ -38,6 +43,14 @@ pub trait Family: Send + Sync {
 
     /// What it is and which hyperparameters it takes.
     fn describe(&self) -> FamilyDescription;
+
+    /// Whether it can fit here and now: families that need a foreign library look for it.
+    ///
+    /// # Errors
+    /// [`FitError::Native`] with what to install.
+    fn check_available(&self) -> Result<(), FitError> {
+        Ok(())
+    }
 
     /// Fits a model. The same data, hyperparameters and seed give the same model to the last bit, with any number of
     /// threads.
@@ -85,17 +98,39 @@ pub trait Progress: Sync {
     fn cancelled(&self) -> bool;
 }
 
-/// Every family.
+/// Libraries that only the system's loader may know.
+const NOWHERE: LibrarySearch = LibrarySearch { lightgbm: None, xgboost: None, pythons: Vec::new() };
+static LIGHTGBM: lightgbm::LightGbm = lightgbm::LightGbm::new(NOWHERE);
+static XGBOOST: xgboost::XgBoost = xgboost::XgBoost::new(NOWHERE);
+
+static FAMILIES: [&dyn Family; 9] = [
+    &logistic_regression::LogisticRegression,
+    &random_forest::RandomForest,
+    &gradient_boosting::GradientBoosting,
+    &linear_regression::LinearRegression,
+    &ridge::Ridge,
+    &elastic_net::ElasticNet,
+    &poisson_regression::PoissonRegression,
+    &LIGHTGBM,
+    &XGBOOST,
+];
+
+/// Every family. Foreign libraries are left to the system's loader.
 pub fn families() -> &'static [&'static dyn Family] {
-    &[
-        &logistic_regression::LogisticRegression,
-        &random_forest::RandomForest,
-        &gradient_boosting::GradientBoosting,
-        &linear_regression::LinearRegression,
-        &ridge::Ridge,
-        &elastic_net::ElasticNet,
-        &poisson_regression::PoissonRegression,
-    ]
+    &FAMILIES
+}
+
+/// Every family, with foreign libraries looked for where `search` says. They stay until the process ends: to be called
+/// once.
+pub fn families_in(search: &LibrarySearch) -> &'static [&'static dyn Family] {
+    let kept = |family: &&'static dyn Family| -> &'static dyn Family {
+        match family.name() {
+            "lightgbm" => Box::leak(Box::new(lightgbm::LightGbm::new(search.clone()))),
+            "xgboost" => Box::leak(Box::new(xgboost::XgBoost::new(search.clone()))),
+            _ => *family,
+        }
+    };
+    Box::leak(families().iter().map(kept).collect())
 }
 
 /// The family called `name`.

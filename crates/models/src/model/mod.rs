@@ -1,14 +1,19 @@
 //! What a fit yields: numbers, and nothing that runs.
 
+mod comparison;
 mod trees;
 
 use serde::{Deserialize, Serialize};
 
+pub use comparison::Comparison;
 pub use trees::Trees;
+
+pub(crate) use comparison::is_member;
 
 use crate::{
     Link,
     evaluators::{ClassTreesEvaluator, Evaluator, LinearEvaluator, SoftmaxEvaluator, TreeEvaluator},
+    link,
 };
 
 /// A fitted model, as it is stored. [`Model::evaluator`] checks it and makes it ready to score.
@@ -44,6 +49,9 @@ pub struct Linear {
 pub struct Softmax {
     /// What gives each class its margin: a weighted sum or trees, of one output and with the identity as link.
     pub members: Vec<Model>,
+    /// Whether each class has the score of its member instead, by the member's own link: one class against the rest.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub independent: bool,
 }
 
 /// Why stored numbers are not a model.
@@ -68,6 +76,12 @@ pub enum ModelError {
     /// The arrays of a model differ in length, or are longer than an index can say.
     #[error("the arrays of the model differ in length or exceed 2^31 entries")]
     Lengths,
+    /// Sums in single precision of leaves that hold several numbers.
+    #[error("trees that sum in single precision have one output, found {outputs}")]
+    Single {
+        /// How many numbers a leaf holds.
+        outputs: usize,
+    },
     /// A class of a softmax has no margin.
     #[error("a softmax needs at least two members, each with one margin and the identity as link")]
     Members,
@@ -102,12 +116,22 @@ impl Model {
                     Ok(Box::new(ClassTreesEvaluator::new(trees)))
                 }
             }
-            Self::Softmax(Softmax { members }) => {
-                if members.len() < 2 || !members.iter().all(Self::is_margin) {
-                    return Err(ModelError::Members);
-                }
-                let members = members.iter().map(|member| member.evaluator(features)).collect::<Result<_, _>>()?;
-                Ok(Box::new(SoftmaxEvaluator::new(members)))
+            Self::Softmax(softmax) => {
+                let evaluators = softmax.check()?.iter().map(|member| member.evaluator(features));
+                Ok(Box::new(SoftmaxEvaluator::new(evaluators.collect::<Result<_, _>>()?, softmax.normalise())))
+            }
+        }
+    }
+
+    /// The same model, with its margins for scores.
+    #[must_use]
+    pub fn margins(&self) -> Self {
+        match self.clone() {
+            Self::Linear(linear) => Self::Linear(Linear { link: Link::Identity, ..linear }),
+            Self::Trees(trees) => Self::Trees(Trees { link: Link::Identity, ..trees }),
+            Self::Softmax(Softmax { members, .. }) => {
+                let members = members.iter().map(Self::margins).collect();
+                Self::Softmax(Softmax { members, independent: true })
             }
         }
     }
@@ -118,7 +142,7 @@ impl Model {
         let mut totals = match self {
             Self::Linear(linear) => linear.importances.clone(),
             Self::Trees(trees) => trees.importances.clone(),
-            Self::Softmax(Softmax { members }) => {
+            Self::Softmax(Softmax { members, .. }) => {
                 let parts: Vec<_> = members.iter().map(Self::importances_of_margin).collect();
                 let features = parts.iter().map(|part| part.len()).min().unwrap_or(0);
                 (0..features).map(|j| parts.iter().map(|part| part[j]).sum()).collect()
@@ -133,11 +157,12 @@ impl Model {
         totals
     }
 
-    fn is_margin(&self) -> bool {
+    /// The link of a model with one output.
+    fn link(&self) -> Option<Link> {
         match self {
-            Self::Linear(linear) => linear.link == Link::Identity,
-            Self::Trees(trees) => trees.link == Link::Identity && trees.outputs == 1,
-            Self::Softmax(_) => false,
+            Self::Linear(linear) => Some(linear.link),
+            Self::Trees(trees) => (trees.outputs == 1).then_some(trees.link),
+            Self::Softmax(_) => None,
         }
     }
 
@@ -146,6 +171,31 @@ impl Model {
             Self::Linear(linear) => &linear.importances,
             Self::Trees(trees) => &trees.importances,
             Self::Softmax(_) => &[],
+        }
+    }
+}
+
+impl Softmax {
+    /// The softmax of `members`.
+    pub fn new(members: Vec<Model>) -> Self {
+        Self { members, independent: false }
+    }
+
+    fn check(&self) -> Result<&[Model], ModelError> {
+        let fits = |link: Option<Link>| link.is_some_and(|link| self.independent || link == Link::Identity);
+        if self.members.len() < 2 || !self.members.iter().all(|member| fits(member.link())) {
+            return Err(ModelError::Members);
+        }
+        Ok(&self.members)
+    }
+
+    /// What makes the margins of a row its scores.
+    fn normalise(&self) -> fn(&mut [f64]) {
+        let is_single = |member: &Model| matches!(member, Model::Trees(trees) if trees.single);
+        match (self.independent, self.members.iter().all(is_single)) {
+            (true, _) => |_| {},
+            (false, true) => link::softmax_single,
+            (false, false) => link::softmax,
         }
     }
 }
@@ -197,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_softmax_takes_margins_only_and_not_itself() {
-        let softmax = |members: Vec<Model>| Model::Softmax(Softmax { members });
+        let softmax = |members: Vec<Model>| Model::Softmax(Softmax::new(members));
         let margin = Model::Linear(linear(Link::Identity));
         let good = softmax(vec![margin.clone(), margin.clone()]);
         assert!(good.evaluator(2).is_ok());
@@ -206,6 +256,8 @@ mod tests {
             assert!(matches!(softmax(vec![margin.clone(), other]).evaluator(2), Err(ModelError::Members)));
         }
         assert!(matches!(softmax(vec![margin]).evaluator(2), Err(ModelError::Members)));
+        let rest = Softmax { members: vec![Model::Linear(linear(Link::Logit)); 2], independent: true };
+        assert!(Model::Softmax(rest).evaluator(2).is_ok());
         assert_eq!(good.importances(), [0.25, 0.75]);
         assert_eq!(serde_json::from_str::<Model>(&serde_json::to_string(&good).unwrap()).unwrap(), good);
     }

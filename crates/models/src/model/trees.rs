@@ -2,8 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ModelError, check_features, check_finite, check_importances};
+use super::{Comparison, ModelError, check_features, check_finite, check_importances, is_member};
 use crate::Link;
+
+/// Most features of trees that compare other than with a threshold.
+const MOST_COMPARED: usize = 1 << 28;
 
 /// `margin = base_score + sum of one leaf per tree, in tree order`. All nodes of all trees lie in the same flat arrays.
 /// With several outputs a leaf is a row of numbers, and so is the margin.
@@ -24,8 +27,18 @@ pub struct Trees {
     pub split_features: Vec<u32>,
     /// Per node whether a missing value goes left.
     pub missing_left: Vec<bool>,
-    /// Per node the threshold (smaller values go left), or the value of the leaf.
+    /// Per node the threshold (smaller values go left) or the index of a set, or the value of the leaf.
     pub values: Vec<f64>,
+    /// Per node how a value is compared; empty if always with a threshold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub comparisons: Vec<Comparison>,
+    /// Sets of whole numbers from 0 on: `n` is in a set that has bit `n % 32` in its word `n / 32`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sets: Vec<Vec<u32>>,
+    /// Whether each sum is rounded to single precision, from which the score is made as precisely; values that are looked
+    /// for in a set are rounded too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub single: bool,
     /// How many numbers a leaf holds and a row scores.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub outputs: usize,
@@ -61,6 +74,9 @@ impl Trees {
             split_features: Vec::new(),
             missing_left: Vec::new(),
             values: Vec::new(),
+            comparisons: Vec::new(),
+            sets: Vec::new(),
+            single: false,
             outputs: 1,
             leaves: Vec::new(),
             average: false,
@@ -78,10 +94,25 @@ impl Trees {
         let mut node = root;
         while self.children[node] != 0 {
             let value = row.get(self.split_features[node] as usize).copied().unwrap_or(f64::NAN);
-            let left = if value.is_nan() { self.missing_left[node] } else { value < self.values[node] };
-            node = self.children[node] as usize + usize::from(!left);
+            node = self.children[node] as usize + usize::from(!self.goes_left(node, value));
         }
         node
+    }
+
+    fn goes_left(&self, node: usize, value: f64) -> bool {
+        let comparison = self.comparison(node);
+        if value.is_nan() || comparison == Comparison::BelowUnlessZero && Comparison::is_zero(value) {
+            return self.missing_left[node];
+        }
+        match comparison {
+            Comparison::Below | Comparison::BelowUnlessZero => value < self.values[node],
+            Comparison::Member => is_member(&self.sets[self.values[node] as usize], value, self.single),
+        }
+    }
+
+    /// How a node compares.
+    pub(crate) fn comparison(&self, node: usize) -> Comparison {
+        self.comparisons.get(node).copied().unwrap_or_default()
     }
 
     /// Keeps the first `count` trees, which were pushed one after the other.
@@ -92,9 +123,10 @@ impl Trees {
         self.split_features.truncate(nodes as usize);
         self.missing_left.truncate(nodes as usize);
         self.values.truncate(nodes as usize);
+        self.comparisons.truncate(nodes as usize);
     }
 
-    /// Takes over the trees of `other`, which splits the same features.
+    /// Takes over the trees of `other`, which splits the same features and only by thresholds.
     pub(crate) fn append(&mut self, other: &Self) {
         let (nodes, rows) = (self.children.len() as u32, (self.leaves.len() / self.outputs) as f64);
         self.roots.extend(other.roots.iter().map(|root| root + nodes));
@@ -125,6 +157,17 @@ impl Trees {
         left
     }
 
+    /// Turns the leaf `node` into a split as [`Trees::split`], which compares in this way with `value`.
+    pub(crate) fn split_by(&mut self, node: usize, feature: usize, by: (Comparison, f64), missing_left: bool) -> usize {
+        let (comparison, value) = by;
+        let left = self.split(node, feature, value, missing_left);
+        if comparison != Comparison::Below || !self.comparisons.is_empty() {
+            self.comparisons.resize(self.children.len(), Comparison::Below);
+            self.comparisons[node] = comparison;
+        }
+        left
+    }
+
     fn push_leaf(&mut self) -> usize {
         self.children.push(0);
         self.split_features.push(0);
@@ -144,7 +187,26 @@ impl Trees {
         }
         check_importances(features, &self.importances)?;
         self.check_pointers(features)?;
+        self.check_comparisons()?;
         self.check_leaves()
+    }
+
+    /// Every set that a split names is there.
+    fn check_comparisons(&self) -> Result<(), ModelError> {
+        let nodes = self.children.len();
+        if ![0, nodes].contains(&self.comparisons.len())
+            || self.features > MOST_COMPARED && !self.comparisons.is_empty()
+        {
+            return Err(ModelError::Lengths);
+        }
+        let is_bad = |i: &usize| {
+            let known = 0.0..self.sets.len() as f64;
+            self.children[*i] != 0 && self.comparison(*i) == Comparison::Member && !known.contains(&self.values[*i])
+        };
+        match (0..nodes).find(is_bad) {
+            Some(index) => Err(ModelError::Pointer { field: "values", index, target: self.values[index] as u32 }),
+            None => Ok(()),
+        }
     }
 
     /// With several outputs every leaf names a row of numbers.
@@ -152,6 +214,9 @@ impl Trees {
         check_finite("leaves", &self.leaves)?;
         if self.outputs == 1 {
             return if self.leaves.is_empty() { Ok(()) } else { Err(ModelError::Lengths) };
+        }
+        if self.single {
+            return Err(ModelError::Single { outputs: self.outputs });
         }
         if self.outputs == 0 || !self.leaves.len().is_multiple_of(self.outputs) {
             return Err(ModelError::Lengths);
@@ -240,6 +305,24 @@ mod tests {
         assert!(matches!(classes(vec![f64::NAN; 4], 0.0), Err(ModelError::NotFinite { field: "leaves", .. })));
         assert!(matches!(refusal(|t| t.leaves.push(0.5)), ModelError::Lengths));
         assert!(matches!(refusal(|t| t.outputs = 0), ModelError::Lengths));
+    }
+
+    #[test]
+    fn hostile_sets_are_refused() {
+        use Comparison::{Below, Member};
+        let set = |trees: &mut Trees, index| {
+            trees.comparisons = vec![Member, Below, Below];
+            (trees.sets, trees.values[0]) = (vec![vec![1]], index);
+        };
+        let mut trees = stump();
+        set(&mut trees, 0.0);
+        assert!(Model::Trees(trees).evaluator(2).is_ok());
+        for index in [1.0, -1.0, 1e300] {
+            assert!(matches!(refusal(|t| set(t, index)), ModelError::Pointer { field: "values", index: 0, .. }));
+        }
+        assert!(matches!(refusal(|t| t.comparisons = vec![Below]), ModelError::Lengths));
+        let single = |t: &mut Trees| (t.single, t.outputs, t.leaves) = (true, 2, vec![]);
+        assert!(matches!(refusal(single), ModelError::Single { outputs: 2 }));
     }
 
     #[test]

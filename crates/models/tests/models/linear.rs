@@ -31,7 +31,7 @@ fn reference() -> Reference {
 fn linears(model: Model) -> Vec<Linear> {
     match model {
         Model::Linear(linear) => vec![linear],
-        Model::Softmax(Softmax { members }) => members.into_iter().flat_map(linears).collect(),
+        Model::Softmax(Softmax { members, .. }) => members.into_iter().flat_map(linears).collect(),
         Model::Trees(_) => panic!("trees"),
     }
 }

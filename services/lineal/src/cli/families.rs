@@ -41,7 +41,9 @@ fn render(family: &Family, style: Style) -> String {
             cell(&hyperparameter.description),
         ]);
     }
-    format!("{title}\n{}{}", chain(family), table.render())
+    let missing =
+        if family.available { String::new() } else { format!("not available: {}\n", family.unavailable_reason) };
+    format!("{title}\n{missing}{}{}", chain(family), table.render())
 }
 
 /// What a member of a chain needs.
@@ -89,6 +91,7 @@ mod tests {
                 choices: vec![],
                 description: "step of each tree".to_owned(),
             }],
+            available: true,
             ..Family::default()
         };
         assert_eq!(
@@ -101,9 +104,12 @@ mod tests {
             kind: FamilyKind::Member.into(),
             columns: vec!["outcome".to_owned()],
             upstreams: FamilyUpstreams::One.into(),
-            ..family
+            ..family.clone()
         };
         let text = render(&member, Style::default());
         assert!(text.contains("\nmember of a chain, of the columns outcome and one upstream version\n"), "{text}");
+        let missing = Family { available: false, unavailable_reason: "pip install it".to_owned(), ..family };
+        let shown = render(&missing, Style::default());
+        assert_eq!(shown.lines().nth(1), Some("not available: pip install it"));
     }
 }

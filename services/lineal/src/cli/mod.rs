@@ -18,6 +18,7 @@ mod format;
 mod health;
 mod hints;
 mod history;
+mod import;
 mod jobs;
 mod lineage;
 mod models;
@@ -81,6 +82,8 @@ enum Command {
     Train(Box<train::Args>),
     /// Look at data before anything is learned from it
     Data(data::Args),
+    /// Make a version of a model that LightGBM or XGBoost trained elsewhere
+    Import(Box<import::Args>),
     /// List, show, watch and cancel training jobs
     Jobs(Box<jobs::Args>),
     /// Run pipelines: graphs of steps from rows to champions
@@ -172,6 +175,7 @@ impl Cli {
             Command::Demo(args) => demo::run(args, ctx.output.style()).await,
             Command::Train(args) => train::run(*args, ctx).await,
             Command::Data(args) => data::run(args, ctx).await,
+            Command::Import(args) => import::run(*args, ctx).await,
             Command::Jobs(args) => jobs::run(*args, ctx).await,
             Command::Pipeline(args) => pipeline::run(*args, ctx).await,
             Command::Experiments(args) => experiments::run(args, ctx).await,

@@ -8,11 +8,12 @@ use std::{
 
 use lineal_db::DatabaseUrl;
 use lineal_kernel::Name;
+use lineal_models::LibrarySearch;
 use lineal_registry::{RegistryConfig, sink::SinkConfig};
 use lineal_trainer::TrainerConfig;
 use lineal_validator::ValidatorConfig;
 
-use super::{ConfigError, LogSettings, RawConfig, RawOpenLineage};
+use super::{ConfigError, LogSettings, RawConfig, RawOpenLineage, RawTrainer};
 
 /// Checked values, by part.
 #[derive(Debug, Clone)]
@@ -148,12 +149,24 @@ impl Config {
                 table_limit: table_limit?,
                 feature_cache: feature_cache?,
                 lease: lease?,
+                libraries: libraries(&raw.trainer),
                 release: env!("CARGO_PKG_VERSION").to_owned(),
             },
             validator: ValidatorConfig { database: validator_database? },
             inference: inference?,
             log: raw.log,
         })
+    }
+}
+
+/// Where foreign families' libraries may be: a file of the configuration wins against the environment.
+fn libraries(raw: &RawTrainer) -> LibrarySearch {
+    let found = LibrarySearch::in_environment(|name| std::env::var_os(name));
+    let named = |file: &str| (!file.is_empty()).then(|| PathBuf::from(file));
+    LibrarySearch {
+        lightgbm: named(&raw.lightgbm_library).or(found.lightgbm),
+        xgboost: named(&raw.xgboost_library).or(found.xgboost),
+        pythons: found.pythons,
     }
 }
 

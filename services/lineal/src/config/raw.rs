@@ -150,6 +150,10 @@ pub struct RawTrainer {
     pub table_limit_mib: usize,
     /// Computed features that are kept for other jobs; 0 for none.
     pub feature_cache_mib: usize,
+    /// File of LightGBM's library; empty to look for it.
+    pub lightgbm_library: String,
+    /// File of XGBoost's library; empty to look for it.
+    pub xgboost_library: String,
 }
 
 impl Default for RawTrainer {
@@ -162,6 +166,8 @@ impl Default for RawTrainer {
             threads: 2,
             table_limit_mib: 4096,
             feature_cache_mib: 256,
+            lightgbm_library: String::new(),
+            xgboost_library: String::new(),
         }
     }
 }

@@ -75,6 +75,9 @@ pub(super) fn resolve(
             if let Some(task) = task {
                 check_task(family, task, families).map_err(|error| vec![error])?;
             }
+            if let Err(missing) = family.check_available() {
+                return Err(vec![FieldError::new("family", format!("is not available: {missing}"))]);
+            }
             Hyperparameters::resolve(&family.describe(), given)
         }
         Some(Method::Member(family)) => family.describe().resolve(given),

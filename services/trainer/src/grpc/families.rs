@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use lineal_models::{
-    FamilyDescription, HyperparameterDescription, HyperparameterKind, MemberDescription, Upstreams, member_families,
+    Family, HyperparameterDescription, HyperparameterKind, MemberDescription, Upstreams, member_families,
 };
 use lineal_proto::lineal::trainer::v1::{self as pb, family_service_server::FamilyService};
 use tonic::{Request, Response, Status};
@@ -15,13 +15,15 @@ impl FamilyService for TrainerGrpc {
         &self,
         _: Request<pb::ListFamiliesRequest>,
     ) -> Result<Response<pb::ListFamiliesResponse>, Status> {
-        let models = self.app.families().iter().map(|known| family(&known.describe()));
+        let models = self.app.families().iter().map(|known| family(*known));
         let families = models.chain(member_families().iter().map(|known| member(&known.describe()))).collect();
         Ok(Response::new(pb::ListFamiliesResponse { families }))
     }
 }
 
-fn family(description: &FamilyDescription) -> pb::Family {
+fn family(family: &dyn Family) -> pb::Family {
+    let description = family.describe();
+    let missing = family.check_available().err();
     pb::Family {
         name: description.name.to_owned(),
         title: description.title.to_owned(),
@@ -30,6 +32,8 @@ fn family(description: &FamilyDescription) -> pb::Family {
         kind: pb::FamilyKind::Model.into(),
         columns: Vec::new(),
         upstreams: pb::FamilyUpstreams::None.into(),
+        available: missing.is_none(),
+        unavailable_reason: missing.map(|missing| missing.to_string()).unwrap_or_default(),
     }
 }
 
@@ -47,6 +51,8 @@ fn member(description: &MemberDescription) -> pb::Family {
         kind: pb::FamilyKind::Member.into(),
         columns: description.columns.iter().map(ToString::to_string).collect(),
         upstreams: upstreams.into(),
+        available: true,
+        unavailable_reason: String::new(),
     }
 }
 

@@ -1,9 +1,10 @@
 //! What goes over the wire: every reason, every bad field, pages and families.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use lineal_db::{DatabaseUrl, StoreError};
 use lineal_kernel::{FieldError, Name, RequestId, SystemClock};
+use lineal_models::LibrarySearch;
 use lineal_proto::lineal::trainer::v1::{
     self as pb, family_service_server::FamilyService, job_service_server::JobService,
 };
@@ -175,21 +176,43 @@ async fn code_lists_and_huge_texts_are_no_hyperparameters() {
     }
 }
 
-#[tokio::test]
-async fn a_trainer_opens_mounts_works_and_stops() {
-    let folder = tempfile::tempdir().unwrap();
-    let config = TrainerConfig {
-        database: DatabaseUrl::Sqlite(folder.path().join("trainer.db")),
+fn config(folder: &Path, libraries: LibrarySearch) -> TrainerConfig {
+    TrainerConfig {
+        database: DatabaseUrl::Sqlite(folder.join("trainer.db")),
         concurrency: 1,
         per_model: 0,
         threads: 1,
         table_limit: usize::MAX,
         feature_cache: 0,
         lease: LEASE,
+        libraries,
         release: "0.0.0-test".to_owned(),
-    };
+    }
+}
+
+#[tokio::test]
+async fn a_family_without_its_library_is_listed_and_refused_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let libraries = LibrarySearch { lightgbm: Some("/nowhere/lib.so".into()), ..LibrarySearch::default() };
+    let registry = lineal_rpc::connect("http://127.0.0.1:1", "service:trainer").unwrap();
+    let config = config(folder.path(), libraries);
+    let trainer = Trainer::open(config, registry.clone(), registry, Arc::new(SystemClock)).await.unwrap();
+    let grpc = TrainerGrpc::new(Arc::clone(&trainer.app));
+    let families = grpc.list_families(Request::new(pb::ListFamiliesRequest {})).await.unwrap().into_inner().families;
+    let light = families.iter().find(|family| family.name == "lightgbm").unwrap();
+    assert!(!light.available && light.unavailable_reason.starts_with("/nowhere/lib.so cannot be loaded"), "{light:?}");
+    let job = pb::JobSpec { family: "lightgbm".to_owned(), ..pb::JobSpec::default() };
+    let refused = create(&grpc, job, "").await.unwrap_err();
+    assert!(refused.message().contains("spec.family: is not available: /nowhere/lib.so"), "{refused}");
+    trainer.close().await;
+}
+
+#[tokio::test]
+async fn a_trainer_opens_mounts_works_and_stops() {
+    let folder = tempfile::tempdir().unwrap();
     // Nothing listens there: a trainer starts before its registry.
     let registry = lineal_rpc::connect("http://127.0.0.1:1", "service:trainer").unwrap();
+    let config = config(folder.path(), LibrarySearch::default());
     let trainer = Trainer::open(config, registry.clone(), registry, Arc::new(SystemClock)).await.unwrap();
     let _routes = trainer.mount(Routes::default());
     let shutdown = CancellationToken::new();
@@ -232,6 +255,9 @@ async fn families_are_listed_with_ranges_and_defaults() {
         boosting.tasks,
         [pb::Task::Binary, pb::Task::Multiclass, pb::Task::Regression, pb::Task::Count].map(i32::from)
     );
+    assert!(boosting.available && families.iter().any(|family| family.name == "xgboost"));
+    // What cannot be fitted says why.
+    assert!(families.iter().all(|family| family.available == family.unavailable_reason.is_empty()), "{families:?}");
     let rate = boosting.hyperparameters.iter().find(|known| known.name == "learning_rate").unwrap();
     assert_eq!((rate.kind(), rate.default.as_ref()), (pb::HyperparameterKind::Float, Some(&number(0.1))));
     assert!(rate.minimum.unwrap() < 0.1 && rate.maximum.unwrap() > 0.1 && !rate.description.is_empty());
