@@ -70,6 +70,10 @@ impl VersionService for RegistryGrpc {
         unused()
     }
 
+    async fn fail_version(&self, _: Request<pb::FailVersionRequest>) -> Answer<pb::FailVersionResponse> {
+        unused()
+    }
+
     async fn update_version(&self, _: Request<pb::UpdateVersionRequest>) -> Answer<pb::UpdateVersionResponse> {
         unused()
     }
