@@ -11,12 +11,9 @@ async fn every_command_does_what_it_says_and_ends_with_its_code() {
     let lineal = Process::dev(folder.path(), &[]).await;
     let table = scenario::churn_file().display().to_string();
     let train = ["train", &table, "--model", "churn", "--label", "churn", "--seed", "7"];
+    let lineage = ["--family", "logistic_regression", "--git-sha", "0123abc", "--tag", "team=growth"];
     for (words, code) in [
-        (
-            &[&train[..], &["--family", "logistic_regression", "--git-sha", "0123abc", "--tag", "team=growth"]]
-                .concat()[..],
-            0,
-        ),
+        (&[&train[..], &lineage].concat()[..], 0),
         (&["validate", "churn", "1"], 0),
         (&["promote", "churn", "1", "--dry-run"], 0),
         (&["promote", "churn", "1"], 0),
