@@ -18,11 +18,7 @@ impl Digest {
 
     /// The 64 hexadecimal digits without the prefix, as used in paths.
     pub fn hex(&self) -> String {
-        use fmt::Write as _;
-        self.0.iter().fold(String::with_capacity(64), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        hex::encode(self.0)
     }
 
     /// The first 12 digits: enough for people to tell digests apart.
@@ -48,15 +44,10 @@ impl FromStr for Digest {
 
     fn from_str(text: &str) -> Result<Self, FieldError> {
         let bad = || FieldError::new("digest", "expected `sha256:` followed by 64 lowercase hexadecimal digits");
-        let hex = text.strip_prefix("sha256:").filter(|hex| hex.len() == 64 && hex.is_ascii()).ok_or_else(bad)?;
+        let digits = text.strip_prefix("sha256:").ok_or_else(bad)?;
         let mut bytes = [0u8; 32];
-        for (byte, pair) in bytes.iter_mut().zip(hex.as_bytes().chunks(2)) {
-            let pair = std::str::from_utf8(pair).map_err(|_| bad())?;
-            if pair.chars().any(|c| !c.is_ascii_digit() && !('a'..='f').contains(&c)) {
-                return Err(bad());
-            }
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| bad())?;
-        }
+        let is_lower = !digits.bytes().any(|digit| digit.is_ascii_uppercase());
+        hex::decode_to_slice(digits, &mut bytes).ok().filter(|()| is_lower).ok_or_else(bad)?;
         Ok(Self(bytes))
     }
 }
