@@ -16,7 +16,7 @@ use super::{
     format,
     output::{Style, Table, cell, printable, verdict},
     request::PageArgs,
-    train::{Format, read, stem},
+    source::{Format, read, stem},
 };
 
 /// As much of a value as a table shows, in characters.

@@ -14,6 +14,7 @@ mod experiments;
 mod explain;
 mod fail;
 mod families;
+
 mod format;
 mod health;
 mod hints;
@@ -35,6 +36,7 @@ mod rollbacks;
 mod rows;
 mod runs;
 mod serve;
+mod source;
 mod status;
 mod story;
 mod train;

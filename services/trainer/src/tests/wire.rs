@@ -43,6 +43,23 @@ async fn create(grpc: &TrainerGrpc, spec: pb::JobSpec, request_id: &str) -> Resu
     Ok(grpc.create_job(Request::new(request)).await?.into_inner().job.unwrap())
 }
 
+fn pipeline_errors() -> [(TrainerError, Code, &'static str); 4] {
+    [
+        (TrainerError::PipelineNotFound { pipeline_id: "p".to_owned().into() }, Code::NotFound, "PIPELINE_NOT_FOUND"),
+        (TrainerError::PipelineRunNotFound { run_id: "r".to_owned().into() }, Code::NotFound, "PIPELINE_RUN_NOT_FOUND"),
+        (
+            TrainerError::PipelineBusy { pipeline_id: "p".to_owned().into(), run_id: "r".to_owned().into() },
+            Code::AlreadyExists,
+            "PIPELINE_BUSY",
+        ),
+        (
+            TrainerError::RunRequestIdReused { request_id: RequestId::random(), run_id: "r".to_owned().into() },
+            Code::AlreadyExists,
+            "REQUEST_ID_REUSED",
+        ),
+    ]
+}
+
 #[test]
 fn every_error_has_a_code_and_a_reason() {
     let conflict = DefinitionConflict {
@@ -91,23 +108,11 @@ fn every_error_has_a_code_and_a_reason() {
             Code::Unavailable,
             "REGISTRY_UNAVAILABLE",
         ),
-        (TrainerError::PipelineNotFound { pipeline_id: "p".to_owned().into() }, Code::NotFound, "PIPELINE_NOT_FOUND"),
-        (TrainerError::PipelineRunNotFound { run_id: "r".to_owned().into() }, Code::NotFound, "PIPELINE_RUN_NOT_FOUND"),
-        (
-            TrainerError::PipelineBusy { pipeline_id: "p".to_owned().into(), run_id: "r".to_owned().into() },
-            Code::AlreadyExists,
-            "PIPELINE_BUSY",
-        ),
-        (
-            TrainerError::RunRequestIdReused { request_id: RequestId::random(), run_id: "r".to_owned().into() },
-            Code::AlreadyExists,
-            "REQUEST_ID_REUSED",
-        ),
         (TrainerError::Stopping, Code::Unavailable, "TRAINER_STOPPING"),
         (StoreError::Busy.into(), Code::Unavailable, "DATABASE_BUSY"),
         (StoreError::corrupt("secret of the database").into(), Code::Internal, "INTERNAL"),
     ];
-    for (error, code, reason) in table {
+    for (error, code, reason) in table.into_iter().chain(pipeline_errors()) {
         let status = from_error(error);
         assert_eq!((status.code(), reason_of(&status).as_deref()), (code, Some(reason)));
         assert!(!status.message().contains("secret"), "{status}");

@@ -19,7 +19,7 @@ use super::{
     error::{CliError, Exit},
     format, parse,
     request::{ChangeArgs, PageArgs},
-    train,
+    source,
 };
 
 /// `lineal pipeline`
@@ -223,7 +223,7 @@ async fn start(args: RunArgs, ctx: &Context) -> Result<Exit, CliError> {
 }
 
 async fn upload(file: &str, ctx: &Context) -> Result<String, CliError> {
-    let content = train::read(Path::new(file))?;
+    let content = source::read(Path::new(file))?;
     let size = content.len() as u64;
     let digest = artifacts::upload(&ctx.registry.peer(), content).await;
     let digest = digest.map_err(|status| ctx.registry.failed(status))?;
