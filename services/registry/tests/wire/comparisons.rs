@@ -5,7 +5,7 @@ use lineal_proto::lineal::registry::v1 as pb;
 
 use crate::fixture::{Bench, Refusal};
 
-fn comparison(report: &str) -> pb::RecordComparisonRequest {
+pub(crate) fn comparison(report: &str) -> pb::RecordComparisonRequest {
     let comparison = pb::Comparison {
         model: "churn".into(),
         candidate_number: 2,

@@ -9,7 +9,7 @@ use tonic::Code;
 use crate::fixture::{Bench, Refusal, labels, reason};
 
 impl Bench {
-    fn minute(&self, minutes: u64, value: f64) -> pb::PerformancePoint {
+    pub(crate) fn minute(&self, minutes: u64, value: f64) -> pb::PerformancePoint {
         let time = Timestamp::from_micros(self.clock.now().micros() - (minutes * 60_000_000) as i64);
         pb::PerformancePoint { metric: "auc".into(), time: Some(lineal_rpc::timestamp(time)), value, count: 0 }
     }

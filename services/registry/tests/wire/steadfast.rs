@@ -1,10 +1,11 @@
 //! Whichever call of the store is lost, or the answer to it: the caller is told to try again, and the same request again makes
 //! the change once.
 
-use lineal_proto::lineal::registry::v1 as pb;
+use lineal_proto::{lineal::registry::v1 as pb, pbjson_types::Struct};
 use tonic::Code;
 
 use crate::{
+    comparisons::comparison,
     fixture::{
         Bench, FakeReplica, create_run, create_version, demote, fail_version, promote, record_validation, rollback,
         set_alias,
@@ -69,6 +70,79 @@ async fn a_model_is_made_once() {
     steadfast!(model_service.create_model, async |_: &Bench| {
         (pb::CreateModelRequest { name: "churn".into(), ..Default::default() }, ())
     });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_description_changes_once() {
+    steadfast!(model_service.update_model, async |bench: &Bench| {
+        bench.register("churn").await;
+        let description = Some("who leaves".into());
+        (pb::UpdateModelRequest { name: "churn".into(), description, ..Default::default() }, ())
+    });
+    steadfast!(version_service.update_version, async |bench: &Bench| {
+        bench.register("churn").await;
+        let description = Some("weekly".into());
+        (pb::UpdateVersionRequest { model: "churn".into(), number: 1, description, ..Default::default() }, ())
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_experiment_begins_once() {
+    steadfast!(
+        experiment_service.create_experiment,
+        async |_: &Bench| (pb::CreateExperimentRequest { name: "weekly".into(), ..Default::default() }, ()),
+        |answer| answer.experiment.map(|it| (it.name, it.experiment_id))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_is_logged_once() {
+    // A point that is there already is not added again, so a batch needs no key.
+    for loss in [Loss::Call, Loss::Answer] {
+        for nth in 1..100 {
+            let (bench, faults) = Bench::unsteady().await;
+            let run = bench.run_service().create_run(create_run("churn")).await.unwrap().into_inner().run.unwrap();
+            let timestamp = bench.minute(1, 0.8).time;
+            let point = pb::MetricPoint { key: "auc".into(), value: 0.8, step: 1, timestamp };
+            let batch = pb::LogBatchRequest { run_id: run.run_id.clone(), points: vec![point], ..Default::default() };
+            faults.arm(nth, loss);
+            let first = bench.run_service().log_batch(batch.clone()).await;
+            let Some(struck) = faults.disarm() else {
+                assert!(nth > 1, "a batch asks the store for something");
+                break;
+            };
+            if let Err(status) = first {
+                assert_eq!(status.code(), Code::Unavailable, "{struck} lost its {loss:?}: {status:?}");
+            }
+            bench.run_service().log_batch(batch).await.unwrap();
+            let history = pb::GetMetricHistoryRequest { run_id: run.run_id, key: "auc".into(), ..Default::default() };
+            let history = bench.run_service().get_metric_history(history).await.unwrap().into_inner();
+            assert_eq!(history.points.len(), 1, "{struck} lost its {loss:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_production_tells_is_kept_once() {
+    steadfast!(block_service.record_block, async |bench: &Bench| {
+        bench.register("churn").await;
+        let (stage, body) = (pb::BlockStage::Drift.into(), Some(Struct::default()));
+        (pb::RecordBlockRequest { model: "churn".into(), number: 1, stage, body, ..Default::default() }, ())
+    });
+    steadfast!(performance_service.record_performance, async |bench: &Bench| {
+        bench.register("churn").await;
+        let points = vec![bench.minute(1, 0.8)];
+        (pb::RecordPerformanceRequest { model: "churn".into(), number: 1, points, ..Default::default() }, ())
+    });
+    steadfast!(
+        comparison_service.record_comparison,
+        async |bench: &Bench| {
+            bench.register("churn").await;
+            bench.register("churn").await;
+            (comparison("r-1"), ())
+        },
+        |answer| answer.comparison.map(|it| it.report_id)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
