@@ -100,7 +100,10 @@ impl Writers {
             Err(sqlx::Error::Protocol("the transaction ended early".to_owned()))
         };
         if let Err(error) = &ended {
-            tracing::error!(%error, writers = group.waiting.len(), "a commit failed");
+            // Without writers nothing is lost: somebody gave up while the transaction began.
+            if !group.waiting.is_empty() {
+                tracing::error!(%error, writers = group.waiting.len(), "a commit failed");
+            }
             // Whatever is open ends with it.
             group.connection.close_on_drop();
         }
