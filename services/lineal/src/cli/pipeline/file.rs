@@ -6,18 +6,18 @@ use figment::{
     Figment,
     providers::{Format as _, Yaml},
 };
-use lineal_proto::lineal::trainer::v1::PipelineSpec;
+use serde::de::DeserializeOwned;
 
 use crate::cli::error::CliError;
 
-/// Reads the graph of a file; unknown keys are refused with their path.
-pub(super) fn read(path: &Path) -> Result<PipelineSpec, CliError> {
+/// Reads the graph or the chain of a file; unknown keys are refused with their path.
+pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<T, CliError> {
     let name = path.display().to_string();
     let text = fs::read_to_string(path).map_err(|source| CliError::File { path: name.clone(), source })?;
     parse(&text).map_err(|problem| CliError::usage(format!("{name}: {problem}")))
 }
 
-fn parse(text: &str) -> Result<PipelineSpec, String> {
+fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     Figment::from(Yaml::string(text)).extract().map_err(|error| {
         let problem = error.kind.to_string();
         if error.path.is_empty() { problem } else { format!("{}: {problem}", error.path.join(".")) }
@@ -28,7 +28,7 @@ fn parse(text: &str) -> Result<PipelineSpec, String> {
 mod tests {
     use lineal_proto::{
         lineal::{
-            trainer::v1::{ResampleMethod, SourceFormat, pipeline_node::Kind},
+            trainer::v1::{PipelineSpec, ResampleMethod, SourceFormat, TrainFullPipelineRequest, pipeline_node::Kind},
             validator::v1::MetricLimit,
         },
         pbjson_types::Value,
@@ -66,7 +66,7 @@ nodes:
 
     #[test]
     fn a_file_has_the_fields_of_the_contract() {
-        let nodes = parse(FILE).unwrap().nodes;
+        let nodes = parse::<PipelineSpec>(FILE).unwrap().nodes;
         let kinds: Vec<_> = nodes.iter().map(|node| node.kind.clone().unwrap()).collect();
         let Kind::Data(rows) = &kinds[0] else { panic!("{:?}", kinds[0]) };
         assert_eq!((rows.dataset.as_str(), rows.format()), ("churn", SourceFormat::Csv));
@@ -94,9 +94,28 @@ nodes:
             (FILE.replace("RESAMPLE_METHOD_OVER", "over"), "nodes.2.resample", "over"),
             (FILE.replace("nodes:", "steps:"), "steps", "steps"),
         ] {
-            let told = parse(&wrong).unwrap_err();
+            let told = parse::<PipelineSpec>(&wrong).unwrap_err();
             assert!(told.starts_with(path) && told.contains(problem), "{path}: {told}");
         }
-        assert!(parse("nodes: [").is_err());
+        assert!(parse::<PipelineSpec>("nodes: [").is_err());
+    }
+
+    #[test]
+    fn a_file_of_a_chain_names_its_members_upstream_first() {
+        // F44
+        let text = "
+source: {dataset: matches, format: SOURCE_FORMAT_CSV}
+members:
+  - {model: goals, family: poisson, hyperparameters: {xi: 0.002}}
+  - {model: forecast, family: calibration}
+promote: {}
+";
+        let chain: TrainFullPipelineRequest = parse(text).unwrap();
+        let members: Vec<_> = chain.members.iter().map(|one| (one.model.as_str(), one.family.as_str())).collect();
+        assert_eq!(members, [("goals", "poisson"), ("forecast", "calibration")]);
+        assert_eq!(chain.members[0].hyperparameters["xi"], Value::from(0.002));
+        assert_eq!(chain.source.unwrap().dataset, "matches");
+        let told = parse::<TrainFullPipelineRequest>(&text.replace("family: cal", "famly: cal")).unwrap_err();
+        assert!(told.starts_with("members.1") && told.contains("famly"), "{told}");
     }
 }

@@ -1,5 +1,6 @@
 //! `lineal pipeline`
 
+mod chain;
 mod file;
 mod render;
 mod watch;
@@ -9,8 +10,8 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 use lineal_kernel::Digest;
 use lineal_proto::lineal::trainer::v1::{
     CancelPipelineRunRequest, GetPipelineRequest, GetPipelineResponse, GetPipelineRunResponse, ListPipelineRunsRequest,
-    ListPipelinesRequest, Pipeline, PipelineRun, PipelineRunState, PipelineStepState, ResumePipelineRunRequest,
-    RunPipelineRequest, SavePipelineRequest, pipeline_service_client::PipelineServiceClient,
+    ListPipelinesRequest, Pipeline, PipelineRun, PipelineRunState, PipelineSpec, PipelineStepState,
+    ResumePipelineRunRequest, RunPipelineRequest, SavePipelineRequest, pipeline_service_client::PipelineServiceClient,
 };
 use lineal_rpc::{Peer, artifacts};
 
@@ -34,6 +35,8 @@ pub(super) struct Args {
 enum Command {
     /// Run a pipeline from its file, or a saved one by its id
     Run(RunArgs),
+    /// Train a chain from its file: all members on the same rows, each on the version of the one before
+    TrainChain(chain::Args),
     /// Check a file and keep the pipeline
     Save(SaveArgs),
     /// List pipelines, newest first
@@ -62,6 +65,13 @@ struct RunArgs {
     /// The last node wanted: nothing after it is run
     #[arg(long, value_name = "NODE", default_value = "", hide_default_value = true)]
     until: String,
+    #[command(flatten)]
+    wish: WishArgs,
+}
+
+/// How a run is wanted.
+#[derive(Debug, clap::Args)]
+struct WishArgs {
     /// Reuse what an earlier run trained from the same inputs only if it is not older, e.g. 24h [default: any age]
     #[arg(long, value_name = "TIME", value_parser = parse::duration)]
     max_age: Option<Duration>,
@@ -76,6 +86,14 @@ struct RunArgs {
     detach: bool,
     #[command(flatten)]
     change: ChangeArgs,
+}
+
+impl WishArgs {
+    /// How old a result may be that is reused; absent for any age.
+    fn max_staleness(&self) -> Option<lineal_proto::pbjson_types::Duration> {
+        let max_age = if self.fresh { Some(Duration::ZERO) } else { self.max_age };
+        max_age.map(lineal_rpc::duration)
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -152,6 +170,7 @@ fn client(ctx: &Context) -> PipelineServiceClient<Peer> {
 pub(super) async fn run(args: Args, ctx: &Context) -> Result<Exit, CliError> {
     match args.command {
         Command::Run(args) => start(args, ctx).await,
+        Command::TrainChain(args) => chain::run(args, ctx).await,
         Command::Save(args) => {
             let pipeline = save(&args.file, ctx).await?;
             print_pipeline(ctx, pipeline)
@@ -204,22 +223,25 @@ async fn start(args: RunArgs, ctx: &Context) -> Result<Exit, CliError> {
     let pipeline_id = if path.is_file() { save(path, ctx).await?.pipeline_id } else { args.pipeline };
     let mut sources = BTreeMap::new();
     for (node, file) in args.data {
-        let digest = if file.parse::<Digest>().is_ok() { file } else { upload(&file, ctx).await? };
-        sources.insert(node, digest);
+        sources.insert(node, digest_of(file, ctx).await?);
     }
-    let max_age = if args.fresh { Some(Duration::ZERO) } else { args.max_age };
-    let request_id = args.change.request_id();
+    let request_id = args.wish.change.request_id();
     let request = RunPipelineRequest {
         pipeline_id,
         sources,
         until: args.until,
-        max_staleness: max_age.map(lineal_rpc::duration),
-        rerun: args.rerun,
+        max_staleness: args.wish.max_staleness(),
+        rerun: args.wish.rerun,
         request_id: request_id.clone(),
     };
     let answer = ctx.trainer.call(client(ctx).run_pipeline(request)).await;
     let run = ctx.trainer.present(answer.map_err(|error| error.of_request(&request_id))?.pipeline_run, "run")?;
-    if args.detach { print_run(ctx, run).await } else { follow(ctx, run).await }
+    if args.wish.detach { print_run(ctx, run).await } else { follow(ctx, run).await }
+}
+
+/// The digest of a file, which is uploaded first, or a digest as it is.
+async fn digest_of(file: String, ctx: &Context) -> Result<String, CliError> {
+    if file.parse::<Digest>().is_ok() { Ok(file) } else { upload(&file, ctx).await }
 }
 
 async fn upload(file: &str, ctx: &Context) -> Result<String, CliError> {
@@ -234,7 +256,7 @@ async fn upload(file: &str, ctx: &Context) -> Result<String, CliError> {
 }
 
 async fn save(file: &Path, ctx: &Context) -> Result<Pipeline, CliError> {
-    let request = SavePipelineRequest { spec: Some(file::read(file)?) };
+    let request = SavePipelineRequest { spec: Some(file::read::<PipelineSpec>(file)?) };
     let answer = ctx.trainer.call(client(ctx).save_pipeline(request)).await?;
     ctx.trainer.present(answer.pipeline, "pipeline")
 }
