@@ -2,9 +2,17 @@
 
 use lineal_kernel::Digest;
 use lineal_models::{Bundle, Manifest, ServedModel};
+use lineal_proto::lineal::trainer::v1::{self as pb, pipeline_service_server::PipelineService};
+use tonic::Request;
 
-use super::lab::{Lab, entry};
-use crate::domain::{FailureReason, Job, JobState, SpecDraft};
+use super::{
+    lab::{Lab, entry},
+    pipeline_runs,
+};
+use crate::{
+    domain::{FailureReason, Job, JobState, PipelineRunState, SpecDraft},
+    grpc::TrainerGrpc,
+};
 
 /// The English Premier League of 2016-2017.
 const SEASON: &[u8] = include_bytes!("../../../../crates/models/tests/reference/football/season.csv");
@@ -60,6 +68,50 @@ async fn each_member_learns_from_exactly_the_versions_it_is_given() {
     assert_eq!(upstreams, [("poisson", 1), ("draw_calibration", 2)]);
     assert!(known.versions.iter().all(|(_, other)| other.data_digest == version.data_digest));
     assert!(known.runs.values().all(|run| entry(&run.log.tags, "stale_upstreams") == "absent"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_pipeline_hands_each_member_the_version_just_made_on_one_snapshot() {
+    // F44, F46, F47
+    let mut lab = Lab::new().await;
+    // A champion that was trained on other rows; no member of the pipeline may take it.
+    let early = SEASON.split_inclusive(|byte| *byte == b'\n').take(300).collect::<Vec<_>>().concat();
+    assert_eq!(train(&mut lab, &early, |spec| member(spec, "poisson", &[])).await.error, "");
+    (lab.registry.known().champion, lab.validator.known().champion) = (1, 1);
+    let one = |family: &str| pb::JobSpec { model: family.to_owned(), family: family.to_owned(), ..Default::default() };
+    let request = pb::TrainFullPipelineRequest {
+        source: Some(pb::DataSource {
+            dataset: "season".to_owned(),
+            digest: lab.registry.add(SEASON).to_string(),
+            format: pb::SourceFormat::Csv.into(),
+        }),
+        split: Some(pb::SplitNode { version: "v1".to_owned(), ..pb::SplitNode::default() }),
+        members: ["poisson", "blending", "calibration"].map(one).to_vec(),
+        request_id: "weekly".to_owned(),
+        ..pb::TrainFullPipelineRequest::default()
+    };
+    let answer = TrainerGrpc::new(lab.app.clone()).train_full_pipeline(Request::new(request)).await.unwrap();
+    let id = answer.into_inner().pipeline_run.unwrap().pipeline_run_id;
+    let run = lab.app.pipeline_run(&id.into()).await.unwrap();
+    let run = pipeline_runs::finish(&mut lab, &run).await;
+    assert_eq!(run.state, PipelineRunState::Succeeded, "{:?}", run.steps);
+    let mut before = vec![];
+    let mut rows = vec![];
+    for model in ["poisson", "blending", "calibration"] {
+        let output = &run.step(&format!("train-{model}")).unwrap().output;
+        let job = lab.app.job(&output.job_id.clone().into()).await.unwrap();
+        let known = lab.registry.known();
+        let (_, version) = &known.versions[usize::try_from(output.version).unwrap() - 1];
+        let given: Vec<_> = version.upstreams.iter().map(|one| (one.model.to_string(), one.number)).collect();
+        assert_eq!(given, before, "{model}");
+        assert_eq!(entry(&known.runs[job.run_id.as_ref().unwrap()].log.tags, "stale_upstreams"), "absent");
+        rows.push((version.data_digest, version.reference_digest));
+        before = vec![(model.to_owned(), output.version)];
+    }
+    assert_eq!(before, [("calibration".to_owned(), 4)]);
+    assert!(rows.iter().all(|one| *one == rows[0]), "{rows:?}");
+    let promoted = lab.registry.known().promotions[0].clone();
+    assert_eq!((promoted.model.as_str(), promoted.number, promoted.expected_champion), ("calibration", 4, 1));
 }
 
 #[tokio::test]

@@ -46,7 +46,7 @@ async fn until(lab: &Lab, id: &PipelineRunId, node: &str, state: StepState) -> V
 }
 
 /// Works until the run has ended, then restarts.
-async fn finish(lab: &mut Lab, run: &PipelineRun) -> PipelineRun {
+pub(super) async fn finish(lab: &mut Lab, run: &PipelineRun) -> PipelineRun {
     let running = lab.run();
     events(lab, &run.id, run.last_sequence).await;
     running.stop().await;
