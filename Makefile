@@ -1,4 +1,5 @@
 # make demo    the whole life of a model in a minute, on real data; needs a Rust toolchain and nothing else
+# make demo-football   three models that forecast matches change together under load, likewise
 # make test    everything; installs what the tests need first and says so
 # make check   formatting, lints with warnings denied, rules
 # make faults  processes that die at every point of a promotion, and storms, on both databases
@@ -11,11 +12,15 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lineal
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 VENV := $(CACHE)/venv
 
-.PHONY: demo test check faults bench bench-registry chart-check test-tools fmt
+.PHONY: demo demo-football test check faults bench bench-registry chart-check test-tools fmt
 
 demo:
 	cargo build --locked --release --package lineal
 	"$(CARGO_TARGET_DIR)/release/lineal" demo
+
+demo-football:
+	cargo build --locked --release --package lineal
+	"$(CARGO_TARGET_DIR)/release/lineal" demo --football
 
 test: test-tools
 	LINEAL_TEST_PYTHON="$(VENV)/bin/python" tests/with-postgres cargo test --locked --workspace

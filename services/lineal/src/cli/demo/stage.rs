@@ -13,14 +13,11 @@ use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus,
 
 use crate::{config, log, node::Node, role::Role};
 
-/// 5,000 rows; `data/README.md` says where they come from.
-const CHURN: &[u8] = include_bytes!("../../../data/churn.csv");
 const TRIES: u32 = 300;
 
 /// A running Lineal and its data.
 pub(super) struct Stage {
     address: String,
-    data: PathBuf,
     folder: PathBuf,
     kept: bool,
     shutdown: CancellationToken,
@@ -28,15 +25,17 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Starts all roles and waits until they are ready.
-    pub(super) async fn set(keep: Option<&Path>) -> anyhow::Result<Self> {
+    /// Lays out the files, starts all roles and waits until they are ready.
+    pub(super) async fn set(keep: Option<&Path>, files: &[(&str, Vec<u8>)]) -> anyhow::Result<Self> {
         let folder = match keep {
             Some(folder) => folder.to_owned(),
             None => std::env::temp_dir().join(format!("lineal-demo-{}", uuid::Uuid::now_v7())),
         };
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-        let data = folder.join("churn.csv");
-        std::fs::write(&data, CHURN).with_context(|| format!("cannot write {}", data.display()))?;
+        for (name, content) in files {
+            let file = folder.join(name);
+            std::fs::write(&file, content).with_context(|| format!("cannot write {}", file.display()))?;
+        }
         let port = if keep.is_some() { 7400 } else { 0 };
         let flags = [
             ("server.listen", format!("127.0.0.1:{port}")),
@@ -51,7 +50,7 @@ impl Stage {
         let server = tokio::spawn(node.run(shutdown.clone()));
         println!("Lineal runs in this process: registry, trainer, validator and inference at {address}");
         println!("SQLite, artifacts and the data are in {}", folder.display());
-        let stage = Self { address, data, folder, kept: keep.is_some(), shutdown, server };
+        let stage = Self { address, folder, kept: keep.is_some(), shutdown, server };
         stage.ready().await?;
         Ok(stage)
     }
@@ -74,9 +73,9 @@ impl Stage {
         &self.address
     }
 
-    /// The churn table.
-    pub(super) fn data(&self) -> &Path {
-        &self.data
+    /// Where the files are.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Leaves everything running until Ctrl-C.

@@ -8,57 +8,54 @@ use std::{
 };
 
 use lineal_proto::lineal::inference::v1::{
-    Column, NumberColumn, PredictRequest, PredictResponse, TextColumn, column::Values,
-    prediction_service_client::PredictionServiceClient,
+    PredictRequest, PredictResponse, prediction_service_client::PredictionServiceClient,
 };
 use lineal_rpc::Peer;
 use tokio::{sync::watch, task::JoinHandle, time::MissedTickBehavior};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::super::error::CliError;
+use crate::cli::error::CliError;
 
-/// A customer of the churn table.
-const NUMBERS: [(&str, f64); 15] = [
-    ("account_length", 128.0),
-    ("number_vmail_messages", 25.0),
-    ("total_day_minutes", 265.1),
-    ("total_day_calls", 110.0),
-    ("total_day_charge", 45.07),
-    ("total_eve_minutes", 197.4),
-    ("total_eve_calls", 99.0),
-    ("total_eve_charge", 16.78),
-    ("total_night_minutes", 244.7),
-    ("total_night_calls", 91.0),
-    ("total_night_charge", 11.01),
-    ("total_intl_minutes", 10.0),
-    ("total_intl_calls", 3.0),
-    ("total_intl_charge", 2.7),
-    ("number_customer_service_calls", 1.0),
-];
-const TEXTS: [(&str, &str); 4] =
-    [("state", "KS"), ("area_code", "area_code_415"), ("international_plan", "no"), ("voice_mail_plan", "yes")];
 /// How long the story waits for an answer of the version it expects.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What an answer says, and of whom it is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Answer {
+    /// The generation of the serving table.
+    pub(super) generation: u64,
+    /// The model that was asked.
+    pub(super) model: String,
+    /// Its version.
+    pub(super) version: u64,
+    /// The bits of its scores.
+    pub(super) scores: Vec<u64>,
+}
 
 /// What came back.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Count {
-    answered: BTreeMap<u64, u64>,
+    /// How often each answer came.
+    pub(super) answers: BTreeMap<Answer, u64>,
     /// Predictions without an answer.
     pub(super) failed: u64,
     /// Answers of an older generation than one that was asked for earlier and answered before it was sent.
-    pub(super) went_back: u64,
-    slowest: Duration,
+    went_back: u64,
+    /// The longest wait for an answer.
+    pub(super) slowest: Duration,
     newest: u64,
 }
 
 impl fmt::Display for Count {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let total: u64 = self.answered.values().sum();
-        let by_version = self.answered.iter().map(|(version, answers)| format!("{answers} by version {version}"));
+        let mut by_version: BTreeMap<u64, u64> = BTreeMap::new();
+        for (answer, times) in &self.answers {
+            *by_version.entry(answer.version).or_default() += times;
+        }
+        let by_version = by_version.iter().map(|(version, answers)| format!("{answers} by version {version}"));
         let by_version = by_version.collect::<Vec<_>>().join(", ");
         let slowest = self.slowest.as_secs_f64() * 1e3;
-        write!(f, "{total} predictions answered ({by_version}), {} failed predictions, ", self.failed)?;
+        write!(f, "{} predictions answered ({by_version}), {} failed predictions, ", self.answered(), self.failed)?;
         write!(f, "{} older than an answer before; the slowest took {slowest:.1} ms", self.went_back)
     }
 }
@@ -72,13 +69,13 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    /// Starts asking `rate` times a second.
-    pub(super) fn start(address: &str, rate: u32) -> Result<Self, CliError> {
+    /// Starts asking `rate` times a second, the requests in turn.
+    pub(super) fn start(address: &str, rate: u32, requests: Vec<PredictRequest>) -> Result<Self, CliError> {
         let peer = lineal_rpc::connect(address, "demo-stream")?;
         let stop = CancellationToken::new();
         let count = Arc::default();
         let (report, latest) = watch::channel(None);
-        let pump = tokio::spawn(pump(peer, rate, stop.clone(), Arc::clone(&count), report));
+        let pump = tokio::spawn(pump(peer, rate, requests, stop.clone(), Arc::clone(&count), report));
         Ok(Self { stop, count, latest, pump })
     }
 
@@ -111,6 +108,7 @@ impl Stream {
 async fn pump(
     peer: Peer,
     rate: u32,
+    requests: Vec<PredictRequest>,
     stop: CancellationToken,
     count: Arc<Mutex<Count>>,
     report: watch::Sender<Option<PredictResponse>>,
@@ -119,7 +117,7 @@ async fn pump(
     let mut ticks = tokio::time::interval(Duration::from_secs(1) / rate);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let asked = TaskTracker::new();
-    loop {
+    for request in requests.into_iter().cycle() {
         tokio::select! {
             () = stop.cancelled() => break,
             _ = ticks.tick() => {}
@@ -129,7 +127,7 @@ async fn pump(
         asked.spawn(async move {
             let newest = lock(&count).newest;
             let begun = Instant::now();
-            let answer = client.predict(customer()).await.map(tonic::Response::into_inner);
+            let answer = client.predict(request).await.map(tonic::Response::into_inner);
             lock(&count).add(answer.as_ref().ok(), newest, begun.elapsed());
             if let Ok(answer) = answer {
                 report.send_replace(Some(answer));
@@ -150,32 +148,39 @@ fn version_of(answer: &PredictResponse) -> u64 {
 }
 
 impl Count {
+    /// How many predictions were answered.
+    pub(super) fn answered(&self) -> u64 {
+        self.answers.values().sum()
+    }
+
+    /// An error if a prediction failed, or an answer was older than one before.
+    pub(super) fn undisturbed(&self) -> Result<(), CliError> {
+        if self.failed == 0 && self.went_back == 0 {
+            return Ok(());
+        }
+        Err(CliError::Server(anyhow::anyhow!("the stream of predictions was disturbed")))
+    }
+
     fn of(&self, version: u64) -> u64 {
-        self.answered.get(&version).copied().unwrap_or(0)
+        self.answers.iter().filter(|(answer, _)| answer.version == version).map(|(_, times)| times).sum()
     }
 
     /// `newest` is the newest generation that had been answered when this prediction was sent.
     fn add(&mut self, answer: Option<&PredictResponse>, newest: u64, took: Duration) {
-        let Some(pedigree) = answer.and_then(|answer| answer.pedigree.as_ref()) else {
+        let known = answer.and_then(|answer| Some((answer, answer.pedigree.as_ref()?)));
+        let Some((answer, pedigree)) = known else {
             self.failed += 1;
             return;
         };
-        *self.answered.entry(pedigree.version).or_default() += 1;
+        let answer = Answer {
+            generation: pedigree.generation,
+            model: pedigree.model.clone(),
+            version: pedigree.version,
+            scores: answer.scores.iter().map(|score| score.to_bits()).collect(),
+        };
+        *self.answers.entry(answer).or_default() += 1;
         self.went_back += u64::from(pedigree.generation < newest);
         self.newest = self.newest.max(pedigree.generation);
         self.slowest = self.slowest.max(took);
     }
-}
-
-fn customer() -> PredictRequest {
-    let numbers = NUMBERS.map(|(name, value)| Column {
-        name: name.to_owned(),
-        values: Some(Values::Numbers(NumberColumn { values: vec![value] })),
-    });
-    let texts = TEXTS.map(|(name, value)| Column {
-        name: name.to_owned(),
-        values: Some(Values::Texts(TextColumn { values: vec![value.to_owned()] })),
-    });
-    let columns = numbers.into_iter().chain(texts).collect();
-    PredictRequest { model: "churn".to_owned(), columns, ..PredictRequest::default() }
 }
