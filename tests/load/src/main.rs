@@ -5,11 +5,14 @@ mod cores;
 mod echo;
 mod http;
 mod load;
+mod memory;
 mod predictions;
+mod python;
 mod registry;
 mod report;
 mod requests;
 mod server;
+mod train;
 mod training;
 
 use clap::Parser;
@@ -26,17 +29,28 @@ enum Command {
     Predictions(predictions::Args),
     /// Calls of a registry on each database, beside their bare SQL statements and beside MLflow
     Registry(registry::Args),
+    /// Fits of every family, the reading of a table and the creation of a job, beside Python libraries
+    Train(train::Args),
     /// The bare gRPC server, started by the others
     #[command(hide = true)]
     Echo(echo::Args),
+    /// One fit in a process of its own
+    #[command(hide = true)]
+    Fit(train::FitArgs),
+    /// One reading of a table in a process of its own
+    #[command(hide = true)]
+    Read(train::ReadArgs),
 }
 
 fn main() -> anyhow::Result<()> {
     match Command::parse() {
         Command::Predictions(args) => on_one_thread(predictions::run(args)),
         Command::Registry(args) => on_one_thread(registry::run(args)),
+        Command::Train(args) => on_one_thread(train::run(args)),
         // The same runtime as that of Lineal.
         Command::Echo(args) => Builder::new_multi_thread().enable_all().build()?.block_on(echo::run(args)),
+        Command::Fit(args) => train::fit(&args),
+        Command::Read(args) => train::read(&args),
     }
 }
 

@@ -9,6 +9,8 @@ use tokio::{
     time::timeout,
 };
 
+use crate::memory;
+
 const START: Duration = Duration::from_mins(1);
 /// Linux counts the processor time of a process in hundredths of a second, whatever the kernel's own tick is.
 const TICK: Duration = Duration::from_millis(10);
@@ -65,11 +67,7 @@ impl Server {
 
     /// The most memory that it has held so far, in MiB.
     pub(crate) fn memory(&self) -> anyhow::Result<f64> {
-        let path = format!("/proc/{}/status", self.pid);
-        let status = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
-        let kib: f64 = line.with_context(|| format!("{path} has no VmHWM"))?.parse()?;
-        Ok(kib / 1024.0)
+        memory::peak(self.pid)
     }
 
     /// Ends it and waits until it is gone.

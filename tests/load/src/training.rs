@@ -42,7 +42,7 @@ pub(crate) async fn champions(lineal: &Path, address: &str, data: &Path) -> anyh
 }
 
 /// One command of the `lineal` binary; any end but success is an error with what it said.
-async fn run(lineal: &Path, address: &str, words: Vec<&OsStr>) -> anyhow::Result<()> {
+pub(crate) async fn run(lineal: &Path, address: &str, words: Vec<&OsStr>) -> anyhow::Result<()> {
     let mut command = Command::new(lineal);
     command.args(["--address", address, "--actor", ACTOR, "--no-color"]).args(&words);
     let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await;

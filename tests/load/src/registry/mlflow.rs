@@ -21,10 +21,9 @@ use super::{
 use crate::{
     http::Http,
     load::{Asks, measure},
+    python,
 };
 
-/// Half a minute on a fast machine.
-const INSTALL: Duration = Duration::from_mins(10);
 const TRIES: u32 = 1200;
 /// Enough for a first page; the registry's has a thousand times as many behind it.
 const VERSIONS: u64 = 200;
@@ -40,14 +39,9 @@ impl MlFlow {
     /// Installs the newest release into `folder`, or brings what is there up to date.
     pub(super) async fn install(folder: &Path) -> anyhow::Result<Self> {
         eprintln!("installing the newest MLflow into {}", folder.display());
-        let bin = folder.join("bin");
-        if !bin.join("pip").exists() {
-            run(Command::new("python3").args(["-m", "venv"]).arg(folder)).await?;
-        }
-        let upgrade = ["install", "--quiet", "--disable-pip-version-check", "--retries", "3", "--upgrade", "mlflow"];
-        run(Command::new(bin.join("pip")).args(upgrade)).await?;
+        let bin = python::install(folder, &["mlflow"]).await?;
         let program = bin.join("mlflow");
-        let version = run(Command::new(&program).arg("--version")).await?;
+        let version = python::run(Command::new(&program).arg("--version")).await?;
         let version = version.split_whitespace().last().unwrap_or_default();
         Ok(Self { program, name: format!("MLflow {version}") })
     }
@@ -72,15 +66,6 @@ impl MlFlow {
         outcome.peer = Some(self.name);
         server.stop().await
     }
-}
-
-/// Runs a command to its end; returns what it printed.
-async fn run(command: &mut Command) -> anyhow::Result<String> {
-    let ended = tokio::time::timeout(INSTALL, command.stdin(Stdio::null()).kill_on_drop(true).output()).await;
-    let output = ended.with_context(|| format!("{command:?} took longer than {INSTALL:?}"))??;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{command:?} failed:\n{said}");
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// A server with its workers: a process group.

@@ -1,0 +1,34 @@
+//! One reading of a table of our own.
+
+use std::{fs, path::PathBuf, time::Instant};
+
+use lineal_data::{Feature, FeatureKind, FeatureSet, MissingRule, Table, Transform};
+
+use super::Measured;
+
+/// `lineal-load read`
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A CSV file
+    file: PathBuf,
+}
+
+/// Reads a table as the matrix of its columns of numbers, and prints what it took.
+pub(crate) fn read(args: &Args) -> anyhow::Result<()> {
+    let start = Instant::now();
+    let table = Table::from_csv(&fs::read(&args.file)?)?;
+    let numbers = table.schema().filter(|(_, column)| column.is_number()).map(|(name, _)| Feature {
+        name: name.to_owned(),
+        source: name.to_owned(),
+        kind: FeatureKind::Number,
+        missing: MissingRule::Unknown,
+        transform: Transform::None,
+    });
+    let set = FeatureSet { version: "numbers".to_owned(), features: numbers.collect() };
+    let frame = table.frame(set.features.iter().map(|feature| feature.source.as_str()))?;
+    let matrix = set.fit(&frame)?.transform(&frame)?;
+    let seconds = start.elapsed().as_secs_f64();
+    let sum = matrix.values().iter().filter(|value| !value.is_nan()).sum();
+    println!("{}", serde_json::to_string(&Measured::now(seconds, Some(sum))?)?);
+    Ok(())
+}
