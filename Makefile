@@ -5,6 +5,7 @@
 # make faults  processes that die at every point of a promotion, and storms, on both databases
 # make bench   predictions beside a bare echo, pinned to cores
 # make bench-registry   calls of the registry on both databases beside their bare SQL; PEER=mlflow adds the newest MLflow
+# make bench-train   fits of every family, reading and job creation beside scikit-learn, LightGBM, XGBoost and pandas
 # make chart-check   the Helm chart, linted, rendered and validated
 
 SHELL := /bin/bash
@@ -12,7 +13,7 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lineal
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 VENV := $(CACHE)/venv
 
-.PHONY: demo demo-football test check faults bench bench-registry chart-check test-tools fmt
+.PHONY: demo demo-football test check faults bench bench-registry bench-train chart-check test-tools fmt
 
 demo:
 	cargo build --locked --release --package lineal
@@ -40,6 +41,10 @@ bench:
 bench-registry:
 	cargo build --locked --release --package lineal --package lineal-load
 	tests/with-postgres "$(CARGO_TARGET_DIR)/release/lineal-load" registry $(if $(PEER),--peer $(PEER) --peer-folder "$(CACHE)/$(PEER)")
+
+bench-train:
+	cargo build --locked --release --package lineal --package lineal-load
+	"$(CARGO_TARGET_DIR)/release/lineal-load" train --peer-folder "$(CACHE)/peers"
 
 chart-check:
 	deploy/chart-check.sh
