@@ -104,9 +104,9 @@ impl StepError {
             | Self::Alone { .. }
             | Self::Forked { .. } => FailureReason::Specification,
             Self::Registry(RegistryError::Unavailable { .. }) => FailureReason::RegistryUnavailable,
-            Self::Registry(RegistryError::NotFound { .. } | RegistryError::Refused { .. }) => {
-                FailureReason::RegistryRefused
-            }
+            Self::Registry(
+                RegistryError::NotFound { .. } | RegistryError::Damaged { .. } | RegistryError::Refused { .. },
+            ) => FailureReason::RegistryRefused,
             Self::Store(StoreError::Busy) => FailureReason::StoreUnavailable,
             Self::Store(StoreError::Conflict | StoreError::Backend(_)) | Self::Json(_) => FailureReason::Internal,
             Self::Deadline { .. } | Self::FinishBy { .. } => FailureReason::DeadlineExceeded,

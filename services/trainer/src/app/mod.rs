@@ -10,6 +10,7 @@ mod failure;
 mod feature_cache;
 mod feed;
 mod hub;
+mod inputs;
 mod pipeline_runs;
 mod pipelines;
 mod read_jobs;

@@ -134,6 +134,12 @@ impl Registry for RegistryClient {
         retry(|| call!(client.log_batch(message))).await.map(drop)
     }
 
+    async fn taint(&self, run_id: &str, reason: &str) -> Result<(), RegistryError> {
+        let message = pb::TaintRunRequest { run_id: run_id.to_owned(), reason: reason.to_owned() };
+        let client = RunServiceClient::new(self.peer.clone());
+        retry(|| call!(client.taint_run(message))).await.map(drop)
+    }
+
     async fn finish_run(&self, run_id: &str, end: &RunEnd) -> Result<(), RegistryError> {
         let (status, error) = match end {
             RunEnd::Finished => (pb::RunStatus::Finished, String::new()),

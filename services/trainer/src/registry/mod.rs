@@ -29,6 +29,12 @@ pub(crate) enum RegistryError {
         /// The registry's words.
         message: String,
     },
+    /// What it keeps is not what was stored.
+    #[error("{message}")]
+    Damaged {
+        /// The registry's words.
+        message: String,
+    },
     /// It said no.
     #[error("the registry refused: {message}")]
     Refused {
@@ -148,6 +154,9 @@ pub(crate) trait Registry: Send + Sync {
 
     /// Adds to an open run.
     async fn log(&self, run_id: &str, log: &RunLog) -> Result<(), RegistryError>;
+
+    /// Marks a run whose inputs are no longer what was logged; the first reason stays.
+    async fn taint(&self, run_id: &str, reason: &str) -> Result<(), RegistryError>;
 
     /// Closes a run.
     async fn finish_run(&self, run_id: &str, end: &RunEnd) -> Result<(), RegistryError>;

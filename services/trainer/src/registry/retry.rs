@@ -42,6 +42,7 @@ impl From<Status> for RegistryError {
             | Code::Unknown
             | Code::Internal => Self::Unavailable { message },
             Code::NotFound => Self::NotFound { message },
+            Code::DataLoss => Self::Damaged { message },
             _ => Self::Refused { message },
         }
     }

@@ -17,6 +17,7 @@ mod registry;
 mod resilience;
 mod splits;
 mod stops;
+mod taint;
 mod tasks;
 mod training;
 mod upgrade;

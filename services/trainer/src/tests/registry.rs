@@ -22,6 +22,7 @@ use crate::{
 pub(super) struct FakeRun {
     pub(super) run: NewRun,
     pub(super) log: RunLog,
+    pub(super) taint: Option<String>,
     pub(super) end: Option<RunEnd>,
 }
 
@@ -38,6 +39,8 @@ pub(super) struct Known {
     /// In their order; a request id counts once.
     pub(super) promotions: Vec<Promotion>,
     pub(super) away: bool,
+    /// The artifact that loses a bit when a run is logged.
+    pub(super) decaying: Option<Digest>,
     /// The call that never answers.
     pub(super) silent: &'static str,
 }
@@ -64,6 +67,15 @@ impl FakeRegistry {
         digest
     }
 
+    /// Flips a bit of a stored artifact.
+    pub(super) fn damage(&self, digest: Digest) {
+        let mut known = self.known();
+        let content = known.artifacts.get_mut(&digest).unwrap();
+        let mut bytes = content.to_vec();
+        bytes[0] ^= 1;
+        *content = bytes.into();
+    }
+
     /// Answers unless `call` is the one that never does.
     async fn answering(&self, call: &str) {
         if self.known().silent == call {
@@ -86,7 +98,12 @@ impl Registry for FakeRegistry {
     async fn download(&self, digest: Digest) -> Result<Bytes, RegistryError> {
         self.answering("download").await;
         let content = self.there()?.artifacts.get(&digest).cloned();
-        content.ok_or_else(|| RegistryError::NotFound { message: format!("there is no artifact {digest}") })
+        let missing = || RegistryError::NotFound { message: format!("there is no artifact {digest}") };
+        let content = content.ok_or_else(missing)?;
+        if Digest::of(&content) != digest {
+            return Err(RegistryError::Damaged { message: format!("artifact {digest} is damaged") });
+        }
+        Ok(content)
     }
 
     async fn upload(&self, content: Bytes) -> Result<Digest, RegistryError> {
@@ -126,7 +143,7 @@ impl Registry for FakeRegistry {
     async fn create_run(&self, run: &NewRun) -> Result<String, RegistryError> {
         self.answering("create_run").await;
         let run_id = format!("run of {}", run.request_id);
-        let entry = FakeRun { run: run.clone(), log: RunLog::default(), end: None };
+        let entry = FakeRun { run: run.clone(), log: RunLog::default(), taint: None, end: None };
         self.there()?.runs.entry(run_id.clone()).or_insert(entry);
         Ok(run_id)
     }
@@ -137,6 +154,17 @@ impl Registry for FakeRegistry {
         let run = known.runs.get_mut(run_id).unwrap();
         assert_eq!(run.end, None, "logged to a closed run");
         run.log = log.clone();
+        let decaying = known.decaying;
+        drop(known);
+        if let Some(digest) = decaying {
+            self.damage(digest);
+        }
+        Ok(())
+    }
+
+    async fn taint(&self, run_id: &str, reason: &str) -> Result<(), RegistryError> {
+        let mut known = self.there()?;
+        known.runs.get_mut(run_id).unwrap().taint.get_or_insert_with(|| reason.to_owned());
         Ok(())
     }
 

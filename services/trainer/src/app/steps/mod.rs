@@ -6,6 +6,7 @@ mod labels;
 mod load;
 mod log;
 mod member;
+mod recheck;
 mod recipe;
 mod register;
 mod resample;
@@ -39,6 +40,7 @@ impl Execution<'_> {
         self.log(&recipe, &loaded, &split, &fitted, Findings { metrics: &metrics, stale: &stale }).await?;
         self.enter(Step::Register, "storing the bundle").await?;
         self.register(&fitted).await?;
+        self.recheck(&recipe, &loaded, &split).await?;
         let version =
             NewVersion { upstreams: upstreams.references, ..self.describe(recipe, loaded, split, fitted, metrics)? };
         self.create_version(version).await
