@@ -139,6 +139,14 @@ impl Bundle {
         &self.files
     }
 
+    /// The fitted features of a model.
+    ///
+    /// # Errors
+    /// [`BundleError::MissingFile`] for a member, which has none; [`BundleError::Malformed`].
+    pub fn features(&self) -> Result<FittedFeatures, BundleError> {
+        self.read(FEATURES)
+    }
+
     fn read<T: DeserializeOwned>(&self, file: &'static str) -> Result<T, BundleError> {
         let bytes = self.files.get(file).ok_or_else(|| BundleError::MissingFile { file: file.to_owned() })?;
         read(file, bytes)

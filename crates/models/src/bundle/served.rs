@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lineal_data::{FittedFeatures, Frame};
+use lineal_data::Frame;
 
 use super::{
     Bundle, BundleError, Decision, Golden, ScoreError, Scorer, Signature, malformed,
@@ -67,7 +67,7 @@ impl ServedModel {
 
     fn model(bundle: &Bundle) -> Result<(Scorer, Vec<(String, f64)>), BundleError> {
         let manifest = bundle.manifest();
-        let features: FittedFeatures = bundle.read(FEATURES)?;
+        let features = bundle.features()?;
         if features.set().digest().map_err(|error| malformed(FEATURES, error))? != manifest.feature_set {
             return Err(malformed(MANIFEST, "its feature set is not that of the features"));
         }

@@ -11,7 +11,7 @@ use std::{
 
 use lineal_data::DataError;
 use lineal_db::StoreError;
-use lineal_kernel::{FieldError, ModelName, Slot, Timestamp};
+use lineal_kernel::{FieldError, FieldErrors, ModelName, Slot, Timestamp};
 use lineal_models::{
     BundleError, ChainError, FitError, LabelError, MemberError, MemberFitError, MetricError, ScoreError,
 };
@@ -62,6 +62,8 @@ pub(super) enum StepError {
     #[error(transparent)]
     Name(#[from] FieldError),
     #[error(transparent)]
+    Unusable(FieldErrors),
+    #[error(transparent)]
     Registry(#[from] RegistryError),
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -75,6 +77,8 @@ pub(super) enum StepError {
     FinishBy { by: Timestamp },
     #[error("it panicked: {message}; this is a bug of the program, report it with the trace\n{trace}")]
     Panic { message: String, trace: String },
+    #[error("{moved}")]
+    Moved { moved: String },
     #[error("it was abandoned because the process ends")]
     Abandoned,
 }
@@ -89,6 +93,7 @@ impl StepError {
         match self {
             Self::Data(_)
             | Self::Refused(_)
+            | Self::Moved { .. }
             | Self::Metric(_)
             | Self::Score(_)
             | Self::Outcomes(_)
@@ -99,6 +104,7 @@ impl StepError {
             Self::Fit(_) | Self::Bundle(_) | Self::Member(_) => FailureReason::Fit,
             Self::Definition(_)
             | Self::Name(_)
+            | Self::Unusable(_)
             | Self::NoFamily { .. }
             | Self::NoChampion { .. }
             | Self::Alone { .. }
@@ -125,13 +131,19 @@ impl StepError {
         match self {
             Self::Store(error) => error.into(),
             Self::Refused(refusal) => TrainerError::DataRefused(refusal),
+            Self::Abandoned => TrainerError::Stopping,
             Self::Registry(RegistryError::Unavailable { message }) => TrainerError::RegistryUnavailable { message },
             error => TrainerError::DataUnreadable { problem: error.chain() },
         }
     }
 
+    /// Whether it says nothing about the training, only that something is away.
+    pub(super) fn is_passing(&self) -> bool {
+        matches!(self, Self::Registry(RegistryError::Unavailable { .. }) | Self::Store(_) | Self::Abandoned)
+    }
+
     /// The error and what caused it.
-    fn chain(&self) -> String {
+    pub(super) fn chain(&self) -> String {
         let mut text = self.to_string();
         let mut source = std::error::Error::source(self);
         while let Some(inner) = source {

@@ -15,6 +15,15 @@ pub(super) struct Features {
     pub(super) matrix: Matrix,
 }
 
+impl Features {
+    /// Computes them.
+    pub(super) fn of(set: &FeatureSet, frame: &Frame) -> Result<Self, DataError> {
+        let fitted = set.fit(frame)?;
+        let matrix = fitted.transform(frame)?;
+        Ok(Self { fitted, matrix })
+    }
+}
+
 /// Rows, by their snapshot, and a feature set, both by digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FeatureKey {
@@ -48,9 +57,7 @@ impl FeatureCache {
             return Ok((known, true));
         }
         // Nobody waits for it: two jobs at once compute the same twice.
-        let fitted = set.fit(frame)?;
-        let matrix = fitted.transform(frame)?;
-        let features = Arc::new(Features { fitted, matrix });
+        let features = Arc::new(Features::of(set, frame)?);
         self.put(key, Arc::clone(&features));
         Ok((features, false))
     }

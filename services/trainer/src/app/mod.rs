@@ -14,6 +14,8 @@ mod inputs;
 mod pipeline_runs;
 mod pipelines;
 mod read_jobs;
+mod recorded;
+mod reproduce;
 mod splits;
 mod steps;
 mod stop_job;
@@ -24,7 +26,7 @@ use std::{sync::Arc, time::Duration};
 
 use lineal_kernel::Clock;
 use lineal_models::Family;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -69,6 +71,8 @@ pub(crate) struct App {
     settings: Settings,
     /// Features that another job may need again.
     features: Arc<FeatureCache>,
+    /// One permit per reproduction that runs at the same time: each holds a table.
+    reproductions: Semaphore,
     /// Told of every event of a job.
     feed: Feed,
     /// Told of every request to stop a job.
@@ -104,6 +108,7 @@ impl App {
             families,
             features: Arc::new(FeatureCache::new(settings.feature_cache)),
             settings,
+            reproductions: Semaphore::new(1),
             feed: Feed::default(),
             stops: Hub::default(),
             run_news: Hub::default(),

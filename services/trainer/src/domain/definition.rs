@@ -1,7 +1,7 @@
 //! Definitions: what the version names of a recipe mean. A name, once used, keeps its meaning.
 
 use lineal_data::{FeatureSet, SplitRule};
-use lineal_kernel::Digest;
+use lineal_kernel::{Digest, Name};
 use lineal_models::Hyperparameters;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -72,6 +72,18 @@ pub(crate) struct SplitDefinition {
     /// The rule that was created under the name, with the moments it cuts at; without one, whole rows decide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) rule: Option<SplitRule>,
+}
+
+impl SplitDefinition {
+    /// How rows are told apart under this `name`.
+    pub(crate) fn rule(&self, name: &Name) -> SplitRule {
+        self.rule.clone().unwrap_or_else(|| named_rule(name, self.reference_fraction))
+    }
+}
+
+/// The rule of a split version that nobody created. Its name alone chooses the rows, so that a split can be repeated anywhere.
+pub(crate) fn named_rule(name: &Name, reference_fraction: f64) -> SplitRule {
+    SplitRule::rows(name.as_str(), SplitRule::seed_of(name.as_str()), reference_fraction)
 }
 
 impl Definition for SplitDefinition {

@@ -1,7 +1,7 @@
 //! What a caller can be told.
 
 use lineal_db::StoreError;
-use lineal_kernel::{FieldErrors, Name, RequestId};
+use lineal_kernel::{FieldErrors, ModelName, Name, RequestId};
 
 use super::{DataRefusal, DefinitionConflict, JobId, PipelineId, PipelineRunId};
 
@@ -58,6 +58,24 @@ pub(crate) enum TrainerError {
         dataset: Name,
         /// What was asked for.
         name: Name,
+    },
+    /// The version does not exist.
+    #[error("model `{model}` has no version {number}")]
+    VersionNotFound {
+        /// The model.
+        model: ModelName,
+        /// What was asked for.
+        number: u64,
+    },
+    /// What a version was trained with is not known.
+    #[error("version {number} of `{model}` cannot be trained again: {problem}")]
+    NotReproducible {
+        /// The model.
+        model: ModelName,
+        /// The version.
+        number: u64,
+        /// What is missing.
+        problem: String,
     },
     /// Files cannot be fetched.
     #[error("the registry cannot be reached ({message}); see that it runs")]

@@ -11,6 +11,7 @@ mod job;
 mod method;
 mod node;
 mod pipeline;
+mod reproduction;
 mod resampling;
 mod schedule;
 mod spec;
@@ -23,7 +24,9 @@ mod version;
 pub(crate) use attempt::Attempt;
 pub(crate) use change::{JobChange, Unless};
 pub(crate) use dataset::{DEFAULT_FRACTION, DataRefusal, NamedSplit, ReportSummary, Source, time_cut, window};
-pub(crate) use definition::{Definition, DefinitionConflict, DefinitionKind, ModelDefinition, SplitDefinition};
+pub(crate) use definition::{
+    Definition, DefinitionConflict, DefinitionKind, ModelDefinition, SplitDefinition, named_rule,
+};
 pub(crate) use error::TrainerError;
 pub(crate) use event::{JobEvent, Step};
 pub(crate) use failure::{Failure, FailureReason};
@@ -35,6 +38,7 @@ pub(crate) use pipeline::{
     PipelineRunFilter, PipelineRunId, PipelineRunState, PipelineStep, PromoteNode, ReloadPolicy, RowsNode, RunCreation,
     RunLease, RunPipeline, SplitNode, StepInput, StepOutput, StepState, Task, ValidateNode, ValidationLimits,
 };
+pub(crate) use reproduction::{Facts, ReproduceVersion, Reproduction, Stage, Verdict, code_differences};
 pub(crate) use resampling::Resampling;
 pub(crate) use schedule::Schedule;
 pub(crate) use spec::{CreateJob, JobSpec, SourceFormat, SpecDraft};

@@ -1,6 +1,6 @@
 //! How the classes of the train rows are brought to one number of rows.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use lineal_data::ResampleMethod;
 use lineal_kernel::FieldError;
@@ -30,5 +30,39 @@ impl fmt::Display for Resampling {
             None => "not",
         };
         write!(f, "{word}, seed {}", self.seed)
+    }
+}
+
+/// Reads what [`Resampling`] shows.
+impl FromStr for Resampling {
+    type Err = FieldError;
+
+    fn from_str(text: &str) -> Result<Self, FieldError> {
+        let read = || {
+            let (word, seed) = text.split_once(", seed ")?;
+            let method = match word {
+                "over" => ResampleMethod::Over,
+                "under" => ResampleMethod::Under,
+                _ => return None,
+            };
+            Some(Self { method: Some(method), seed: seed.parse().ok()? })
+        };
+        read().ok_or_else(|| FieldError::new("resampling", "expected e.g. `over, seed 7`"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resampling_survives_its_text() {
+        for method in [ResampleMethod::Over, ResampleMethod::Under] {
+            let resampling = Resampling { method: Some(method), seed: 7 };
+            assert_eq!(resampling.to_string().parse::<Resampling>().unwrap(), resampling);
+        }
+        for text in ["", "over", "over, seed x", "twice, seed 7"] {
+            assert!(text.parse::<Resampling>().is_err(), "{text}");
+        }
     }
 }

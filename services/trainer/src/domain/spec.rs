@@ -142,7 +142,7 @@ impl CreateJob {
 
 impl JobSpec {
     /// Checks all fields at once.
-    pub(super) fn check(draft: SpecDraft, families: &[&'static dyn Family]) -> Result<Self, FieldErrors> {
+    pub(crate) fn check(draft: SpecDraft, families: &[&'static dyn Family]) -> Result<Self, FieldErrors> {
         let mut errors = FieldErrors::default();
         let at = |path: &'static str| move |error: FieldError| error.under(path);
         let model = errors.check(ModelName::new(&draft.model).map_err(at("model")));

@@ -8,6 +8,7 @@ mod jobs;
 mod pipeline_convert;
 mod pipelines;
 mod reports;
+mod reproductions;
 mod splits;
 mod status;
 
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use lineal_proto::lineal::trainer::v1::{
     dataset_service_server::DatasetServiceServer, family_service_server::FamilyServiceServer,
     job_service_server::JobServiceServer, pipeline_service_server::PipelineServiceServer,
-    split_service_server::SplitServiceServer,
+    reproduction_service_server::ReproductionServiceServer, split_service_server::SplitServiceServer,
 };
 use tonic::service::Routes;
 
@@ -45,5 +46,6 @@ pub(crate) fn mount(app: &Arc<App>, routes: Routes) -> Routes {
         .add_service(DatasetServiceServer::from_arc(Arc::clone(&grpc)))
         .add_service(SplitServiceServer::from_arc(Arc::clone(&grpc)))
         .add_service(PipelineServiceServer::from_arc(Arc::clone(&grpc)))
+        .add_service(ReproductionServiceServer::from_arc(Arc::clone(&grpc)))
         .add_service(FamilyServiceServer::from_arc(grpc))
 }

@@ -6,7 +6,7 @@ use lineal_kernel::FieldErrors;
 use lineal_rpc::Problem;
 use tonic::{Code, Status};
 
-use crate::domain::TrainerError;
+use crate::domain::{DataRefusal, TrainerError};
 
 const DOMAIN: &str = "trainer.lineal";
 /// When to ask a busy database again.
@@ -36,19 +36,21 @@ pub(crate) fn from_error(error: TrainerError) -> Status {
         TrainerError::NodeBusy { node, job_id } => {
             Problem::new(Code::AlreadyExists, "NODE_BUSY", message).resource("node", node).with("job", job_id)
         }
-        TrainerError::DataRefused(refusal) => {
-            let mut problem = Problem::new(Code::FailedPrecondition, "DATA_CHECK_FAILED", message);
-            for check in &refusal.failed {
-                problem = problem.precondition(refusal.dataset.as_str(), check);
-            }
-            problem.with("report", refusal.report_id)
-        }
+        TrainerError::DataRefused(refusal) => data_refused(message, &refusal),
         TrainerError::DataUnreadable { .. } => Problem::new(Code::FailedPrecondition, "DATA_UNREADABLE", message),
         TrainerError::ReportNotFound { report_id } => {
             Problem::new(Code::NotFound, "DATA_REPORT_NOT_FOUND", message).resource("data_report", report_id)
         }
         TrainerError::SplitNotFound { dataset, name } => {
             Problem::new(Code::NotFound, "SPLIT_NOT_FOUND", message).resource("split", name).with("dataset", dataset)
+        }
+        TrainerError::VersionNotFound { model, number } => Problem::new(Code::NotFound, "VERSION_NOT_FOUND", message)
+            .resource("version", format!("{model}/{number}"))
+            .with("model", model),
+        TrainerError::NotReproducible { model, number, .. } => {
+            Problem::new(Code::FailedPrecondition, "NOT_REPRODUCIBLE", message)
+                .with("model", model)
+                .with("version", number)
         }
         TrainerError::RegistryUnavailable { .. } => {
             Problem::new(Code::Unavailable, "REGISTRY_UNAVAILABLE", message).retry_after(LATER)
@@ -74,4 +76,13 @@ pub(crate) fn from_error(error: TrainerError) -> Status {
         TrainerError::Store(cause) => Problem::internal(&cause),
     };
     problem.status(DOMAIN)
+}
+
+/// Every check that failed, and the report that has them.
+fn data_refused(message: String, refusal: &DataRefusal) -> Problem {
+    let problem = Problem::new(Code::FailedPrecondition, "DATA_CHECK_FAILED", message);
+    let failed = refusal.failed.iter();
+    failed
+        .fold(problem, |problem, check| problem.precondition(refusal.dataset.as_str(), check))
+        .with("report", &refusal.report_id)
 }

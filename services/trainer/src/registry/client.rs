@@ -15,6 +15,7 @@ use tonic::{Code, Request, Status};
 
 use super::{
     Defaults, KnownVersion, NewRun, Promoted, Promotion, Registry, RegistryError, RunEnd, RunLog, SnapshotRecord,
+    known,
     retry::{patiently, retry},
 };
 use crate::domain::{NewVersion, ReloadPolicy, Upstream};
@@ -95,10 +96,14 @@ impl Registry for RegistryClient {
         let message = pb::GetVersionRequest { model: model.to_string(), number };
         let client = VersionServiceClient::new(self.peer.clone());
         let version = retry(|| call!(client.get_version(message))).await?.into_inner().version;
-        let version = version.ok_or_else(|| empty_answer("GetVersion"))?;
-        let data = version.lineage.unwrap_or_default().data_digest;
-        let digest = |text: String| text.parse().map_err(|_| empty_answer("GetVersion"));
-        Ok(KnownVersion { digest: digest(version.digest)?, data: digest(data)? })
+        version.and_then(known::version).ok_or_else(|| empty_answer("GetVersion"))
+    }
+
+    async fn run(&self, run_id: &str) -> Result<RunLog, RegistryError> {
+        let message = pb::GetRunRequest { run_id: run_id.to_owned() };
+        let client = RunServiceClient::new(self.peer.clone());
+        let run = retry(|| call!(client.get_run(message))).await?.into_inner().run;
+        run.map(known::run).ok_or_else(|| empty_answer("GetRun"))
     }
 
     async fn create_run(&self, run: &NewRun) -> Result<String, RegistryError> {

@@ -1,6 +1,7 @@
 //! The port to the registry: what a training needs of it.
 
 mod client;
+mod known;
 mod retry;
 
 use std::collections::BTreeMap;
@@ -9,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use lineal_kernel::{Digest, ModelName, Name, Slot};
 
-use crate::domain::{NewVersion, PromoteNode};
+use crate::domain::{NewVersion, PromoteNode, Upstream};
 
 pub(crate) use client::RegistryClient;
 pub(crate) use retry::patiently;
@@ -52,12 +53,24 @@ pub(crate) struct Defaults {
 }
 
 /// What is known of a version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KnownVersion {
     /// Digest of its bundle.
     pub(crate) digest: Digest,
     /// Digest of the snapshot it was trained on.
     pub(crate) data: Digest,
+    /// Digest of the reference set.
+    pub(crate) reference: Digest,
+    /// Digest of the feature set.
+    pub(crate) features: Digest,
+    /// Digest of the resolved hyperparameters.
+    pub(crate) hyperparameters: Digest,
+    pub(crate) run_id: String,
+    pub(crate) dataset: String,
+    /// Program, operating system and the like.
+    pub(crate) environment: BTreeMap<String, String>,
+    /// The versions whose answers it takes.
+    pub(crate) upstreams: Vec<Upstream>,
 }
 
 /// A snapshot to record.
@@ -78,11 +91,14 @@ pub(crate) struct NewRun {
     pub(crate) request_id: String,
 }
 
+/// What rows can be to a training.
+pub(crate) const ROLES: [&str; 4] = ["source", "training", "reference", "extra"];
+
 /// Rows that a run used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RunDataset {
     pub(crate) name: Name,
-    /// `source`, `training`, `reference` or `extra`.
+    /// One of [`ROLES`].
     pub(crate) role: &'static str,
     pub(crate) digest: Digest,
     pub(crate) rows: u64,
@@ -146,8 +162,11 @@ pub(crate) trait Registry: Send + Sync {
     /// The number of the slot's champion, 0 for none.
     async fn champion(&self, model: &ModelName, slot: &Slot) -> Result<u64, RegistryError>;
 
-    /// A version that others take answers of.
+    /// One version.
     async fn version(&self, model: &ModelName, number: u64) -> Result<KnownVersion, RegistryError>;
+
+    /// What was logged to a run; of its datasets those that a training logs.
+    async fn run(&self, run_id: &str) -> Result<RunLog, RegistryError>;
 
     /// Opens a run and returns its id.
     async fn create_run(&self, run: &NewRun) -> Result<String, RegistryError>;

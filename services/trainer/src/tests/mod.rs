@@ -14,6 +14,7 @@ mod queue;
 mod recipes;
 mod recovery;
 mod registry;
+mod reproductions;
 mod resilience;
 mod splits;
 mod stops;

@@ -134,10 +134,26 @@ impl Registry for FakeRegistry {
 
     async fn version(&self, model: &ModelName, number: u64) -> Result<KnownVersion, RegistryError> {
         let known = self.there()?;
-        let version = known.versions.get(number as usize - 1).filter(|(_, version)| version.model == *model);
+        let version =
+            known.versions.get((number as usize).wrapping_sub(1)).filter(|(_, version)| version.model == *model);
         let missing = || RegistryError::NotFound { message: format!("model `{model}` has no version {number}") };
         let (_, version) = version.ok_or_else(missing)?;
-        Ok(KnownVersion { digest: version.digest, data: version.data_digest })
+        Ok(KnownVersion {
+            digest: version.digest,
+            data: version.data_digest,
+            reference: version.reference_digest,
+            features: version.feature_digest,
+            hyperparameters: version.hyperparameters_digest,
+            run_id: version.run_id.clone(),
+            dataset: version.dataset.to_string(),
+            environment: version.environment.clone(),
+            upstreams: version.upstreams.clone(),
+        })
+    }
+
+    async fn run(&self, run_id: &str) -> Result<RunLog, RegistryError> {
+        let run = self.there()?.runs.get(run_id).map(|run| run.log.clone());
+        run.ok_or_else(|| RegistryError::NotFound { message: format!("there is no run `{run_id}`") })
     }
 
     async fn create_run(&self, run: &NewRun) -> Result<String, RegistryError> {

@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use lineal_db::{DatabaseUrl, StoreError};
-use lineal_kernel::{FieldError, Name, RequestId, SystemClock};
+use lineal_kernel::{FieldError, FieldErrors, ModelName, Name, RequestId, SystemClock};
 use lineal_models::LibrarySearch;
 use lineal_proto::lineal::trainer::v1::{
     self as pb, family_service_server::FamilyService, job_service_server::JobService,
@@ -43,76 +43,60 @@ async fn create(grpc: &TrainerGrpc, spec: pb::JobSpec, request_id: &str) -> Resu
     Ok(grpc.create_job(Request::new(request)).await?.into_inner().job.unwrap())
 }
 
-fn pipeline_errors() -> [(TrainerError, Code, &'static str); 4] {
-    [
-        (TrainerError::PipelineNotFound { pipeline_id: "p".to_owned().into() }, Code::NotFound, "PIPELINE_NOT_FOUND"),
-        (TrainerError::PipelineRunNotFound { run_id: "r".to_owned().into() }, Code::NotFound, "PIPELINE_RUN_NOT_FOUND"),
-        (
-            TrainerError::PipelineBusy { pipeline_id: "p".to_owned().into(), run_id: "r".to_owned().into() },
-            Code::AlreadyExists,
-            "PIPELINE_BUSY",
-        ),
-        (
-            TrainerError::RunRequestIdReused { request_id: RequestId::random(), run_id: "r".to_owned().into() },
-            Code::AlreadyExists,
-            "REQUEST_ID_REUSED",
-        ),
-    ]
-}
-
-#[test]
-fn every_error_has_a_code_and_a_reason() {
+/// What concerns jobs and what they are made of.
+fn job_errors() -> Vec<(TrainerError, Code, &'static str)> {
     let conflict = DefinitionConflict {
         kind: DefinitionKind::Split,
         scope: "customers".to_owned(),
         name: "v1".to_owned(),
         difference: "differs".to_owned(),
     };
-    let job_id = JobId::random();
-    let table = [
-        (
-            TrainerError::Invalid(FieldError::new("spec.model", "missing").into()),
-            Code::InvalidArgument,
-            "INVALID_FIELD",
-        ),
-        (TrainerError::JobNotFound { job_id: job_id.clone() }, Code::NotFound, "JOB_NOT_FOUND"),
+    let refusal = DataRefusal {
+        dataset: Name::new("customers").unwrap(),
+        report_id: "r1".to_owned(),
+        failed: vec!["range(age)".to_owned()],
+    };
+    let (job_id, model) = (JobId::random(), ModelName::new("churn").unwrap());
+    let reused = TrainerError::RequestIdReused { request_id: RequestId::random(), job_id: job_id.clone() };
+    let busy = TrainerError::NodeBusy { node: "p/train".to_owned(), job_id: job_id.clone() };
+    let split =
+        TrainerError::SplitNotFound { dataset: Name::new("customers").unwrap(), name: Name::new("v7").unwrap() };
+    let foreign = TrainerError::NotReproducible { model: model.clone(), number: 3, problem: "no seed".to_owned() };
+    vec![
+        (FieldErrors::from(FieldError::new("spec.model", "missing")).into(), Code::InvalidArgument, "INVALID_FIELD"),
+        (TrainerError::JobNotFound { job_id }, Code::NotFound, "JOB_NOT_FOUND"),
         (TrainerError::Definition(conflict), Code::AlreadyExists, "DEFINITION_CONFLICT"),
-        (
-            TrainerError::RequestIdReused { request_id: RequestId::random(), job_id },
-            Code::AlreadyExists,
-            "REQUEST_ID_REUSED",
-        ),
-        (
-            TrainerError::NodeBusy { node: "p/train".to_owned(), job_id: JobId::random() },
-            Code::AlreadyExists,
-            "NODE_BUSY",
-        ),
-        (
-            TrainerError::DataRefused(DataRefusal {
-                dataset: Name::new("customers").unwrap(),
-                report_id: "r1".to_owned(),
-                failed: vec!["range(age)".to_owned()],
-            }),
-            Code::FailedPrecondition,
-            "DATA_CHECK_FAILED",
-        ),
+        (reused, Code::AlreadyExists, "REQUEST_ID_REUSED"),
+        (busy, Code::AlreadyExists, "NODE_BUSY"),
+        (TrainerError::DataRefused(refusal), Code::FailedPrecondition, "DATA_CHECK_FAILED"),
         (TrainerError::DataUnreadable { problem: "line 3".to_owned() }, Code::FailedPrecondition, "DATA_UNREADABLE"),
         (TrainerError::ReportNotFound { report_id: "r1".to_owned() }, Code::NotFound, "DATA_REPORT_NOT_FOUND"),
-        (
-            TrainerError::SplitNotFound { dataset: Name::new("customers").unwrap(), name: Name::new("v7").unwrap() },
-            Code::NotFound,
-            "SPLIT_NOT_FOUND",
-        ),
-        (
-            TrainerError::RegistryUnavailable { message: "refused".to_owned() },
-            Code::Unavailable,
-            "REGISTRY_UNAVAILABLE",
-        ),
+        (split, Code::NotFound, "SPLIT_NOT_FOUND"),
+        (TrainerError::VersionNotFound { model, number: 3 }, Code::NotFound, "VERSION_NOT_FOUND"),
+        (foreign, Code::FailedPrecondition, "NOT_REPRODUCIBLE"),
+    ]
+}
+
+/// What concerns pipelines and the process itself.
+fn other_errors() -> Vec<(TrainerError, Code, &'static str)> {
+    let busy = TrainerError::PipelineBusy { pipeline_id: "p".to_owned().into(), run_id: "r".to_owned().into() };
+    let reused = TrainerError::RunRequestIdReused { request_id: RequestId::random(), run_id: "r".to_owned().into() };
+    let away = TrainerError::RegistryUnavailable { message: "refused".to_owned() };
+    vec![
+        (away, Code::Unavailable, "REGISTRY_UNAVAILABLE"),
+        (TrainerError::PipelineNotFound { pipeline_id: "p".to_owned().into() }, Code::NotFound, "PIPELINE_NOT_FOUND"),
+        (TrainerError::PipelineRunNotFound { run_id: "r".to_owned().into() }, Code::NotFound, "PIPELINE_RUN_NOT_FOUND"),
+        (busy, Code::AlreadyExists, "PIPELINE_BUSY"),
+        (reused, Code::AlreadyExists, "REQUEST_ID_REUSED"),
         (TrainerError::Stopping, Code::Unavailable, "TRAINER_STOPPING"),
         (StoreError::Busy.into(), Code::Unavailable, "DATABASE_BUSY"),
         (StoreError::corrupt("secret of the database").into(), Code::Internal, "INTERNAL"),
-    ];
-    for (error, code, reason) in table.into_iter().chain(pipeline_errors()) {
+    ]
+}
+
+#[test]
+fn every_error_has_a_code_and_a_reason() {
+    for (error, code, reason) in job_errors().into_iter().chain(other_errors()) {
         let status = from_error(error);
         assert_eq!((status.code(), reason_of(&status).as_deref()), (code, Some(reason)));
         assert!(!status.message().contains("secret"), "{status}");

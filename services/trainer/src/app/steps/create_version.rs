@@ -7,10 +7,26 @@ use std::{
 
 use super::{Execution, StepError, load::Loaded, recipe::Recipe, split::Split, train::Fitted};
 use crate::{
+    app::App,
     domain::{JobChange, NewVersion},
     failpoints::stop_here,
     registry::RunEnd,
 };
+
+impl App {
+    /// The program and the machine that train.
+    pub(in crate::app) fn environment(&self) -> BTreeMap<String, String> {
+        let settings = &self.settings;
+        [
+            ("lineal", settings.release.clone()),
+            ("os", OS.to_owned()),
+            ("arch", ARCH.to_owned()),
+            ("threads", settings.threads.to_string()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+    }
+}
 
 impl Execution<'_> {
     /// What the registry will be told.
@@ -34,14 +50,7 @@ impl Execution<'_> {
                 tags.entry(column.clone()).or_insert_with(|| value.clone());
             }
         }
-        let mut environment: BTreeMap<_, _> = [
-            ("lineal", settings.release.clone()),
-            ("os", OS.to_owned()),
-            ("arch", ARCH.to_owned()),
-            ("threads", settings.threads.to_string()),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into();
+        let mut environment = self.app.environment();
         if let Some(sample) = loaded.sample {
             tags.insert("sampled".to_owned(), sample.fraction.to_string());
             environment.insert("sample_fraction".to_owned(), sample.fraction.to_string());

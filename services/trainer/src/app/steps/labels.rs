@@ -4,7 +4,10 @@ use lineal_data::{DataError, Table, Target};
 use lineal_models::{Decision, Family, MATCH_CLASSES, MostProbable, OUTCOME, Rule, Task, Threshold, check_labels};
 
 use super::{Execution, StepError};
-use crate::domain::{JobSpec, LabelValues, Method, check_task};
+use crate::{
+    app::App,
+    domain::{JobSpec, LabelValues, Method, check_task},
+};
 
 /// The task and the rows' labels for it.
 #[derive(Debug, Clone)]
@@ -21,14 +24,35 @@ pub(super) struct Labels {
 impl Execution<'_> {
     /// What fits for the job.
     pub(super) fn method(&self) -> Result<Method, StepError> {
-        let name = &self.spec().family;
-        Method::find(name, self.app.families()).ok_or_else(|| StepError::NoFamily { family: name.clone() })
+        self.app.method(self.spec())
+    }
+}
+
+impl App {
+    /// What fits for a job of `spec`.
+    pub(super) fn method(&self, spec: &JobSpec) -> Result<Method, StepError> {
+        let name = &spec.family;
+        Method::find(name, self.families()).ok_or_else(|| StepError::NoFamily { family: name.clone() })
     }
 }
 
 impl Labels {
+    /// What `method` is to learn; `classes` are those that the members before a member answer.
+    pub(super) fn by(
+        method: Method,
+        table: &Table,
+        spec: &JobSpec,
+        families: &[&'static dyn Family],
+        classes: Option<Vec<String>>,
+    ) -> Result<Self, StepError> {
+        match method {
+            Method::Model(family) => Self::of(table, spec, family, families),
+            Method::Member(_) => Self::of_outcomes(table, classes),
+        }
+    }
+
     /// Finds out what to predict and checks every label and weight. `families` are those to name to who chose the wrong one.
-    pub(super) fn of(
+    fn of(
         table: &Table,
         spec: &JobSpec,
         family: &dyn Family,
@@ -58,7 +82,7 @@ impl Labels {
     }
 
     /// The outcomes that a member learns: those of the members before it, or of a match.
-    pub(super) fn of_outcomes(table: &Table, classes: Option<Vec<String>>) -> Result<Self, StepError> {
+    fn of_outcomes(table: &Table, classes: Option<Vec<String>>) -> Result<Self, StepError> {
         let classes = classes.unwrap_or_else(|| MATCH_CLASSES.map(String::from).into());
         let task = Task::MulticlassClassification;
         let reason = format!("{}, as members give the chances of {}", task.name(), classes.join(", "));

@@ -8,7 +8,7 @@ use lineal_kernel::{Digest, Name};
 use super::{Execution, StepError, labels::Labels, upstreams::Upstreams};
 use crate::{
     app::{datasets::Examined, failure::blocking},
-    domain::{DataRefusal, JobSample, Method},
+    domain::{DataRefusal, JobSample},
     registry::SnapshotRecord,
 };
 
@@ -50,10 +50,7 @@ impl Execution<'_> {
         let classes = upstreams.classes().map(<[String]>::to_vec);
         let (asked, table) = (spec.clone(), sampled.table);
         let (table, labels) = blocking(move || {
-            let labels = match method {
-                Method::Model(family) => Labels::of(&table, &asked, family, families)?,
-                Method::Member(_) => Labels::of_outcomes(&table, classes)?,
-            };
+            let labels = Labels::by(method, &table, &asked, families, classes)?;
             Ok((table, labels))
         })
         .await?;

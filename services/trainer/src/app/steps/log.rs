@@ -101,6 +101,12 @@ impl Execution<'_> {
         if let Some(column) = &spec.weight_column {
             parameters.insert("weight_column".to_owned(), column.clone());
         }
+        if let Some(rule) = &split.definition.rule {
+            parameters.insert("split_rule".to_owned(), serde_json::to_string(rule)?);
+        }
+        if let Some(fraction) = spec.stopping_fraction {
+            parameters.insert("stopping_fraction".to_owned(), fraction.to_string());
+        }
         if let Some(resampling) = spec.resampling {
             parameters.insert("resampling".to_owned(), resampling.to_string());
         }

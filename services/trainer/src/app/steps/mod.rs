@@ -9,6 +9,7 @@ mod member;
 mod recheck;
 mod recipe;
 mod register;
+mod repeat;
 mod resample;
 mod split;
 mod train;
@@ -17,6 +18,7 @@ mod upstreams;
 use super::{execution::Execution, failure::StepError};
 use crate::domain::{JobChange, NewVersion, Step};
 use log::Findings;
+pub(super) use repeat::Repetition;
 
 impl Execution<'_> {
     /// Goes through all steps; the job's last change is the result.
@@ -26,7 +28,7 @@ impl Execution<'_> {
         }
         self.enter(Step::Load, "reading the rows").await?;
         let recipe = self.recipe().await?;
-        let upstreams = self.upstreams().await?;
+        let upstreams = self.app.upstreams(self.spec()).await?;
         let loaded = self.load(&upstreams).await?;
         let stale = self.stale(&upstreams, &loaded).await?;
         self.enter(Step::Split, "splitting the rows").await?;

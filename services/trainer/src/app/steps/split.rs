@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     app::failure::blocking,
-    domain::{DEFAULT_FRACTION, Definition as _, SplitDefinition},
+    domain::{DEFAULT_FRACTION, Definition as _, SplitDefinition, named_rule},
 };
 
 /// The parts of a table, all of them in the artifact store.
@@ -31,6 +31,27 @@ pub(super) struct Split {
     pub(super) duration: Duration,
 }
 
+/// The parts of a table and their canonical forms.
+pub(super) struct Pieces {
+    pub(super) parts: Parts,
+    pub(super) train: Snapshot,
+    pub(super) extra: Option<Snapshot>,
+    pub(super) tests: Vec<(String, Snapshot)>,
+}
+
+impl Pieces {
+    /// Cuts `table`; the `reference` is fixed.
+    pub(super) fn of(table: &Table, rule: &SplitRule, reference: &Table) -> Result<Self, StepError> {
+        let parts = lineal_data::split(table, rule, Some(reference))?;
+        let train = Snapshot::of(&parts.train)?;
+        let extra = parts.extra.as_ref().map(Snapshot::of).transpose()?;
+        let tests = parts.tests.iter().filter(|(_, table)| table.rows() > 0);
+        let tests = tests.map(|(name, table)| Ok((name.clone(), Snapshot::of(table)?)));
+        let tests = tests.collect::<Result<_, StepError>>()?;
+        Ok(Self { parts, train, extra, tests })
+    }
+}
+
 impl Execution<'_> {
     /// Splits by the recipe's split version, whose reference set is fixed once it exists.
     pub(super) async fn split(&self, recipe: &Recipe, loaded: &Loaded) -> Result<Split, StepError> {
@@ -42,18 +63,9 @@ impl Execution<'_> {
         definition.agrees(recipe.split.as_str(), self.spec())?;
         let reference = self.app.registry.download(definition.reference).await?;
         let (table, fixed) = (loaded.table.clone(), definition.reference);
-        let rule = definition.rule.clone().unwrap_or_else(|| rule(&recipe.split, definition.reference_fraction));
-        let (parts, train, extra, tests) = blocking(move || {
-            let reference = Snapshot::open(reference, fixed)?;
-            let parts = lineal_data::split(&table, &rule, Some(&reference))?;
-            let train = Snapshot::of(&parts.train)?;
-            let extra = parts.extra.as_ref().map(Snapshot::of).transpose()?;
-            let tests = parts.tests.iter().filter(|(_, table)| table.rows() > 0);
-            let tests = tests.map(|(name, table)| Ok((name.clone(), Snapshot::of(table)?)));
-            let tests: Vec<_> = tests.collect::<Result<_, StepError>>()?;
-            Ok((parts, train, extra, tests))
-        })
-        .await?;
+        let rule = definition.rule(&recipe.split);
+        let Pieces { parts, train, extra, tests } =
+            blocking(move || Pieces::of(&table, &rule, &Snapshot::open(reference, fixed)?)).await?;
         let train = self.store(train).await?;
         let extra = match extra {
             Some(extra) => Some(self.store(extra).await?),
@@ -77,7 +89,7 @@ impl Execution<'_> {
         }
         let by_name = created.is_some();
         let fraction = self.spec().reference_fraction.unwrap_or(DEFAULT_FRACTION);
-        let (table, rule) = (table.clone(), created.unwrap_or_else(|| rule(name, fraction)));
+        let (table, rule) = (table.clone(), created.unwrap_or_else(|| named_rule(name, fraction)));
         let (rule, reference) = blocking(move || {
             let rule = rule.resolve(&table)?;
             let reference = lineal_data::split(&table, &rule, None)?.reference;
@@ -103,9 +115,4 @@ impl std::fmt::Display for Split {
             rows => write!(f, ", {rows} left out"),
         }
     }
-}
-
-/// The rule of a split version that nobody created. Its name alone chooses the rows, so that a split can be repeated anywhere.
-fn rule(name: &Name, reference_fraction: f64) -> SplitRule {
-    SplitRule::rows(name.as_str(), SplitRule::seed_of(name.as_str()), reference_fraction)
 }

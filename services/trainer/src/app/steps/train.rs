@@ -7,7 +7,7 @@ use std::{
 };
 
 use lineal_data::{FeatureSet, Frame, SplitRule, Table};
-use lineal_kernel::Digest;
+use lineal_kernel::{Digest, Name};
 use lineal_models::{
     Bundle, BundleParts, Family, FitContext, Hyperparameters, Progress, SplitReference, TrainingData, Value,
 };
@@ -28,7 +28,7 @@ use crate::{
         failure::blocking,
         feature_cache::{FeatureKey, Features},
     },
-    domain::{Definition as _, Method},
+    domain::{Definition as _, JobSpec, Method},
     failpoints::stop_here,
 };
 
@@ -51,31 +51,56 @@ pub(super) struct Fitted {
 }
 
 /// The train rows, apart from those that say when to stop.
-struct Cut {
-    rows: Table,
+pub(super) struct Cut {
+    pub(super) rows: Table,
     /// Names the rows.
     digest: Digest,
-    stopping: Option<Table>,
+    pub(super) stopping: Option<Table>,
+}
+
+impl Cut {
+    /// Cuts off the rows that say when to stop, for a family that is to be stopped. `digest` is that of the rows before any
+    /// resampling, and `split` the version that chose them.
+    pub(super) fn of(rows: Table, mut digest: Digest, split: &Name, spec: &JobSpec) -> Result<Self, StepError> {
+        if let Some(resampling) = spec.resampling {
+            digest = Digest::of(format!("{digest} {resampling}").as_bytes());
+        }
+        let Some(rule) = stopping(split, spec) else { return Ok(Self { rows, digest, stopping: None }) };
+        let digest = Digest::of(format!("{digest} {}", rule.digest()?).as_bytes());
+        let parts = lineal_data::split(&rows, &rule, None)?;
+        Ok(Self { rows: parts.train, digest, stopping: Some(parts.reference) })
+    }
+}
+
+/// How those rows are chosen. The split version chooses them, apart from its reference set.
+fn stopping(split: &Name, spec: &JobSpec) -> Option<SplitRule> {
+    let stops = |(name, value): (&str, &Value)| {
+        name == STOPPING_ROUNDS && matches!(value, Value::Integer(rounds) if *rounds > 0)
+    };
+    spec.hyperparameters.iter().any(stops).then(|| {
+        let seed = SplitRule::seed_of(&format!("{split} stopping"));
+        SplitRule::rows(split.as_str(), seed, spec.stopping_fraction.unwrap_or(STOPPING_FRACTION))
+    })
 }
 
 /// Everything a fit needs, away from the job.
-struct Fit {
-    family: &'static dyn Family,
-    hyperparameters: Hyperparameters,
-    features: Arc<Features>,
-    feature_digest: Digest,
-    labels: Labels,
-    rows: Table,
+pub(super) struct Fit {
+    pub(super) family: &'static dyn Family,
+    pub(super) hyperparameters: Hyperparameters,
+    pub(super) features: Arc<Features>,
+    pub(super) feature_digest: Digest,
+    pub(super) labels: Labels,
+    pub(super) rows: Table,
     /// The same rows, raw.
-    frame: Frame,
-    weight_column: Option<String>,
+    pub(super) frame: Frame,
+    pub(super) weight_column: Option<String>,
     /// The rows that say when to stop.
-    stopping: Option<Table>,
-    seed: u64,
-    threads: usize,
-    training_data: Digest,
-    split: SplitReference,
-    follower: Follower,
+    pub(super) stopping: Option<Table>,
+    pub(super) seed: u64,
+    pub(super) threads: usize,
+    pub(super) training_data: Digest,
+    pub(super) split: SplitReference,
+    pub(super) follower: Follower,
 }
 
 impl Execution<'_> {
@@ -126,7 +151,9 @@ impl Execution<'_> {
         let spec = self.spec();
         let set = self.feature_set(recipe, &split.parts.train).await?;
         let feature_digest = set.digest()?;
-        let Cut { rows, digest, stopping } = self.cut(recipe, split).await?;
+        let (rows, digest, name, asked) =
+            (split.parts.train.clone(), split.train.digest, recipe.split.clone(), spec.clone());
+        let Cut { rows, digest, stopping } = blocking(move || Cut::of(rows, digest, &name, &asked)).await?;
         let key = FeatureKey { rows: digest, set: feature_digest };
         let (features, frame) = self.features(set, key, rows.clone()).await?;
         Ok(Fit {
@@ -144,30 +171,6 @@ impl Execution<'_> {
             training_data: loaded.snapshot.digest,
             split: reference(recipe, split),
             follower,
-        })
-    }
-
-    /// Cuts off the rows that say when to stop, for a family that is to be stopped.
-    async fn cut(&self, recipe: &Recipe, split: &Split) -> Result<Cut, StepError> {
-        let (rows, mut digest) = (split.parts.train.clone(), split.train.digest);
-        if let Some(resampling) = self.spec().resampling {
-            digest = Digest::of(format!("{digest} {resampling}").as_bytes());
-        }
-        let Some(rule) = self.stopping(recipe) else { return Ok(Cut { rows, digest, stopping: None }) };
-        let digest = Digest::of(format!("{digest} {}", rule.digest()?).as_bytes());
-        let parts = blocking(move || Ok(lineal_data::split(&rows, &rule, None)?)).await?;
-        Ok(Cut { rows: parts.train, digest, stopping: Some(parts.reference) })
-    }
-
-    /// How those rows are chosen. The split version chooses them, apart from its reference set.
-    fn stopping(&self, recipe: &Recipe) -> Option<SplitRule> {
-        let spec = self.spec();
-        let stops = |(name, value): (&str, &Value)| {
-            name == STOPPING_ROUNDS && matches!(value, Value::Integer(rounds) if *rounds > 0)
-        };
-        spec.hyperparameters.iter().any(stops).then(|| {
-            let seed = SplitRule::seed_of(&format!("{} stopping", recipe.split));
-            SplitRule::rows(recipe.split.as_str(), seed, spec.stopping_fraction.unwrap_or(STOPPING_FRACTION))
         })
     }
 
@@ -231,7 +234,7 @@ fn reference(recipe: &Recipe, split: &Split) -> SplitReference {
 }
 
 impl Fit {
-    fn run(self) -> Result<Fitted, StepError> {
+    pub(super) fn run(self) -> Result<Fitted, StepError> {
         let (features, matrix) = (&self.features.fitted, &self.features.matrix);
         let (labels, names) = (self.labels.numbers(&self.rows, "training")?, features.output_names());
         let weights = self.weight_column.as_ref().map(|column| weights(column, &self.rows)).transpose()?;
@@ -282,6 +285,13 @@ struct Update {
 pub(super) struct Follower {
     progress: watch::Sender<Update>,
     stop: CancellationToken,
+}
+
+impl Follower {
+    /// Tells nobody, and stops when `stop` says so.
+    pub(super) fn silent(stop: CancellationToken) -> Self {
+        Self { progress: watch::channel(Update::default()).0, stop }
+    }
 }
 
 impl Progress for Follower {

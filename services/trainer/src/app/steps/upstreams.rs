@@ -7,7 +7,10 @@ use lineal_kernel::Digest;
 use lineal_models::{Bundle, Chain, Manifest, Upstream as Answers};
 
 use super::{Execution, StepError, load::Loaded};
-use crate::domain::Upstream;
+use crate::{
+    app::App,
+    domain::{JobSpec, Upstream},
+};
 
 /// Everything upstream of a member; nothing for a model that stands alone.
 #[derive(Debug, Clone, Default)]
@@ -22,19 +25,19 @@ pub(super) struct Upstreams {
     data: Vec<Digest>,
 }
 
-impl Execution<'_> {
-    /// Fetches the versions that the job names, or the champions of its slot, and the members before them.
-    pub(super) async fn upstreams(&self) -> Result<Upstreams, StepError> {
+impl App {
+    /// Fetches the versions that `spec` names, or the champions of its slot, and the members before them.
+    pub(super) async fn upstreams(&self, spec: &JobSpec) -> Result<Upstreams, StepError> {
         let mut found = Upstreams::default();
-        for Upstream { model, number } in &self.spec().upstreams {
+        for Upstream { model, number } in &spec.upstreams {
             let number = match number {
-                0 => self.app.registry.champion(model, &self.spec().slot).await?,
+                0 => self.registry.champion(model, &spec.slot).await?,
                 number => *number,
             };
             if number == 0 {
-                return Err(StepError::NoChampion { model: model.clone(), slot: self.spec().slot.clone() });
+                return Err(StepError::NoChampion { model: model.clone(), slot: spec.slot.clone() });
             }
-            let version = self.app.registry.version(model, number).await?;
+            let version = self.registry.version(model, number).await?;
             let bundle = self.bundle(version.digest).await?;
             for before in &bundle.manifest().upstreams {
                 found.add(before.member.clone(), self.bundle(before.digest).await?)?;
@@ -48,6 +51,18 @@ impl Execution<'_> {
         Ok(found)
     }
 
+    /// Fetches a bundle whole.
+    pub(in crate::app) async fn bundle(&self, digest: Digest) -> Result<Bundle, StepError> {
+        let manifest = self.registry.download(digest).await?;
+        let mut files = BTreeMap::new();
+        for (name, file) in Manifest::parse(&manifest, digest)?.files {
+            files.insert(name, self.registry.download(file.digest).await?.to_vec());
+        }
+        Ok(Bundle::assemble(manifest.to_vec(), digest, files)?)
+    }
+}
+
+impl Execution<'_> {
     /// Says which upstreams were trained on other rows than these; their names.
     pub(super) async fn stale(&self, upstreams: &Upstreams, loaded: &Loaded) -> Result<Vec<String>, StepError> {
         let data = loaded.snapshot.digest;
@@ -58,15 +73,6 @@ impl Execution<'_> {
             self.note(1.0, BTreeMap::new(), &message).await?;
         }
         Ok(names)
-    }
-
-    async fn bundle(&self, digest: Digest) -> Result<Bundle, StepError> {
-        let manifest = self.app.registry.download(digest).await?;
-        let mut files = BTreeMap::new();
-        for (name, file) in Manifest::parse(&manifest, digest)?.files {
-            files.insert(name, self.app.registry.download(file.digest).await?.to_vec());
-        }
-        Ok(Bundle::assemble(manifest.to_vec(), digest, files)?)
     }
 }
 

@@ -1,0 +1,44 @@
+//! What the registry tells of versions and runs.
+
+use lineal_kernel::{ModelName, Name};
+use lineal_proto::lineal::registry::v1 as pb;
+
+use super::{KnownVersion, ROLES, RunDataset, RunLog};
+use crate::domain::Upstream;
+
+/// The version, if everything is there that the registry promises.
+pub(super) fn version(version: pb::Version) -> Option<KnownVersion> {
+    let lineage = version.lineage?;
+    let upstream = |reference: pb::VersionReference| {
+        Some(Upstream { model: ModelName::new(&reference.model).ok()?, number: reference.number })
+    };
+    Some(KnownVersion {
+        digest: version.digest.parse().ok()?,
+        data: lineage.data_digest.parse().ok()?,
+        reference: lineage.reference_digest.parse().ok()?,
+        features: lineage.feature_digest.parse().ok()?,
+        hyperparameters: lineage.hyperparameters_digest.parse().ok()?,
+        run_id: lineage.run_id,
+        dataset: lineage.dataset,
+        environment: lineage.environment,
+        upstreams: version.upstreams.into_iter().map(upstream).collect::<Option<_>>()?,
+    })
+}
+
+/// What was logged. Datasets of other roles, or without a digest of ours, are not a training's.
+pub(super) fn run(run: pb::Run) -> RunLog {
+    let dataset = |dataset: pb::DatasetReference| {
+        Some(RunDataset {
+            name: Name::new(&dataset.name).ok()?,
+            role: ROLES.into_iter().find(|role| *role == dataset.role)?,
+            digest: dataset.digest.parse().ok()?,
+            rows: dataset.rows,
+        })
+    };
+    RunLog {
+        parameters: run.parameters,
+        metrics: run.metrics,
+        tags: run.tags,
+        datasets: run.datasets.into_iter().filter_map(dataset).collect(),
+    }
+}
