@@ -30,6 +30,7 @@ mod pipeline;
 mod predict;
 mod promote;
 mod promotions;
+mod reproduce;
 mod request;
 mod rollback;
 mod rollbacks;
@@ -130,6 +131,8 @@ enum Command {
     Predict(predict::Args),
     /// Tell how a version or a prediction came to be
     Explain(explain::Args),
+    /// Train a version again from what was recorded and compare digests
+    Reproduce(reproduce::Args),
     /// Print the model card of a version that is or was champion
     Card(card::Args),
     /// Tell who was champion of a model, and when
@@ -200,6 +203,7 @@ impl Cli {
             Command::Promotions(args) => promotions::run(args, ctx).await,
             Command::Predict(args) => predict::run(args, ctx).await,
             Command::Explain(args) => explain::run(args, ctx).await,
+            Command::Reproduce(args) => reproduce::run(args, ctx).await,
             Command::Card(args) => card::run(args, ctx).await,
             Command::History(args) => history::run(args, ctx).await,
             Command::Lineage(args) => lineage::run(args, ctx).await,
@@ -253,6 +257,7 @@ mod tests {
             "promotions",
             "promotions watch p1",
             "explain churn@champion",
+            "reproduce churn 1",
             "card churn@champion",
             "history churn",
             "data describe r1",
