@@ -13,6 +13,7 @@ mod determinism;
 mod foreign;
 mod import;
 mod promotions;
+mod reproductions;
 mod restart;
 mod split;
 mod tasks;
