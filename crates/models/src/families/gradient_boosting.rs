@@ -14,7 +14,7 @@ use lineal_data::Matrix;
 
 use super::{
     Family, FamilyDescription, FitContext, FitError, HyperparameterDescription as Description,
-    HyperparameterKind as Kind, Hyperparameters, TrainingData,
+    HyperparameterKind as Kind, Hyperparameters, TrainingData, boosting,
     objective::{Derivatives, Objective},
     random::SplitMix64,
     weights,
@@ -31,11 +31,7 @@ const DESCRIPTION: FamilyDescription = FamilyDescription {
     title: "Gradient boosting",
     tasks: &Task::ALL,
     hyperparameters: &[
-        Description {
-            name: "rounds",
-            kind: Kind::Integer { min: 1, max: 10_000, default: 100 },
-            doc: "number of trees, for each class if there are more than two",
-        },
+        boosting::ROUNDS,
         Description {
             name: "learning_rate",
             kind: Kind::Float { min: 1e-4, max: 1.0, default: 0.1 },
@@ -66,11 +62,7 @@ const DESCRIPTION: FamilyDescription = FamilyDescription {
             kind: Kind::Choice { choices: &["squared_error", "poisson"], default: "squared_error" },
             doc: "what is minimised in a regression; poisson, as for counts, learns the logarithm of numbers of 0 or more",
         },
-        Description {
-            name: "early_stopping_rounds",
-            kind: Kind::Integer { min: 0, max: 10_000, default: 0 },
-            doc: "rounds without a better loss on the validation rows after which the fit stops and keeps the best; 0: never",
-        },
+        boosting::EARLY_STOPPING_ROUNDS,
         weights::CLASS_WEIGHT,
     ],
 };

@@ -3,6 +3,7 @@
 
 mod bins;
 mod blocks;
+mod boosting;
 pub(crate) mod cholesky;
 mod data;
 mod elastic_net;

@@ -1,12 +1,46 @@
 //! What the families of LightGBM and XGBoost share: their own libraries fit, Lineal reads what they write.
 
-use lineal_native::{Fit, Fitted, Flow, NativeError, Round, Rows};
+use std::sync::OnceLock;
 
-use super::{FitContext, FitError, Hyperparameters, TrainingData, objective::Objective, weights};
+use lineal_native::{Fit, Fitted, Flow, NativeError, Round, Rows, Search};
+
+use super::{
+    FitContext, FitError, HyperparameterDescription as Description, HyperparameterKind as Kind, Hyperparameters,
+    TrainingData, objective::Objective, weights,
+};
 use crate::{ForeignModel, Model, Task};
 
 /// How many training rows the library and Lineal both score before a model is taken.
 const SCORED: usize = 1000;
+
+/// What a fit of numbers minimises.
+pub(super) const REGRESSION_OBJECTIVE: Description = Description {
+    name: "regression_objective",
+    kind: Kind::Choice { choices: &["squared_error", "poisson"], default: "squared_error" },
+    doc: "what is minimised in a regression; poisson is for counts and learns their logarithm",
+};
+
+/// A library, loaded once it is needed. What is not there now may be there at the next try.
+pub(super) struct Lazy<L> {
+    search: Search,
+    open: fn(&Search) -> Result<L, NativeError>,
+    library: OnceLock<L>,
+}
+
+impl<L> Lazy<L> {
+    /// The library that `open` finds where `search` says.
+    pub(super) const fn new(search: Search, open: fn(&Search) -> Result<L, NativeError>) -> Self {
+        Self { search, open, library: OnceLock::new() }
+    }
+
+    pub(super) fn get(&self) -> Result<&L, FitError> {
+        if let Some(library) = self.library.get() {
+            return Ok(library);
+        }
+        let library = (self.open)(&self.search)?;
+        Ok(self.library.get_or_init(|| library))
+    }
+}
 
 /// A checked order to a library.
 pub(super) struct Order<'a> {

@@ -1,13 +1,11 @@
 //! XGBoost, by its own library.
 
-use std::sync::OnceLock;
-
 use lineal_native::Search;
 
 use super::{
     Family, FamilyDescription, FitContext, FitError, HyperparameterDescription as Description,
-    HyperparameterKind as Kind, Hyperparameters, TrainingData,
-    native::{self, Order},
+    HyperparameterKind as Kind, Hyperparameters, TrainingData, boosting,
+    native::{self, Lazy, Order},
     objective::Objective,
     weights,
 };
@@ -15,8 +13,7 @@ use crate::{Model, Task};
 
 /// XGBoost, loaded once it is needed.
 pub(super) struct XgBoost {
-    search: Search,
-    library: OnceLock<lineal_native::XgBoost>,
+    library: Lazy<lineal_native::XgBoost>,
 }
 
 const DESCRIPTION: FamilyDescription = FamilyDescription {
@@ -24,11 +21,7 @@ const DESCRIPTION: FamilyDescription = FamilyDescription {
     title: "XGBoost",
     tasks: &[Task::BinaryClassification, Task::MulticlassClassification, Task::Regression],
     hyperparameters: &[
-        Description {
-            name: "rounds",
-            kind: Kind::Integer { min: 1, max: 10_000, default: 100 },
-            doc: "number of trees, for each class if there are more than two",
-        },
+        boosting::ROUNDS,
         Description {
             name: "learning_rate",
             kind: Kind::Float { min: 1e-4, max: 1.0, default: 0.3 },
@@ -74,16 +67,8 @@ const DESCRIPTION: FamilyDescription = FamilyDescription {
             kind: Kind::Integer { min: 2, max: 65_535, default: 256 },
             doc: "values per feature that a split can fall between",
         },
-        Description {
-            name: "regression_objective",
-            kind: Kind::Choice { choices: &["squared_error", "poisson"], default: "squared_error" },
-            doc: "what is minimised in a regression; poisson is for counts and learns their logarithm",
-        },
-        Description {
-            name: "early_stopping_rounds",
-            kind: Kind::Integer { min: 0, max: 10_000, default: 0 },
-            doc: "rounds without a better loss on the validation rows after which the fit stops and keeps the best; 0: never",
-        },
+        native::REGRESSION_OBJECTIVE,
+        boosting::EARLY_STOPPING_ROUNDS,
         weights::CLASS_WEIGHT,
     ],
 };
@@ -91,15 +76,7 @@ const DESCRIPTION: FamilyDescription = FamilyDescription {
 impl XgBoost {
     /// The library, looked for where `search` says.
     pub(super) const fn new(search: Search) -> Self {
-        Self { search, library: OnceLock::new() }
-    }
-
-    fn library(&self) -> Result<&lineal_native::XgBoost, FitError> {
-        if let Some(library) = self.library.get() {
-            return Ok(library);
-        }
-        let library = lineal_native::XgBoost::open(&self.search)?;
-        Ok(self.library.get_or_init(|| library))
+        Self { library: Lazy::new(search, lineal_native::XgBoost::open) }
     }
 }
 
@@ -109,7 +86,7 @@ impl Family for XgBoost {
     }
 
     fn check_available(&self) -> Result<(), FitError> {
-        self.library().map(drop)
+        self.library.get().map(drop)
     }
 
     fn fit(
@@ -118,7 +95,7 @@ impl Family for XgBoost {
         params: &Hyperparameters,
         context: &FitContext<'_>,
     ) -> Result<Model, FitError> {
-        let library = self.library()?;
+        let library = self.library.get()?;
         let order = Order::new(data, data.check_labels(&DESCRIPTION)?, params)?;
         let (objective, metric) = match order.objective {
             Objective::LogLoss => ("binary:logistic", "logloss"),
