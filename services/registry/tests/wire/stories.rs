@@ -143,8 +143,7 @@ async fn hundreds_may_watch_and_a_slow_one_delays_nobody() {
     let whole: Vec<u64> = (1..=2 + 2 * 41).collect();
     for (events, ended) in &told {
         assert_eq!(events.iter().map(|event| event.sequence).collect::<Vec<_>>(), whole);
-        // The card is written after the answer.
-        assert_eq!(pb::Promotion { card_digest: answer.card_digest.clone(), ..ended.clone() }, answer);
+        assert_eq!(*ended, answer);
     }
     assert_eq!(rest(unread).await.0.len(), whole.len(), "the slow one has missed nothing");
 }
