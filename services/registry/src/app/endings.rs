@@ -93,6 +93,10 @@ impl Carrying {
                 RegistryError::ChampionMoved { expected, found }
             }
             CommitError::VersionFailed { model, number } => RegistryError::ChainMemberFailed { model, number },
+            CommitError::VersionTainted { model, number } => {
+                let version = self.registry.version(&self.caller, &model, number).await?;
+                version.untainted().err().unwrap_or(StoreError::Conflict.into())
+            }
             CommitError::VerdictChanged { found } => RegistryError::VerdictChanged {
                 model: self.decided.model.clone(),
                 number: VersionNumber::new(self.promotion.to_number)?,

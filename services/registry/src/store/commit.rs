@@ -31,6 +31,14 @@ pub enum CommitError {
         /// Which one.
         number: VersionNumber,
     },
+    /// The inputs of a version that was to be promoted are no longer what was logged.
+    #[error("`{model}` version {number} is tainted")]
+    VersionTainted {
+        /// Of which model.
+        model: ModelName,
+        /// Which one.
+        number: VersionNumber,
+    },
     /// It is no longer preparing: cancelled, or committed before.
     #[error("the promotion is no longer preparing")]
     Ended,

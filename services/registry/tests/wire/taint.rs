@@ -9,7 +9,7 @@ use crate::lineage::made;
 const REASON: &str = "the training rows hash to something else";
 
 /// A run and the version that it made, validated.
-async fn trained(bench: &Bench) -> (String, u64) {
+pub(crate) async fn trained(bench: &Bench) -> (String, u64) {
     let run = bench.run_service().create_run(create_run("churn")).await.unwrap().into_inner().run.unwrap();
     let lineage = pb::Lineage { run_id: run.run_id.clone(), ..lineage() };
     let number = made(bench, "churn", lineage, &[]).await.number;

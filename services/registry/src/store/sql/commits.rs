@@ -33,7 +33,7 @@ pub(super) async fn commit(tx: &mut Connection, tenant: &TenantId, promotion: &P
     let steps = steps(promotion, &slot)?;
     let mut champions = Vec::with_capacity(steps.len());
     for step in &steps {
-        champions.push(step.compare(tx, tenant).await?);
+        champions.push(step.compare(tx, tenant, promotion.kind).await?);
     }
     verdict(tx, tenant, promotion, steps.last()).await?;
     stop_here!("compared");
@@ -90,17 +90,26 @@ fn steps(promotion: &Promotion, slot: &Slot) -> Result<Vec<Step>, StoreError> {
 }
 
 impl Step {
-    /// The champion as it stands, unless someone else has moved it or the version that follows has failed.
-    async fn compare(&self, tx: &mut Connection, tenant: &TenantId) -> Result<Option<Alias>, CommitError> {
+    /// The champion as it stands, unless someone else has moved it or the version that follows may no longer.
+    async fn compare(
+        &self,
+        tx: &mut Connection,
+        tenant: &TenantId,
+        kind: PromotionKind,
+    ) -> Result<Option<Alias>, CommitError> {
         let champion = aliases::get(tx, tenant, &self.model, &self.slot, &AliasName::champion()).await?;
         let found = champion.as_ref().map_or(0, |alias| alias.number.get());
         if found != self.from {
             return Err(CommitError::ChampionMoved { model: self.model.clone(), found });
         }
-        if let Some(number) = self.to
-            && versions::state(tx, tenant, &self.model, number).await? == Some(VersionState::Failed)
-        {
-            return Err(CommitError::VersionFailed { model: self.model.clone(), number });
+        if let Some(number) = self.to {
+            let (state, tainted) = versions::fitness(tx, tenant, &self.model, number).await?;
+            if state == VersionState::Failed {
+                return Err(CommitError::VersionFailed { model: self.model.clone(), number });
+            }
+            if tainted && kind == PromotionKind::Promote {
+                return Err(CommitError::VersionTainted { model: self.model.clone(), number });
+            }
         }
         Ok(champion)
     }

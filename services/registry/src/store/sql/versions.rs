@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use lineal_db::StoreError;
 use lineal_kernel::{Digest, ModelName, PageRequest, TenantId, VersionNumber};
+use sqlx::Row;
 
 use super::{
     Connection, DbRow, Store, audit, blocks, facts, lineage, models,
@@ -20,7 +21,9 @@ use crate::domain::{
 use crate::store::{Page, Result, VersionStore};
 
 const GET: &str = "SELECT * FROM versions WHERE tenant = $1 AND model = $2 AND number = $3";
-const STATE: &str = "SELECT state FROM versions WHERE tenant = $1 AND model = $2 AND number = $3";
+const FITNESS: &str = "SELECT v.state, r.taint IS NOT NULL AS tainted \
+     FROM versions v LEFT JOIN runs r ON r.tenant = v.tenant AND r.run_id = v.run_id \
+     WHERE v.tenant = $1 AND v.model = $2 AND v.number = $3";
 const VALIDATIONS: &str = "SELECT * FROM validations WHERE tenant = $1 AND model = $2 AND number = $3 \
      ORDER BY created_us DESC, report_id DESC";
 const BY_LABEL: &str = "SELECT number FROM versions WHERE tenant = $1 AND model = $2 AND label = $3";
@@ -287,20 +290,20 @@ async fn insert(tx: &mut Connection, tenant: &TenantId, version: &Version) -> Re
     Ok(())
 }
 
-/// How far a version has come; `None` if there is no such version.
-pub(super) async fn state(
+/// How far a version has come, and whether the inputs of its run are no longer what was logged.
+pub(super) async fn fitness(
     tx: &mut Connection,
     tenant: &TenantId,
     model: &ModelName,
     number: VersionNumber,
-) -> Result<Option<VersionState>> {
-    let row = sqlx::query(STATE)
+) -> Result<(VersionState, bool)> {
+    let row = sqlx::query(FITNESS)
         .bind(tenant.as_str())
         .bind(model.as_str())
         .bind(rows::column(number.get()))
-        .fetch_optional(tx)
+        .fetch_one(tx)
         .await?;
-    row.map(|row| row.parsed("state")).transpose()
+    Ok((row.parsed("state")?, row.try_get("tainted")?))
 }
 
 /// The latest verdict of each slot, latest first.
