@@ -10,12 +10,12 @@ use crate::{
     Registry,
     domain::{
         audit::AuditEntry,
+        display::DisplayState,
         error::RegistryError,
         moves::Move,
         promotion::{Promotion, PromotionKind, PromotionState, ReloadPolicy},
         replica::Replica,
         story::{Happening, Story},
-        version::DisplayState,
     },
     failpoints::stop_here,
     fleet::Bundle,

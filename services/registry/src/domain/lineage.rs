@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, str::FromStr};
 use lineal_kernel::{Digest, ModelName, Timestamp, VersionNumber};
 use serde::{Deserialize, Serialize};
 
-use super::version::{DisplayState, Version};
+use super::{display::DisplayState, version::Version};
 
 /// The facts of one training. No digest is optional: what cannot be named cannot be reproduced.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -9,6 +9,7 @@ pub mod card;
 pub mod chains;
 pub mod check;
 pub mod comparison;
+pub mod display;
 pub mod error;
 pub mod experiment;
 pub mod facts;

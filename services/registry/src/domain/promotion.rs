@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use lineal_kernel::{Digest, ModelName, RequestId};
 use serde::{Deserialize, Serialize};
 
-use super::{bake::BakePlan, chains::Member, error::RegistryError, reign::EndedBy, version::DisplayState};
+use super::{bake::BakePlan, chains::Member, display::DisplayState, error::RegistryError, reign::EndedBy};
 
 /// Which replicas must have the new champion before it counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,9 +3,10 @@
 use lineal_kernel::ModelName;
 
 use super::{
+    display::DisplayState,
     filter::{Field, Filter, Kind, Named},
     search::Order,
-    version::{DisplayState, VersionState},
+    version::VersionState,
 };
 
 /// Which versions, and in which order.

@@ -4,9 +4,9 @@ use lineal_kernel::{FieldError, FieldErrors};
 
 use super::fields::checked;
 use crate::domain::{
+    display::DisplayState,
     filter::{Clause, Compare, Filter, FilterError, Value},
     search::Order,
-    version::DisplayState,
     version_search::{VersionField, VersionOrder, VersionSearch},
 };
 

@@ -3,8 +3,9 @@ use lineal_registry::domain::{
     alias::{Alias, AliasChange},
     audit::AuditEntry,
     check::Check,
+    display::DisplayState,
     promotion::PromotionKind,
-    version::{DisplayState, Version, VersionView},
+    version::{Version, VersionView},
     version_search::VersionSearch,
 };
 use serde_json::json;

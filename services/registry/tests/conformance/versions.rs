@@ -5,9 +5,10 @@ use lineal_db::StoreError;
 use lineal_kernel::Digest;
 use lineal_registry::domain::{
     audit::AuditSearch,
+    display::DisplayState,
     metadata::Metadata,
     validation::Validation,
-    version::{DisplayState, Version, VersionState, VersionView},
+    version::{Version, VersionState, VersionView},
     version_search::VersionSearch,
 };
 use serde_json::{Value, json};

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use lineal_db::StoreError;
-use lineal_kernel::{TenantId, VersionNumber};
+use lineal_kernel::{FieldError, TenantId, VersionNumber};
 use sqlx::QueryBuilder;
 
 use super::{
@@ -64,18 +64,16 @@ impl LineageStore for Store {
             return Ok(Vec::new());
         }
         let mut sql = named(from);
-        sql.push(
-            "SELECT e.from_model || ' ' || e.from_number || ' ' || e.relation || ' ' || e.to_model || ' ' || e.to_number \
-             FROM named n CROSS JOIN lineage_edges e WHERE e.tenant = ",
-        );
-        sql.push_bind(tenant.as_str()).push(match direction {
-            Direction::Ancestors => " AND e.from_model = n.model AND e.from_number = n.number",
-            Direction::Descendants => " AND e.to_model = n.model AND e.to_number = n.number",
+        rows::gather(&mut sql, &["from_model", "from_number", "to_model", "to_number", "relation"], |sql| {
+            sql.push("SELECT e.* FROM named n CROSS JOIN lineage_edges e WHERE e.tenant = ").push_bind(tenant.as_str());
+            sql.push(match direction {
+                Direction::Ancestors => " AND e.from_model = n.model AND e.from_number = n.number",
+                Direction::Descendants => " AND e.to_model = n.model AND e.to_number = n.number",
+            });
+            sql.push(" ORDER BY e.from_model, e.from_number, e.position LIMIT ").push_bind(i64::from(limit));
         });
-        sql.push(" ORDER BY e.from_model, e.from_number, e.position LIMIT ").push_bind(i64::from(limit));
-        let found: Vec<String> = sql.build_query_scalar().fetch_all(self.db.reader()).await?;
-        let step = |text: &String| edge(text).ok_or_else(|| StoreError::corrupt(format!("`{text}` is no step")));
-        found.iter().map(step).collect()
+        let found: String = sql.build_query_scalar().fetch_one(self.db.reader()).await?;
+        rows::gathered(&found).map(|words| edge(words?)).collect()
     }
 
     async fn relatives(&self, tenant: &TenantId, names: &[VersionName]) -> Result<Vec<Relative>> {
@@ -110,15 +108,15 @@ pub(super) fn name(row: &DbRow, model: &str, number: &str) -> Result<VersionName
     Ok((row.parsed(model)?, number))
 }
 
-/// A step is read as one text, because a walk reads hundreds and each value of a row costs as much as the row. Names have no spaces.
-fn edge(text: &str) -> Option<Edge> {
-    let mut words = text.split(' ');
-    let from = (words.next()?.parse().ok()?, number(words.next()?)?);
-    let relation = words.next()?.parse().ok()?;
-    let to = (words.next()?.parse().ok()?, number(words.next()?)?);
-    Some(Edge { from, to, relation })
+/// A step by its columns.
+fn edge([from, from_number, to, to_number, relation]: [&str; 5]) -> Result<Edge> {
+    let relation = relation.parse().map_err(|error: String| StoreError::corrupt(error))?;
+    Ok(Edge { from: version(from, from_number)?, to: version(to, to_number)?, relation })
 }
 
-fn number(word: &str) -> Option<VersionNumber> {
-    VersionNumber::new(word.parse().ok()?).ok()
+/// The version that two words name.
+pub(super) fn version(model: &str, number: &str) -> Result<VersionName> {
+    let corrupt = |error: FieldError| StoreError::corrupt(error.problem);
+    let number = number.parse().map_err(|_| StoreError::corrupt(format!("`{number}` is no number")))?;
+    Ok((model.parse().map_err(corrupt)?, VersionNumber::new(number).map_err(corrupt)?))
 }

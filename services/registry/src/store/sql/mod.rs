@@ -9,6 +9,7 @@ mod cards;
 mod checks;
 mod commits;
 mod comparisons;
+mod display;
 mod environment;
 mod experiments;
 mod facts;

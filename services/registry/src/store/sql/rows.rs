@@ -100,6 +100,22 @@ fn list(sql: &mut Sql, [before, after]: [&str; 2], values: Value) {
     sql.push(before).push_bind(values.to_string()).push(after);
 }
 
+/// Asks for these columns of all `rows` as one text, which `gathered` takes apart: a walk reads hundreds of rows, and each value of
+/// each of them would cost more on its way than what it says. What the columns hold is free of white space.
+pub(super) fn gather(sql: &mut Sql, columns: &[&str], rows: impl FnOnce(&mut Sql)) {
+    sql.push("SELECT COALESCE(string_agg(").push(columns.join(" || ' ' || ")).push(", '\n'), '') FROM (");
+    rows(sql);
+    sql.push(") gathered");
+}
+
+/// The columns of each row that `gather` asked for.
+pub(super) fn gathered<const N: usize>(text: &str) -> impl Iterator<Item = Result<[&str; N]>> {
+    text.lines().map(|row| {
+        let words: Vec<&str> = row.split(' ').collect();
+        words.try_into().map_err(|_| StoreError::corrupt(format!("`{row}` is not of {N} words")))
+    })
+}
+
 /// Whether a statement that writes so many rows stays prepared. It has a text for each number of rows; few of them come again and again.
 pub(super) fn is_usual(rows: usize) -> bool {
     rows <= 25

@@ -5,14 +5,15 @@ use sqlx::{QueryBuilder, Row};
 
 use super::{
     Connection, DbRow, Sql,
+    display::{Among, Standing},
     rows::{self, Read},
     search,
 };
 use crate::{
     domain::{
+        display::DisplayState,
         facts,
         filter::{Clause, Compare, Value},
-        version::{CANARY, DisplayState},
         version_search::{VersionField, VersionOrder, VersionSearch},
     },
     store::Result,
@@ -202,76 +203,12 @@ impl Scope<'_> {
         search::bind(sql, value);
         sql.push(")");
     }
-
-    /// The one place where a database decides what [`VersionView::display_state`](crate::domain::version::VersionView::display_state)
-    /// decides for a version in hand.
     fn shows(&self, sql: &mut Sql, compare: Compare, value: &Value) {
         let Value::Text(word) = value else { return };
         let Ok(state) = word.parse::<DisplayState>() else { return };
+        let among = self.search.model.as_ref().map_or(Among::Any, Among::Model);
         sql.push(if compare == Compare::Equal { " AND (" } else { " AND NOT (" });
-        match state {
-            DisplayState::Production => self.aliased(sql, "IN", "champion"),
-            DisplayState::Failed => {
-                sql.push("v.state = 'failed' AND ");
-                self.aliased(sql, "NOT IN", "champion");
-            }
-            DisplayState::Canary => {
-                self.unfailed(sql);
-                self.aliased(sql, "IN", CANARY);
-            }
-            DisplayState::RollbackCandidate | DisplayState::Archived | DisplayState::Staging => {
-                self.unfailed(sql);
-                self.aliased(sql, "NOT IN", CANARY);
-                match state {
-                    DisplayState::RollbackCandidate => self.candidate(sql, " AND"),
-                    DisplayState::Archived => {
-                        self.left(sql, " AND", "IS NOT NULL");
-                        self.candidate(sql, " AND NOT");
-                    }
-                    _ => self.left(sql, " AND NOT", "IS NOT NULL"),
-                }
-            }
-        }
+        Standing { tenant: self.tenant, among }.is(sql, state);
         sql.push(")");
-    }
-
-    fn unfailed(&self, sql: &mut Sql) {
-        sql.push("v.state <> 'failed' AND ");
-        self.aliased(sql, "NOT IN", "champion");
-        sql.push(" AND ");
-    }
-
-    fn aliased(&self, sql: &mut Sql, within: &str, alias: &'static str) {
-        sql.push(format!("(v.model, v.number) {within} (SELECT model, number FROM aliases"));
-        self.within(sql);
-        sql.push(format!(" AND name = '{alias}')"));
-    }
-
-    /// Whether it left healthy and its files are whole, as far as is known.
-    fn candidate(&self, sql: &mut Sql, and: &str) {
-        sql.push(format!("{and} ("));
-        self.left(sql, "", "= 'promote'");
-        sql.push(
-            " AND NOT EXISTS (SELECT 1 FROM bundle_checks b \
-             WHERE b.tenant = v.tenant AND b.digest = v.digest AND b.problem <> ''))",
-        );
-    }
-
-    /// Whether the last time as champion ended, and how.
-    fn left(&self, sql: &mut Sql, and: &str, ended_by: &str) {
-        sql.push(format!("{and} (v.model, v.number) IN (SELECT model, number FROM reigns r"));
-        self.within(sql);
-        sql.push(format!(
-            " AND ended_by {ended_by} AND NOT EXISTS (SELECT 1 FROM reigns later WHERE later.tenant = r.tenant \
-             AND later.model = r.model AND later.number = r.number AND later.from_generation > r.from_generation))"
-        ));
-    }
-
-    /// Rows of this tenant, and of the model if the search has one.
-    fn within(&self, sql: &mut Sql) {
-        sql.push(" WHERE tenant = ").push_bind(self.tenant.as_str());
-        if let Some(model) = &self.search.model {
-            sql.push(" AND model = ").push_bind(model.as_str());
-        }
     }
 }
