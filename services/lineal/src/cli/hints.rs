@@ -39,7 +39,7 @@ fn after_call(call: &FailedCall) -> Option<String> {
         Some("ALIAS_NOT_FOUND") => format!("lineal aliases {model}"),
         Some("ALIAS_RESERVED" | "CARD_NOT_FOUND") => format!("lineal promote {model} {version}"),
         Some("VALIDATION_REQUIRED" | "CHAMPION_MOVED") => format!("lineal validate {model} {version}"),
-        Some("GATE_NOT_PASSED" | "RUN_TAINTED" | "VERDICT_CHANGED" | "NOT_REPRODUCIBLE") => {
+        Some("GATE_NOT_PASSED" | "RUN_TAINTED" | "VERSION_SAMPLED" | "VERDICT_CHANGED" | "NOT_REPRODUCIBLE") => {
             format!("lineal explain {model}/{version}")
         }
         Some("REPLICA_REFUSED" | "MODEL_NOT_SERVED" | "VERSION_NOT_SERVED") => "lineal status".to_owned(),

@@ -44,6 +44,9 @@ pub(super) struct Args {
     /// Why; it goes into the audit
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
+    /// It may have learnt from a sample of its rows; say with --reason why that will do
+    #[arg(long, requires = "reason")]
+    allow_sampled: bool,
     /// The champion you expect to replace, 0 for none [default: the one of the validation]
     #[arg(long, value_name = "VERSION")]
     expected: Option<u64>,
@@ -74,6 +77,7 @@ pub(super) async fn run(args: Args, ctx: &Context) -> Result<Exit, CliError> {
         quorum,
         prepare_timeout: args.prepare_timeout.map(lineal_rpc::duration),
         reason: args.reason,
+        allow_sampled: args.allow_sampled,
         bake: args.bake.map(|time| Bake { duration: Some(lineal_rpc::duration(time)), ..Bake::default() }),
         request_id: request_id.clone(),
     };
@@ -86,7 +90,7 @@ pub(super) async fn run(args: Args, ctx: &Context) -> Result<Exit, CliError> {
 
 async fn plan(args: &Args, number: u64, ctx: &Context) -> Result<Exit, CliError> {
     let slot = args.slot.slot.labels().clone();
-    let request = PlanPromotionRequest { model: args.model.clone(), slot, number };
+    let request = PlanPromotionRequest { model: args.model.clone(), slot, number, allow_sampled: args.allow_sampled };
     let answer = ctx.registry.call(PromotionServiceClient::new(ctx.registry.peer()).plan_promotion(request)).await;
     let answer = answer.map_err(|error| error.about(&args.model, number))?;
     ctx.output.print(&answer, |style| render_plan(&args.model, &answer, style))?;

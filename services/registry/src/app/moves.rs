@@ -18,7 +18,6 @@ use crate::{
         moves::Move,
         promotion::{Promotion, PromotionKind, PromotionState},
         replica::Replica,
-        version::VersionView,
     },
     failpoints::stop_here,
     fleet::Bundle,
@@ -117,7 +116,9 @@ impl Registry {
         };
         let chain = self.chain_move(caller, &decided.model, &decided.slot, head.as_ref()).await?;
         if decided.kind == PromotionKind::Promote {
-            chain.upstreams.iter().chain(&head).try_for_each(VersionView::untainted)?;
+            let mut rising = chain.upstreams.iter().chain(&head);
+            rising
+                .try_for_each(|version| version.untainted().and_then(|()| version.unsampled(decided.allow_sampled)))?;
         }
         let mut bundles = Vec::new();
         for version in chain.upstreams.iter().chain(&head).map(|view| &view.version) {

@@ -14,6 +14,7 @@ use crate::{
         moves::{Demote, Promote, Rollback},
         promotion::{CancelPromotion, Promotion, PromotionFilter, PromotionKind, Skipped},
         reign::{self, Reign},
+        version::VersionView,
     },
     store::Page,
 };
@@ -47,8 +48,10 @@ impl Registry {
         let chain = self.chain_move(caller, &wish.model, &wish.slot, Some(&candidate)).await;
         let members = match chain {
             Ok(chain) => {
-                let tainted = chain.upstreams.iter().filter_map(|member| member.untainted().err());
-                blockers.extend(tainted.map(|error| error.to_string()));
+                let sound =
+                    |member: &VersionView| member.untainted().and_then(|()| member.unsampled(wish.allow_sampled));
+                let unsound = chain.upstreams.iter().filter_map(|member| sound(member).err());
+                blockers.extend(unsound.map(|error| error.to_string()));
                 chain.members
             }
             Err(error) => {

@@ -51,6 +51,10 @@ pub enum RegistryError {
         "`{model}` version {number} was made by run `{run_id}`, whose inputs are not what was logged ({reason}); train it again on sound data"
     )]
     RunTainted { model: ModelName, number: VersionNumber, run_id: String, reason: String },
+    #[error(
+        "`{model}` version {number} learnt from a sample of its rows (fraction {fraction}), and is not promoted by itself; promote it by hand with `lineal promote {model} {number} --allow-sampled --reason WHY`, or raise trainer.table_limit_mib and train it again"
+    )]
+    VersionSampled { model: ModelName, number: VersionNumber, fraction: String },
     #[error("`{model}` version {number} has no model card: it never was champion; promote it first")]
     CardNotFound { model: ModelName, number: VersionNumber },
     #[error("`{model}` version {number} is the champion already")]

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{display::DisplayState, version::Version};
 
+/// The part of [`Lineage::environment`] that says which share of the rows a training took, if it did not take all.
+pub const SAMPLE_FRACTION: &str = "sample_fraction";
+
 /// The facts of one training. No digest is optional: what cannot be named cannot be reproduced.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Lineage {

@@ -33,6 +33,8 @@ pub struct Promote {
     pub reason: String,
     /// How the new champion is watched afterwards.
     pub bake: Option<BakePlan>,
+    /// Somebody found that a version which learnt from a sample will do, and says why.
+    pub allow_sampled: bool,
     /// Key of this intended change.
     pub request_id: RequestId,
 }
@@ -106,6 +108,8 @@ pub struct Move {
     pub skipped: Vec<Skipped>,
     /// How the new champion is watched afterwards.
     pub bake: Option<BakePlan>,
+    /// Versions that learnt from a sample may be among those that become champions.
+    pub allow_sampled: bool,
 }
 
 impl Promote {
@@ -117,6 +121,7 @@ impl Promote {
         }
         candidate.unfailed()?;
         candidate.untainted()?;
+        candidate.unsampled(self.allow_sampled)?;
         let slot = self.slot.to_string();
         let validation = candidate
             .validations
@@ -145,6 +150,7 @@ impl Promote {
             evidence: BTreeMap::new(),
             skipped: Vec::new(),
             bake: self.bake,
+            allow_sampled: self.allow_sampled,
         })
     }
 }
@@ -181,6 +187,7 @@ impl Rollback {
             evidence: self.evidence.clone(),
             skipped,
             bake: None,
+            allow_sampled: false,
         }
     }
 }
@@ -207,6 +214,7 @@ impl Demote {
             evidence: BTreeMap::new(),
             skipped: Vec::new(),
             bake: None,
+            allow_sampled: false,
         })
     }
 }

@@ -9,7 +9,7 @@ use super::{
     check::Check,
     display::DisplayState,
     error::RegistryError,
-    lineage::Lineage,
+    lineage::{Lineage, SAMPLE_FRACTION},
     metadata::Metadata,
     reign::Reign,
     run::Taint,
@@ -159,6 +159,18 @@ impl VersionView {
         let Version { model, number, lineage, .. } = &self.version;
         let (model, number, run_id) = (model.clone(), *number, lineage.run_id.clone());
         Err(RegistryError::RunTainted { model, number, run_id, reason: taint.reason.clone() })
+    }
+
+    /// Refuses a version that learnt from a sample of its rows, unless somebody has `allowed` that.
+    pub fn unsampled(&self, allowed: bool) -> Result<(), RegistryError> {
+        let Version { model, number, lineage, .. } = &self.version;
+        match lineage.environment.get(SAMPLE_FRACTION) {
+            Some(fraction) if !allowed => {
+                let (model, number, fraction) = (model.clone(), *number, fraction.clone());
+                Err(RegistryError::VersionSampled { model, number, fraction })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The one word that people see, derived and never stored.

@@ -47,7 +47,7 @@ impl pb::promotion_service_server::PromotionService for Grpc {
         } => Promote {
             model, slot, number, request_id,
             expected: None, report_id: None, policy: ReloadPolicy::All, prepare_timeout: None, reason: String::new(),
-            bake: None,
+            bake: None, allow_sampled: message.allow_sampled,
         })
         .map_err(bad_request)?;
         let plan = self.0.plan_promotion(&caller, &wish).await.map_err(from_error)?;
@@ -72,12 +72,12 @@ impl pb::promotion_service_server::PromotionService for Grpc {
             number: fields::number(message.number, "number"),
             policy: policy(message.policy, message.quorum),
             prepare_timeout: prepare_timeout(message.prepare_timeout),
-            reason: fields::text(message.reason, "reason"),
+            reason: why(message.reason, message.allow_sampled),
             bake: bakes::plan(message.bake),
             request_id: fields::request_id(&message.request_id),
         } => Promote {
             model, slot, number, report_id, policy, prepare_timeout, reason, bake, request_id,
-            expected: message.expected_champion,
+            expected: message.expected_champion, allow_sampled: message.allow_sampled,
         });
         let promotion = self.0.promote(&caller, wish.map_err(bad_request)?).await.map_err(from_error)?;
         let promotion = self.shown(&caller, vec![promotion]).await.map_err(from_error)?.pop();
@@ -203,6 +203,11 @@ fn wanted(promotion_id: String, request_id: String) -> Result<Wanted, FieldError
         (true, false) => Ok(Wanted::Request(request_id)),
         _ => Err(FieldError::new("promotion_id", "give either the promotion's id or the request_id of its call")),
     }
+}
+
+/// A reason that may be left alone unless the promotion makes an exception.
+fn why(given: String, exception: bool) -> Result<String, FieldError> {
+    if exception { fields::reason(given) } else { fields::text(given, "reason") }
 }
 
 /// Absent as configured.

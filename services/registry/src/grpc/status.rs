@@ -87,6 +87,13 @@ fn problem(error: E) -> Problem {
             .with("model", model)
             .with("version", number)
             .with("run", run_id),
+        E::VersionSampled { model, number, fraction } => {
+            Problem::new(Code::FailedPrecondition, "VERSION_SAMPLED", text)
+                .precondition(&format!("{model}/{number}"), "it learnt from all its rows, or somebody allowed a sample")
+                .with("model", model)
+                .with("version", number)
+                .with("fraction", fraction)
+        }
         E::CardNotFound { model, number } => Problem::new(Code::NotFound, "CARD_NOT_FOUND", text)
             .resource("model card", format!("{model}/{number}"))
             .with("model", model)

@@ -12,6 +12,7 @@ use crate::fixture::{
     Answer, Bench, FakeReplica, Gate, Refusal, create_run, create_version, demote, fail_version, labels, lineage,
     promote, record_validation, rollback, set_alias,
 };
+use crate::sampled::sampled;
 
 /// Not to be provoked here: lost races inside one call, a database that hangs (`outcomes` cuts one off), and the end of the process.
 const UNPROVOKED: [&str; 4] = ["CONFLICT", "DATABASE_BUSY", "OUTCOME_UNKNOWN", "SHUTTING_DOWN"];
@@ -81,6 +82,8 @@ async fn forbidden(bench: &Bench) -> Vec<Refusal> {
     ];
     let stale = pb::SetAliasRequest { etag: "r7".into(), ..set_alias("churn", "candidate", fresh) };
     answers.push(Refusal::of(bench.alias_service().set_alias(stale).await));
+    let sampled = sampled(bench, "sampled").await;
+    answers.push(Refusal::of(service.promote(promote("sampled", sampled)).await));
     let replica = FakeReplica::join(bench, "r1").await;
     replica.on_prepare(Answer::Refuse("golden row 3 differs"));
     bench.validate("churn", fresh).await;

@@ -27,6 +27,7 @@ mod performance;
 mod races;
 mod recovery;
 mod replays;
+mod sampled;
 mod search;
 mod steadfast;
 mod stories;
