@@ -26,6 +26,7 @@ mod pages;
 mod performance;
 mod races;
 mod recovery;
+mod repeatable;
 mod replays;
 mod sampled;
 mod search;
