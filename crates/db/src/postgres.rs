@@ -30,10 +30,18 @@ const LEAD: &str =
 /// A connection is used unseen for this long.
 const UNUSED: Duration = Duration::from_secs(1);
 
-/// A schema of a PostgreSQL database.
+/// Connections for writers; most of them wait for their turn.
+const WRITERS: u32 = 16;
+/// Connections for readers: so many for each core that this process may use, within these bounds. Reads that wait here are
+/// answered in their order; those that wait in the server share its cores, and some of them wait far longer than others.
+const READERS_PER_CORE: usize = 4;
+const READERS: std::ops::RangeInclusive<usize> = 4..=16;
+
+/// A schema of a PostgreSQL database. Readers never wait for a connection that a waiting writer holds.
 #[derive(Debug, Clone)]
 pub struct Postgres {
-    pool: PgPool,
+    read: PgPool,
+    write: PgPool,
     process: Arc<str>,
     /// Its one connection holds the lock of this process.
     life: PgPool,
@@ -48,32 +56,19 @@ impl Postgres {
         let connect = |source| OpenError::Connect { database: url.to_string(), source };
         let options: PgConnectOptions = address.parse().map_err(connect)?;
         let options = options.options([("search_path", schema)]);
-        let pool = PgPoolOptions::new()
-            .max_connections(16)
-            .acquire_timeout(Duration::from_secs(10))
-            .test_before_acquire(false)
-            .before_acquire(|connection, found| {
-                Box::pin(async move {
-                    // To ask whether the server is still there costs as much as a small query.
-                    if found.idle_for > UNUSED {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
-            .connect_with(options.clone().options([("idle_in_transaction_session_timeout", FROZEN)]))
-            .await
-            .map_err(connect)?;
+        let pooled = options.clone().options([("idle_in_transaction_session_timeout", FROZEN)]);
+        let write = pool(WRITERS).connect_with(pooled.clone()).await.map_err(connect)?;
+        let read = pool(readers()).connect_lazy_with(pooled);
         // The name holds nothing but lowercase letters, digits and underscores.
         let create = sqlx::AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\""));
-        match sqlx::query(create).execute(&pool).await {
+        match sqlx::query(create).execute(&write).await {
             // Another process was faster between the look and the creation.
             Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {}
             created => {
                 created.map_err(connect)?;
             }
         }
-        let migrated = migrations.run(&pool).await;
+        let migrated = migrations.run(&write).await;
         migrated.map_err(|source| OpenError::Migrate { database: url.to_string(), source })?;
         let process: Arc<str> = uuid::Uuid::now_v7().to_string().into();
         let alive = Arc::clone(&process);
@@ -90,7 +85,7 @@ impl Postgres {
                 })
             });
         let life = life.connect_with(options).await.map_err(connect)?;
-        Ok(Self { pool, process, life })
+        Ok(Self { read, write, process, life })
     }
 
     /// This process among those that share the database.
@@ -104,7 +99,7 @@ impl Postgres {
             return Ok(false);
         }
         // The lock ends with the statement's own transaction.
-        Ok(sqlx::query_scalar(IS_GONE).bind(process).fetch_one(&self.pool).await?)
+        Ok(sqlx::query_scalar(IS_GONE).bind(process).fetch_one(&self.read).await?)
     }
 
     /// The right to finish what other processes have left; it ends with the transaction. `None` while another process has it.
@@ -117,36 +112,59 @@ impl Postgres {
 
     /// Takes on a duty until what is returned is dropped; `None` while another process has it.
     pub async fn lead(&self, duty: &str) -> Result<Option<Transaction<'static, sqlx::Postgres>>, StoreError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.write.begin().await?;
         let taken: bool = sqlx::query_scalar(LEAD).bind(duty).fetch_one(&mut *tx).await?;
         Ok(taken.then_some(tx))
     }
 
     /// For everything that only reads.
     pub fn reader(&self) -> &PgPool {
-        &self.pool
+        &self.read
     }
 
     /// A transaction that may write: it takes its turn before it reads, so what it decides on cannot change.
     pub async fn begin(&self) -> Result<Transaction<'static, sqlx::Postgres>, StoreError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.write.begin().await?;
         sqlx::query(TURN).execute(&mut *tx).await?;
         Ok(tx)
     }
 
     /// A transaction that writes only rows it locks by writing them first: it waits for the writers of these rows alone.
     pub async fn begin_row(&self) -> Result<Transaction<'static, sqlx::Postgres>, StoreError> {
-        Ok(self.pool.begin().await?)
+        Ok(self.write.begin().await?)
     }
 
     /// A transaction whose reads all see the same moment.
     pub async fn snapshot(&self) -> Result<Transaction<'static, sqlx::Postgres>, StoreError> {
-        Ok(self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
+        Ok(self.read.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
     }
 
     /// Finishes what is under way and disconnects.
     pub async fn close(&self) {
-        self.pool.close().await;
+        self.read.close().await;
+        self.write.close().await;
         self.life.close().await;
     }
+}
+
+fn pool(connections: u32) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(Duration::from_secs(10))
+        .test_before_acquire(false)
+        .before_acquire(|connection, found| {
+            Box::pin(async move {
+                // To ask whether the server is still there costs as much as a small query.
+                if found.idle_for > UNUSED {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+}
+
+fn readers() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let readers = (cores * READERS_PER_CORE).clamp(*READERS.start(), *READERS.end());
+    u32::try_from(readers).unwrap_or(u32::MAX)
 }
