@@ -7,7 +7,7 @@ use super::requests::request;
 use crate::{
     Registry,
     domain::{
-        alias::{ResolvedAlias, ServingTable, SetAlias},
+        alias::{Alias, ResolvedAlias, ServingTable, SetAlias},
         audit::{AuditEntry, Request},
         error::RegistryError,
     },
@@ -57,7 +57,10 @@ impl Registry {
             .detail(wish.name.as_str())
             .request(request);
         match self.store.commit_alias(&caller.tenant, &change, &entry).await {
-            Ok(()) => Ok(ResolvedAlias { alias: change.alias, digest: version.digest, run_id: version.lineage.run_id }),
+            Ok(generation) => {
+                let alias = Alias { generation, ..change.alias };
+                Ok(ResolvedAlias { alias, digest: version.digest, run_id: version.lineage.run_id })
+            }
             Err(StoreError::Conflict) => {
                 let expected = current.map(|alias| alias.etag()).unwrap_or_default();
                 let found = self.store.alias(&caller.tenant, &wish.model, &wish.slot, &wish.name).await?;
@@ -78,7 +81,7 @@ impl Registry {
         Ok(self.store.aliases(&caller.tenant, model, page).await?)
     }
 
-    /// Every champion, at one generation.
+    /// Every champion and every other alias, at one generation.
     pub(crate) async fn serving_table(&self, caller: &Caller) -> Result<ServingTable, RegistryError> {
         Ok(self.store.serving_table(&caller.tenant).await?)
     }

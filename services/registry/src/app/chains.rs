@@ -80,7 +80,7 @@ impl Registry {
         }
         let table = self.store.serving_table(&caller.tenant).await?;
         let champions: Vec<Link> =
-            table.entries.iter().filter(|entry| entry.alias.slot == *slot).map(Link::from).collect();
+            table.entries.iter().filter(|entry| entry.alias.reigns_in(slot)).map(Link::from).collect();
         let upstreams: Vec<_> = upstreams.into_iter().filter(|member| !reigns(&champions, member)).collect();
         let members = upstreams.iter().map(|member| Member {
             model: member.version.model.to_string(),

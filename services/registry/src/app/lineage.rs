@@ -184,7 +184,7 @@ impl Registry {
     /// The version that made a prediction, if it was served then.
     pub(crate) async fn trace(&self, caller: &Caller, id: &PredictionId) -> Result<VersionView, RegistryError> {
         let version = self.version(caller, &id.model, id.number).await?;
-        if !self.store.reigned_at(&caller.tenant, &id.model, id.number, id.generation).await? {
+        if !self.store.served_at(&caller.tenant, &id.model, id.number, id.generation).await? {
             let (model, number, generation) = (id.model.clone(), id.number, id.generation);
             return Err(RegistryError::PredictionNotServed { model, number, generation });
         }

@@ -15,7 +15,7 @@ pub struct Alias {
     pub name: AliasName,
     /// What it points at.
     pub number: VersionNumber,
-    /// The generation that set it; 0 for aliases that do not serve.
+    /// The generation that set it.
     pub generation: u64,
     /// Advances with every change.
     pub revision: u64,
@@ -27,6 +27,11 @@ impl Alias {
     /// What a caller quotes to change only what it saw.
     pub fn etag(&self) -> String {
         format!("r{}", self.revision)
+    }
+
+    /// Whether it is the champion of `slot`.
+    pub fn reigns_in(&self, slot: &Slot) -> bool {
+        self.name.is_champion() && self.slot == *slot
     }
 }
 
@@ -47,7 +52,8 @@ pub struct SetAlias {
     pub request_id: RequestId,
 }
 
-/// A decided change: what to write, and the revision it was decided on (0: it did not exist).
+/// A decided change: what to write but for the generation, which the commit makes, and the revision it was decided on (0: it did
+/// not exist).
 #[derive(Debug, Clone)]
 pub struct AliasChange {
     /// What to write.
@@ -94,12 +100,12 @@ pub struct ServingEntry {
     pub version: super::version::Version,
 }
 
-/// What replicas serve: every champion, at one generation.
+/// What replicas serve: every champion and every other alias, at one generation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ServingTable {
     /// The tenant's counter.
     pub generation: u64,
-    /// In order of model and slot.
+    /// In order of model, slot and alias.
     pub entries: Vec<ServingEntry>,
 }
 

@@ -212,9 +212,9 @@ pub trait AliasStore: Send + Sync {
     ) -> Result<Option<ResolvedAlias>>;
     /// Aliases of a model with what they point at, in order of slot and name.
     async fn aliases(&self, tenant: &TenantId, model: &ModelName, page: &PageRequest) -> Result<Page<ResolvedAlias>>;
-    /// `Conflict` if the alias is no longer at the revision the change was decided on.
-    async fn commit_alias(&self, tenant: &TenantId, change: &AliasChange, entry: &AuditEntry) -> Result<()>;
-    /// Every champion and the generation, read at one moment.
+    /// Returns the generation that it makes; `Conflict` if the alias is no longer at the revision the change was decided on.
+    async fn commit_alias(&self, tenant: &TenantId, change: &AliasChange, entry: &AuditEntry) -> Result<u64>;
+    /// Every alias and the generation, read at one moment.
     async fn serving_table(&self, tenant: &TenantId) -> Result<ServingTable>;
     /// The generation alone.
     async fn generation(&self, tenant: &TenantId) -> Result<u64>;
@@ -274,8 +274,8 @@ pub trait PromotionStore: Send + Sync {
     async fn promotions_in(&self, tenant: &TenantId, state: &str) -> Result<Vec<Promotion>>;
     /// A slot's champions, latest reign first.
     async fn reigns(&self, tenant: &TenantId, model: &ModelName, slot: &Slot) -> Result<Vec<Reign>>;
-    /// Whether a version was champion of any slot at this generation; nothing is champion at one that is still to come.
-    async fn reigned_at(
+    /// Whether an alias of any slot pointed at a version at this generation; none does at one that is still to come.
+    async fn served_at(
         &self,
         tenant: &TenantId,
         model: &ModelName,

@@ -1,7 +1,7 @@
 use lineal_db::StoreError;
 use lineal_kernel::{AliasName, Digest, Slot};
 use lineal_registry::domain::{
-    alias::{Alias, AliasChange, ResolvedAlias},
+    alias::{Alias, AliasChange, ResolvedAlias, ServingEntry},
     audit::AuditSearch,
 };
 
@@ -19,9 +19,12 @@ fn alias(slot_text: &str, name: &str, n: u64, revision: u64) -> Alias {
     }
 }
 
-async fn set(store: &Store, alias: &Alias, base_revision: u64) -> Result<(), StoreError> {
+/// The alias as it is written, with the generation that it makes.
+async fn set(store: &Store, alias: &Alias, base_revision: u64) -> Result<Alias, StoreError> {
     let change = AliasChange { alias: alias.clone(), base_revision };
-    store.commit_alias(&tenant(), &change, &entry("set_alias")).await
+    let entry = entry("set_alias").about(&alias.model, &alias.slot, Some(alias.number)).detail(alias.name.as_str());
+    let generation = store.commit_alias(&tenant(), &change, &entry).await?;
+    Ok(Alias { generation, ..alias.clone() })
 }
 
 async fn read(store: &Store, name: &str) -> Option<Alias> {
@@ -32,16 +35,16 @@ async fn read(store: &Store, name: &str) -> Option<Alias> {
 pub(crate) async fn an_alias_moves_only_from_the_revision_that_was_seen(store: &Store) {
     // F8
     register_many(store, "churn", 3).await;
-    let first = alias("", "candidate", 1, 1);
-    set(store, &first, 0).await.unwrap();
-    let second = alias("", "candidate", 2, 2);
-    set(store, &second, 1).await.unwrap();
+    let first = set(store, &alias("", "candidate", 1, 1), 0).await.unwrap();
+    let second = set(store, &alias("", "candidate", 2, 2), 1).await.unwrap();
+    assert_eq!((first.generation, second.generation), (1, 2));
     let lines = store.audit(&tenant(), &AuditSearch::default(), &first_page()).await.unwrap().items;
     for base_revision in [0, 1, 3] {
         let late = set(store, &alias("", "candidate", 3, base_revision + 1), base_revision).await;
         assert!(matches!(late, Err(StoreError::Conflict)), "from {base_revision}: {late:?}");
     }
     assert_eq!(read(store, "candidate").await, Some(second));
+    assert_eq!(store.generation(&tenant()).await.unwrap(), 2, "what is refused makes no generation");
     assert_eq!(store.audit(&tenant(), &AuditSearch::default(), &first_page()).await.unwrap().items, lines);
 }
 
@@ -54,8 +57,7 @@ pub(crate) async fn an_alias_points_at_versions_that_exist(store: &Store) {
 pub(crate) async fn an_alias_is_read_with_what_it_points_at(store: &Store) {
     // F8
     register_many(store, "churn", 2).await;
-    let candidate = alias("", "candidate", 2, 1);
-    set(store, &candidate, 0).await.unwrap();
+    let candidate = set(store, &alias("", "candidate", 2, 1), 0).await.unwrap();
     let resolve = |name: &str| {
         let name = AliasName::new(name).unwrap();
         async move { store.resolved_alias(&tenant(), &model("churn"), &Slot::default(), &name).await.unwrap() }
@@ -82,5 +84,28 @@ pub(crate) async fn aliases_are_listed_by_slot_and_name(store: &Store) {
             found.into_iter().map(|found| (found.alias.slot.to_string(), found.alias.name.to_string())).collect();
         let found: Vec<(&str, &str)> = found.iter().map(|(slot, name)| (slot.as_str(), name.as_str())).collect();
         assert_eq!(found, sorted, "in pages of {size}");
+    }
+}
+
+pub(crate) async fn every_alias_is_served_at_its_generations(store: &Store) {
+    // F124, F133
+    register_many(store, "churn", 3).await;
+    promote(store, ("churn", ""), 0, 1).await; // generation 1
+    set(store, &alias("", "canary", 2, 1), 0).await.unwrap(); // 2
+    set(store, &alias("a=1", "canary", 3, 1), 0).await.unwrap(); // 3
+    set(store, &alias("", "canary", 3, 2), 1).await.unwrap(); // 4
+    let table = store.serving_table(&tenant()).await.unwrap();
+    let entry =
+        |entry: &ServingEntry| (entry.alias.slot.to_string(), entry.alias.name.to_string(), entry.version.number.get());
+    let found: Vec<_> = table.entries.iter().map(entry).collect();
+    let expected = [("", "canary", 3), ("", "champion", 1), ("a=1", "canary", 3)];
+    assert_eq!(found, expected.map(|(slot, name, n)| (slot.to_owned(), name.to_owned(), n)));
+    assert_eq!(table.generation, 4);
+    let served: [(u64, &[u64]); 3] = [(1, &[1, 2, 3, 4]), (2, &[2, 3]), (3, &[3, 4])];
+    for (version, generations) in served {
+        for generation in 0..=5 {
+            let found = store.served_at(&tenant(), &model("churn"), number(version), generation).await.unwrap();
+            assert_eq!(found, generations.contains(&generation), "version {version} at generation {generation}");
+        }
     }
 }

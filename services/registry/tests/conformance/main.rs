@@ -68,6 +68,7 @@ macro_rules! suite {
                 an_alias_points_at_versions_that_exist
                 an_alias_is_read_with_what_it_points_at
                 aliases_are_listed_by_slot_and_name
+                every_alias_is_served_at_its_generations
             }
             promotions {
                 a_commit_moves_everything_at_once

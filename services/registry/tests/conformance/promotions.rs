@@ -151,7 +151,7 @@ pub(crate) async fn history_tells_who_was_champion_when(store: &Store) {
     let served: [(u64, &[u64]); 3] = [(1, &[1, 2, 5]), (2, &[3]), (3, &[2, 3, 4, 5])];
     for (version, generations) in served {
         for generation in 0..=6 {
-            let found = store.reigned_at(&tenant(), &model("churn"), number(version), generation).await.unwrap();
+            let found = store.served_at(&tenant(), &model("churn"), number(version), generation).await.unwrap();
             assert_eq!(found, generations.contains(&generation), "version {version} at generation {generation}");
         }
     }

@@ -28,10 +28,12 @@ const INSERT: &str = "INSERT INTO aliases (tenant, model, slot, name, number, ge
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 const UPDATE: &str = "UPDATE aliases SET number = $5, generation = $6, revision = $7, updated_us = $8 \
      WHERE tenant = $1 AND model = $2 AND slot = $3 AND name = $4 AND revision = $9";
+const NEXT_GENERATION: &str = "INSERT INTO generations (tenant, generation) VALUES ($1, 1) \
+     ON CONFLICT (tenant) DO UPDATE SET generation = generations.generation + 1 RETURNING generation";
 const GENERATION: &str = "SELECT COALESCE(MAX(generation), 0) FROM generations WHERE tenant = $1";
 const SERVED: &str = "SELECT a.slot, a.name, a.generation, a.revision, a.updated_us, v.* FROM aliases a \
      JOIN versions v ON v.tenant = a.tenant AND v.model = a.model AND v.number = a.number \
-     WHERE a.tenant = $1 AND a.name = 'champion' ORDER BY a.model, a.slot";
+     WHERE a.tenant = $1 ORDER BY a.model, a.slot, a.name";
 
 /// Reads one alias inside a transaction.
 pub(super) async fn get(
@@ -69,10 +71,16 @@ pub(super) async fn put(tx: &mut Connection, tenant: &TenantId, alias: &Alias, b
     Ok(())
 }
 
-/// Every champion, inside a transaction.
+/// Every alias with its version, inside a transaction.
 pub(super) async fn served(tx: &mut Connection, tenant: &TenantId) -> Result<Vec<ServingEntry>> {
     let found = sqlx::query(SERVED).bind(tenant.as_str()).fetch_all(tx).await?;
     found.iter().map(|row| Ok(ServingEntry { alias: alias(row)?, version: versions::version(row)? })).collect()
+}
+
+/// Makes a new generation.
+pub(super) async fn next_generation(tx: &mut Connection, tenant: &TenantId) -> Result<u64> {
+    let generation: i64 = sqlx::query_scalar(NEXT_GENERATION).bind(tenant.as_str()).fetch_one(tx).await?;
+    Ok(generation.unsigned_abs())
 }
 
 async fn generation(tx: &mut Connection, tenant: &TenantId) -> Result<u64> {
@@ -122,11 +130,14 @@ impl AliasStore for Store {
         Ok(rows::page(aliases, page, |found: &ResolvedAlias| format!("{} {}", found.alias.slot, found.alias.name)))
     }
 
-    async fn commit_alias(&self, tenant: &TenantId, change: &AliasChange, entry: &AuditEntry) -> Result<()> {
+    async fn commit_alias(&self, tenant: &TenantId, change: &AliasChange, entry: &AuditEntry) -> Result<u64> {
         let mut tx = self.db.begin().await?;
-        put(&mut tx, tenant, &change.alias, change.base_revision).await?;
-        audit::append(&mut tx, entry, 0, &change.alias.number.to_string()).await?;
-        Ok(tx.commit().await?)
+        let generation = next_generation(&mut tx, tenant).await?;
+        let alias = Alias { generation, ..change.alias.clone() };
+        put(&mut tx, tenant, &alias, change.base_revision).await?;
+        audit::append(&mut tx, entry, generation, &alias.number.to_string()).await?;
+        tx.commit().await?;
+        Ok(generation)
     }
 
     async fn serving_table(&self, tenant: &TenantId) -> Result<ServingTable> {

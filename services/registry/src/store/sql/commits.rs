@@ -15,8 +15,6 @@ use crate::{
     store::CommitError,
 };
 
-const NEXT_GENERATION: &str = "INSERT INTO generations (tenant, generation) VALUES ($1, 1) \
-     ON CONFLICT (tenant) DO UPDATE SET generation = generations.generation + 1 RETURNING generation";
 const REMOVE_ALIAS: &str = "DELETE FROM aliases WHERE tenant = $1 AND model = $2 AND slot = $3 AND name = 'champion'";
 const END_REIGN: &str = "UPDATE reigns SET to_generation = $4, ended_by = $5, ended_us = $6 \
      WHERE tenant = $1 AND model = $2 AND slot = $3 AND to_generation IS NULL";
@@ -37,14 +35,13 @@ pub(super) async fn commit(tx: &mut Connection, tenant: &TenantId, promotion: &P
     }
     verdict(tx, tenant, promotion, steps.last()).await?;
     stop_here!("compared");
-    let generation: i64 = sqlx::query_scalar(NEXT_GENERATION).bind(tenant.as_str()).fetch_one(&mut *tx).await?;
-    let generation = generation.unsigned_abs();
+    let generation = aliases::next_generation(tx, tenant).await?;
     let now = Timestamp::from_micros(promotion.committed_us.unwrap_or(promotion.created_us));
     for (step, champion) in steps.iter().zip(champions) {
         step.take(tx, tenant, champion, promotion.kind, generation, now).await?;
     }
     let served = aliases::served(tx, tenant).await?;
-    let champions: Vec<Link> = served.iter().filter(|entry| entry.alias.slot == slot).map(Link::from).collect();
+    let champions: Vec<Link> = served.iter().filter(|entry| entry.alias.reigns_in(&slot)).map(Link::from).collect();
     if chains::intact(&champions).is_err() {
         return Err(CommitError::ChainBroken);
     }

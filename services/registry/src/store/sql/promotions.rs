@@ -39,9 +39,14 @@ const UPDATE: &str = "UPDATE promotions SET state = $3, generation = $4, body = 
      WHERE tenant = $1 AND promotion_id = $2 AND state = $6";
 const REIGNS: &str =
     "SELECT * FROM reigns WHERE tenant = $1 AND model = $2 AND slot = $3 ORDER BY from_generation DESC";
-const REIGNED_AT: &str = "SELECT 1 FROM reigns WHERE tenant = $1 AND model = $2 AND number = $3 \
-     AND from_generation <= $4 AND (to_generation IS NULL OR to_generation > $4) \
-     AND $4 <= (SELECT generation FROM generations WHERE tenant = $1)";
+/// Champions have reigns; where other aliases pointed is in the audit.
+const SERVED_AT: &str = "SELECT 1 FROM generations g WHERE g.tenant = $1 AND $4 BETWEEN 1 AND g.generation AND (EXISTS \
+     (SELECT 1 FROM reigns r WHERE r.tenant = $1 AND r.model = $2 AND r.number = $3 \
+     AND r.from_generation <= $4 AND (r.to_generation IS NULL OR r.to_generation > $4)) OR EXISTS \
+     (SELECT 1 FROM audit a WHERE a.tenant = $1 AND a.model = $2 AND a.number = $3 \
+     AND a.action = 'set_alias' AND a.done AND a.generation <= $4 AND NOT EXISTS \
+     (SELECT 1 FROM audit b WHERE b.tenant = $1 AND b.model = $2 AND b.slot = a.slot AND b.detail = a.detail \
+     AND b.action = 'set_alias' AND b.done AND b.sequence > a.sequence AND b.generation <= $4)))";
 
 #[async_trait]
 impl PromotionStore for Store {
@@ -169,14 +174,14 @@ impl PromotionStore for Store {
         found.iter().map(reign).collect()
     }
 
-    async fn reigned_at(
+    async fn served_at(
         &self,
         tenant: &TenantId,
         model: &ModelName,
         number: VersionNumber,
         generation: u64,
     ) -> Result<bool> {
-        let row = sqlx::query(REIGNED_AT)
+        let row = sqlx::query(SERVED_AT)
             .bind(tenant.as_str())
             .bind(model.as_str())
             .bind(rows::column(number.get()))

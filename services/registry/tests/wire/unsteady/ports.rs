@@ -86,7 +86,7 @@ ports! {
         pass alias(tenant: &TenantId, model: &ModelName, slot: &Slot, name: &AliasName) -> Result<Option<Alias>>;
         pass resolved_alias(tenant: &TenantId, model: &ModelName, slot: &Slot, name: &AliasName) -> Result<Option<ResolvedAlias>>;
         pass aliases(tenant: &TenantId, model: &ModelName, page: &PageRequest) -> Result<Page<ResolvedAlias>>;
-        pass commit_alias(tenant: &TenantId, change: &AliasChange, entry: &AuditEntry) -> Result<()>;
+        pass commit_alias(tenant: &TenantId, change: &AliasChange, entry: &AuditEntry) -> Result<u64>;
         pass serving_table(tenant: &TenantId) -> Result<ServingTable>;
         pass generation(tenant: &TenantId) -> Result<u64>;
     }
@@ -108,7 +108,7 @@ ports! {
         pass reconciler() -> Result<Option<Turn>>;
         pass promotions_in(tenant: &TenantId, state: &str) -> Result<Vec<Promotion>>;
         pass reigns(tenant: &TenantId, model: &ModelName, slot: &Slot) -> Result<Vec<Reign>>;
-        pass reigned_at(tenant: &TenantId, model: &ModelName, number: VersionNumber, generation: u64) -> Result<bool>;
+        pass served_at(tenant: &TenantId, model: &ModelName, number: VersionNumber, generation: u64) -> Result<bool>;
     }
     ExperimentStore {
         pass experiment(tenant: &TenantId, experiment_id: &str) -> Result<Option<Experiment>>;
