@@ -91,6 +91,15 @@ impl Frame {
         self.columns.iter().find(|(known, _)| known == name).map(|(_, column)| column)
     }
 
+    /// Whether the column called `name` is there and has no value in `row`.
+    pub fn is_missing(&self, name: &str, row: usize) -> bool {
+        match self.column(name) {
+            Some(Column::Numbers(values)) => values.get(row).is_some_and(|value| value.is_nan()),
+            Some(Column::Texts(texts)) => texts.get(row).is_some_and(|text| text.as_deref().is_none_or(str::is_empty)),
+            None => false,
+        }
+    }
+
     /// The column called `name`, looked for at `position` first: a frame is mostly in the order of its features.
     pub(crate) fn column_near(&self, position: usize, name: &str) -> Option<&Column> {
         match self.columns.get(position) {

@@ -21,7 +21,9 @@ mod split;
 mod table;
 
 pub use error::DataError;
-pub use features::{Feature, FeatureKind, FeatureSet, FittedFeatures, MAX_CATEGORIES, MissingRule, Transform};
+pub use features::{
+    Feature, FeatureKind, FeatureSet, Fill, FittedFeatures, Gap, MAX_CATEGORIES, MissingRule, Transform,
+};
 pub use frame::{Column, Frame};
 pub use labels::{Classes, Target};
 pub use matrix::Matrix;

@@ -142,6 +142,11 @@ impl FittedFeatures {
         Ok(Self { width: steps.iter().map(Step::width).sum(), set, steps })
     }
 
+    /// What each feature learned, in order.
+    pub(super) fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
     /// The features as they were declared.
     pub fn set(&self) -> &FeatureSet {
         &self.set

@@ -2,6 +2,7 @@
 
 mod fit;
 mod fitted;
+mod gaps;
 mod infer;
 mod values;
 
@@ -17,6 +18,7 @@ use crate::{Column, DataError, Frame};
 
 pub use fit::MAX_CATEGORIES;
 pub use fitted::FittedFeatures;
+pub use gaps::{Fill, Gap};
 
 /// What a feature reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! The one path from raw rows to scores.
 
-use lineal_data::{DataError, FittedFeatures, Frame, Matrix};
+use lineal_data::{DataError, FittedFeatures, Frame, Gap, Matrix};
 
 use super::{BundleError, Decision, SignatureColumn, malformed, manifest::MODEL};
 use crate::{Chain, ChainError, Evaluator, MemberError, Model, Output};
@@ -70,6 +70,20 @@ impl Scorer {
                 let answers = chain.evaluate(frame)?;
                 let outputs = answers.last().map_or(&[][..], |answer| &answer.outputs);
                 Ok(by_row(outputs, classes, frame.rows())?)
+            }
+        }
+    }
+
+    /// Every missing value of `frame`; a chain does not tell what stands in for them.
+    pub(super) fn gaps(&self, frame: &Frame) -> Result<Vec<Gap<'_>>, ScoreError> {
+        match self {
+            Self::Model { features, .. } => Ok(features.gaps(frame)?),
+            Self::Chain { chain, .. } => {
+                let rows = 0..frame.rows();
+                let gap = |row, name| Gap { row, feature: name, column: name, fill: None };
+                let inputs = || chain.inputs().iter().map(|input| input.name.as_str());
+                let missing = |row| inputs().filter(move |name| frame.is_missing(name, row));
+                Ok(rows.flat_map(|row| missing(row).map(move |name| gap(row, name))).collect())
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lineal_data::Frame;
+use lineal_data::{Frame, Gap};
 
 use super::{
     Bundle, BundleError, Decision, Golden, ScoreError, Scorer, Signature, malformed,
@@ -112,6 +112,14 @@ impl ServedModel {
     /// [`ScoreError`]: columns that are missing or of the wrong kind, and values that cannot be scored.
     pub fn score(&self, frame: &Frame) -> Result<Vec<f64>, ScoreError> {
         self.scorer.score(frame)
+    }
+
+    /// Every missing value of `frame`, row after row, with what the model is given instead.
+    ///
+    /// # Errors
+    /// As [`ServedModel::score`], but not for values.
+    pub fn gaps(&self, frame: &Frame) -> Result<Vec<Gap<'_>>, ScoreError> {
+        self.scorer.gaps(frame)
     }
 
     /// The label of a row with `scores`; `None` in a regression, where the score is the answer.
