@@ -4,11 +4,13 @@ use std::{env, error::Error, fmt::Write as _, fs, path::PathBuf};
 
 use prost::Message as _;
 use prost_reflect::{DescriptorPool, Value};
+use prost_types::FileDescriptorProto;
 use tonic_prost_build::FileDescriptorSet;
 
 const ROOT: &str = "../../proto";
 const FILES: &[&str] = &[
     "inference/grpc_service.proto",
+    "inference/model_config.proto",
     "lineal/types/v1/authz.proto",
     "lineal/registry/v1/aliases.proto",
     "lineal/registry/v1/artifacts.proto",
@@ -38,6 +40,9 @@ const FILES: &[&str] = &[
     "lineal/inference/v1/predictions.proto",
 ];
 
+/// Packages whose messages carry rows.
+const ROWS: &[&str] = &["inference", "lineal.inference.v1"];
+
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed={ROOT}");
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
@@ -49,19 +54,32 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out.join("descriptor.bin"), &encoded)?;
     fs::write(out.join("permissions.rs"), permissions(&pool)?)?;
 
-    tonic_prost_build::configure()
-        .bytes(".inference")
-        .bytes(".lineal.registry.v1")
-        .btree_map(".")
-        .compile_well_known_types(true)
-        .extern_path(".google.protobuf", "::pbjson_types")
-        .compile_fds(FileDescriptorSet::decode(encoded.as_slice())?)?;
+    let files = FileDescriptorSet::decode(encoded.as_slice())?;
+    // What carries rows comes from anybody.
+    let (shared, own): (Vec<_>, Vec<_>) =
+        files.file.into_iter().partition(|file| file.package().starts_with("google.protobuf"));
+    let (rows, others): (Vec<_>, Vec<_>) = own.into_iter().partition(|file| ROWS.contains(&file.package()));
+    generate([shared.clone(), rows].concat(), "crate::BoundedCodec")?;
+    generate([shared, others].concat(), "tonic_prost::ProstCodec")?;
     pbjson_build::Builder::new()
         .register_descriptors(&encoded)?
         .btree_map(["."])
         .preserve_proto_field_names()
         .out_dir(&out)
         .build(&[".lineal", ".inference"])?;
+    Ok(())
+}
+
+fn generate(file: Vec<FileDescriptorProto>, codec: &str) -> Result<(), Box<dyn Error>> {
+    tonic_prost_build::configure()
+        .bytes(".inference")
+        .bytes(".lineal.inference.v1")
+        .bytes(".lineal.registry.v1")
+        .btree_map(".")
+        .compile_well_known_types(true)
+        .extern_path(".google.protobuf", "::pbjson_types")
+        .codec_path(codec)
+        .compile_fds(FileDescriptorSet { file })?;
     Ok(())
 }
 

@@ -10,6 +10,7 @@ mod chains;
 mod command_line;
 mod demo;
 mod determinism;
+mod drain;
 mod foreign;
 mod import;
 mod promotions;

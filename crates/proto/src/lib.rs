@@ -6,8 +6,10 @@
 // Generated code keeps its own style.
 #![allow(clippy::all, clippy::pedantic, clippy::nursery, missing_docs, unreachable_pub)]
 
+mod codec;
 mod permissions;
 
+pub use codec::{BoundedCodec, BoundedDecoder};
 pub use pbjson_types;
 pub use permissions::permission_of;
 

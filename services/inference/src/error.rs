@@ -19,16 +19,43 @@ pub(crate) enum InferenceError {
         /// The slot that was asked for.
         slot: Slot,
     },
-    /// Another version answers here.
-    #[error("model `{model}` is served by version {served}, not by `{asked}`")]
+    /// Other versions answer here.
+    #[error(
+        "`{asked}` of model `{model}` is not served here, only {served} is; point an alias at the version to have it served"
+    )]
     VersionNotServed {
         /// The model.
         model: ModelName,
         /// The number or alias that was asked for.
         asked: String,
-        /// The version that answers.
-        served: VersionNumber,
+        /// The versions that answer, with their aliases.
+        served: String,
     },
+    /// An alias points at a version that cannot be loaded.
+    #[error("version {version} of model `{model}` could not be loaded, point its alias at another one: {problem}")]
+    VersionNotLoaded {
+        /// The model.
+        model: ModelName,
+        /// The version.
+        version: VersionNumber,
+        /// Why.
+        problem: String,
+    },
+    /// A client of Triton's wants to load or unload a model.
+    #[error("the registry decides what is served: promote a version of `{model}`, or point an alias at one")]
+    RegistryDecides {
+        /// The name in the request, cut to 64 characters.
+        model: String,
+    },
+    /// More rows than may be in memory.
+    #[error("{limit} rows are in flight already, send fewer at once or try again")]
+    RowsInFlight {
+        /// How many may be.
+        limit: usize,
+    },
+    /// A stream of requests ends because the process does.
+    #[error("this replica stops, send what was not answered to another one")]
+    ShuttingDown,
     /// The rows hold values that the model's features do not take.
     #[error(transparent)]
     Rows(#[from] ScoreError),

@@ -37,11 +37,13 @@ pub struct InferenceConfig {
     pub report_interval: Duration,
     /// Large batches that are scored at the same time; further ones wait their turn.
     pub large_batches: usize,
+    /// Rows that are in memory to be scored at the same time; requests with further ones are refused.
+    pub rows_in_flight: usize,
 }
 
 impl InferenceConfig {
     /// A replica whose prepared bundles wait ten minutes, that tries the way back every five, that says every three seconds what it
-    /// counted, and that scores one large batch on each core.
+    /// counted, that scores one large batch on each core, and has at most a million rows in flight.
     pub fn new(replica: Name, advertise: String, cache_dir: PathBuf) -> Self {
         Self {
             replica,
@@ -51,6 +53,7 @@ impl InferenceConfig {
             standby_every: Duration::from_mins(5),
             report_interval: Duration::from_secs(3),
             large_batches: std::thread::available_parallelism().map_or(1, usize::from),
+            rows_in_flight: 1 << 20,
         }
     }
 }
@@ -76,6 +79,11 @@ impl Inference {
     /// Holds a lease at the registry and serves what it wants, until `shutdown`; then gives the lease back.
     pub async fn run(&self, shutdown: CancellationToken) {
         self.replica.run(shutdown).await;
+    }
+
+    /// Ends streams of requests once those that were taken up are answered. Call it when the listener begins to close.
+    pub fn end_streams(&self) {
+        self.replica.ending().cancel();
     }
 
     /// Says what the requests counted that were still in flight when [`Inference::run`] ended. Call it once the listener has

@@ -76,6 +76,9 @@ impl Node {
             if tokio::time::timeout(FAREWELL, tasks.wait()).await.is_err() {
                 tracing::warn!("some work did not stop in time; it is taken up again at the next start");
             }
+            // Whoever asks this process meanwhile has not heard yet that it stops.
+            tokio::time::sleep(self.config.server.notice).await;
+            services.end_streams();
             listening.cancel();
         };
         let served = serve(self.listener, services.mount(), &health, &server, listening.clone());
@@ -128,7 +131,10 @@ impl Services {
                 Role::Inference => {
                     let settings = &config.inference;
                     let advertise = settings.advertise.clone().unwrap_or_else(|| address.to_owned());
-                    let own = InferenceConfig::new(settings.replica.clone(), advertise, settings.cache_dir.clone());
+                    let own = InferenceConfig {
+                        rows_in_flight: settings.rows_in_flight,
+                        ..InferenceConfig::new(settings.replica.clone(), advertise, settings.cache_dir.clone())
+                    };
                     services.inference = Some(Inference::new(own, registry_of("inference")?, clock, health.clone()));
                 }
             }
@@ -176,6 +182,13 @@ impl Services {
             routes = inference.mount(routes);
         }
         routes
+    }
+
+    /// Ends streams that their callers would keep open for ever.
+    fn end_streams(&self) {
+        if let Some(inference) = &self.inference {
+            inference.end_streams();
+        }
     }
 
     /// Closes databases, the registry's last: the others may still have told it something.

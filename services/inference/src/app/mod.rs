@@ -17,6 +17,8 @@ use tokio::sync::{Mutex, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{InferenceConfig, cache::Cache, domain::ServingTable, registry::Registry};
+pub(crate) use predict::Prediction;
+
 use bundles::Bundles;
 use report::UsageBook;
 use standbys::Standbys;
@@ -42,6 +44,10 @@ pub(crate) struct Replica {
     problem: ArcSwapOption<String>,
     /// One permit for each large batch that may be scored now.
     large_batches: Arc<Semaphore>,
+    /// One permit for each row that may be in memory to be scored.
+    rows: Arc<Semaphore>,
+    /// Cancelled when streams of requests are to end.
+    ending: CancellationToken,
     /// Tells predictions in the same microsecond apart.
     sequence: AtomicU32,
     /// What each version did in this process.
@@ -59,6 +65,8 @@ impl Replica {
         Self {
             bundles: Bundles::new(registry.clone(), cache.clone(), config.prepared_ttl),
             large_batches: Arc::new(Semaphore::new(config.large_batches.max(1))),
+            rows: Arc::new(Semaphore::new(config.rows_in_flight.min(Semaphore::MAX_PERMITS))),
+            ending: CancellationToken::new(),
             config,
             registry,
             clock,
@@ -101,6 +109,11 @@ impl Replica {
     /// Whether the generation that the registry wants is served.
     pub(crate) fn is_current(&self) -> bool {
         self.wanted.borrow().is_some_and(|wanted| self.generation() >= wanted)
+    }
+
+    /// Cancelled when streams of requests are to end.
+    pub(crate) fn ending(&self) -> &CancellationToken {
+        &self.ending
     }
 
     fn generation(&self) -> u64 {

@@ -1,9 +1,14 @@
 //! Predict: one version answers all rows.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
 
 use lineal_data::Frame;
 use lineal_kernel::Slot;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::CancellationToken;
 
 use super::Replica;
 use crate::{
@@ -21,6 +26,12 @@ pub(crate) struct Prediction {
     pub(crate) scores: Vec<f64>,
     /// Where they come from.
     pub(crate) pedigree: Pedigree,
+    /// When the rows were there.
+    pub(crate) begun: Instant,
+    /// Waiting for a thread.
+    pub(crate) waiting: Duration,
+    /// Features and model.
+    pub(crate) scoring: Duration,
 }
 
 impl Replica {
@@ -29,28 +40,52 @@ impl Replica {
         self.table.load().find(model, slot, wanted)
     }
 
-    /// Scores the rows of `frame`.
+    /// Scores the rows of `frame`, unless too many are being scored.
     pub(crate) async fn predict(&self, target: Target, frame: Frame) -> Result<Prediction, InferenceError> {
-        let scores = if frame.rows() * frame.names().count() <= INLINE_VALUES {
-            target.entry.model().score(&frame)?
+        let begun = Instant::now();
+        let admitted = self.admit(frame.rows())?;
+        let (scores, waiting) = if frame.rows() * frame.names().count() <= INLINE_VALUES {
+            (target.entry.model().score(&frame)?, Duration::ZERO)
         } else {
-            self.score_apart(target.entry.clone(), frame).await?
+            self.score_apart(target.entry.clone(), frame, admitted).await?
         };
+        let scoring = begun.elapsed().saturating_sub(waiting);
         let scored_time = self.clock.now();
         let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
         let replica = self.config.replica.clone();
         let prediction_id = prediction_id(&target.entry.facts, target.generation, scored_time, &replica, sequence);
-        Ok(Prediction { scores, pedigree: Pedigree { prediction_id, target, replica, scored_time } })
+        let pedigree = Pedigree { prediction_id, target, replica, scored_time };
+        Ok(Prediction { scores, pedigree, begun, waiting, scoring })
     }
 
-    /// Scores a large batch on a thread that serves nothing else.
-    async fn score_apart(&self, entry: Arc<Entry>, frame: Frame) -> Result<Vec<f64>, InferenceError> {
+    /// A permit for so many rows; rows wait for nobody, their memory is there already.
+    fn admit(&self, rows: usize) -> Result<OwnedSemaphorePermit, InferenceError> {
+        let full = || InferenceError::RowsInFlight { limit: self.config.rows_in_flight };
+        let count = u32::try_from(rows).map_err(|_| full())?;
+        self.rows.clone().try_acquire_many_owned(count).map_err(|_| full())
+    }
+
+    /// Scores a large batch on a thread that serves nothing else; also how long it waited for one. If nobody waits for the answer
+    /// any more when its turn comes, the batch is dropped.
+    async fn score_apart(
+        &self,
+        entry: Arc<Entry>,
+        frame: Frame,
+        admitted: OwnedSemaphorePermit,
+    ) -> Result<(Vec<f64>, Duration), InferenceError> {
+        let begun = Instant::now();
         let permit = self.large_batches.clone().acquire_owned().await;
+        let gone = CancellationToken::new();
+        let _caller = gone.clone().drop_guard();
         let score = move || {
             // Given back when the work ends, also if nobody waits for it any more.
-            let _permit = permit;
-            entry.model().score(&frame)
+            let _permits = (permit, admitted);
+            if gone.is_cancelled() {
+                return Ok((Vec::new(), Duration::ZERO));
+            }
+            let waited = begun.elapsed();
+            Ok((entry.model().score(&frame)?, waited))
         };
-        Ok(tokio::task::spawn_blocking(score).await??)
+        tokio::task::spawn_blocking(score).await?
     }
 }

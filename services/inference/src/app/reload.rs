@@ -7,7 +7,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use super::Replica;
 use crate::{
     InferenceError,
-    domain::{Entry, Facts, Listing, ServingTable},
+    domain::{Entry, Facts, Listing, Seat, ServingTable},
     error::chain,
 };
 
@@ -53,24 +53,49 @@ impl Replica {
         }
         let table = self.load(&listing).await?;
         self.table.store(Arc::new(table));
-        for facts in &listing.champions {
+        for facts in &listing.aliases {
             self.bundles.release(facts.digest);
         }
         self.served.send_replace(());
         self.cache.keep_table(&listing).await;
-        tracing::info!(generation = listing.generation, models = listing.champions.len(), "reloaded");
+        tracing::info!(generation = listing.generation, aliases = listing.aliases.len(), "reloaded");
         Ok(listing.generation)
     }
 
     async fn load(&self, listing: &Listing) -> Result<ServingTable, InferenceError> {
         let old = self.table.load_full();
-        let loads: Vec<_> = listing.champions.iter().map(|facts| self.entry(&old, facts)).collect();
-        let entries: Vec<_> = stream::iter(loads).buffered(LOADS_AT_ONCE).try_collect().await?;
-        Ok(ServingTable::new(listing.generation, entries))
+        let (champions, others): (Vec<_>, Vec<_>) = listing.aliases.iter().partition(|facts| facts.alias.is_champion());
+        let loads: Vec<_> = champions.into_iter().map(|facts| self.entry(&old, &old, facts)).collect();
+        let champions: Vec<_> = stream::iter(loads).buffered(LOADS_AT_ONCE).try_collect().await?;
+        let seats: Vec<_> = champions.into_iter().map(Seat::Served).collect();
+        let table = ServingTable::new(listing.generation, seats.clone());
+        let loads: Vec<_> = others.into_iter().map(|facts| self.seat(&old, &table, facts)).collect();
+        let others: Vec<_> = stream::iter(loads).buffered(LOADS_AT_ONCE).try_collect().await?;
+        Ok(ServingTable::new(listing.generation, seats.into_iter().chain(others)))
     }
 
-    /// The same entry if nothing changed, the same bundle if only its place changed, else a loaded one.
-    async fn entry(&self, old: &ServingTable, facts: &Facts) -> Result<Arc<Entry>, InferenceError> {
+    /// What an alias other than a champion points at. A version that cannot be served keeps no champion from being served.
+    async fn seat(&self, old: &ServingTable, new: &ServingTable, facts: &Facts) -> Result<Seat, InferenceError> {
+        match self.entry(old, new, facts).await {
+            Ok(entry) => Ok(Seat::Served(entry)),
+            Err(error @ (InferenceError::BundleDamaged { .. } | InferenceError::TaskChanged { .. })) => {
+                let Facts { model, alias, version, .. } = facts;
+                let problem = chain(&error);
+                tracing::warn!(%model, %alias, %version, %problem, "an alias is not served");
+                Ok(Seat::Unserved { facts: facts.clone(), problem })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The same entry if nothing changed, the same bundle if only its place changed, else a loaded one; a bundle that predicts what
+    /// the champions of `table` predict.
+    async fn entry(
+        &self,
+        old: &ServingTable,
+        table: &ServingTable,
+        facts: &Facts,
+    ) -> Result<Arc<Entry>, InferenceError> {
         if let Some(entry) = old.same(facts) {
             return Ok(entry.clone());
         }
@@ -78,7 +103,7 @@ impl Replica {
             Some(bundle) => bundle.clone(),
             None => self.bundles.load(facts.digest).await?,
         };
-        old.check_task(&facts.model, &bundle)?;
+        table.check_task(&facts.model, &bundle)?;
         let usage = self.usage.of(&facts.model, facts.version);
         Ok(Arc::new(Entry::new(facts.clone(), bundle, usage)))
     }

@@ -8,9 +8,9 @@ use std::{
 use lineal_kernel::{Clock, ModelName, VersionNumber};
 use tokio::time::{Duration, Instant, sleep, timeout};
 
-use super::{Replica, follow::FAREWELL};
+use super::{Prediction, Replica, follow::FAREWELL};
 use crate::{
-    domain::{Counters, Counts, Target, VersionCounts},
+    domain::{Counters, Counts, Spent, Target, VersionCounts},
     error::chain,
     registry::RegistryError,
 };
@@ -69,19 +69,20 @@ pub(crate) struct Counted<'a> {
     counters: Arc<Counters>,
     clock: &'a dyn Clock,
     begun: std::time::Instant,
-    answered: Option<usize>,
+    answer: Option<Spent>,
 }
 
 impl Counted<'_> {
-    /// This many rows were answered.
-    pub(crate) fn answered(mut self, rows: usize) {
-        self.answered = Some(rows);
+    /// It was answered with this prediction of so many `rows`.
+    pub(crate) fn answered(mut self, prediction: &Prediction, rows: usize) {
+        let Prediction { begun, waiting, scoring, .. } = *prediction;
+        self.answer = Some(Spent { rows, decoding: begun - self.begun, waiting, scoring });
     }
 }
 
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
-        self.counters.ended(self.answered, self.begun.elapsed(), self.clock.now());
+        self.counters.ended(self.answer, self.begun.elapsed(), self.clock.now());
     }
 }
 
@@ -89,7 +90,7 @@ impl Replica {
     /// Begins to count a request that found its version.
     pub(crate) fn count(&self, target: &Target) -> Counted<'_> {
         let counters = target.entry.usage.clone();
-        Counted { counters, clock: &*self.clock, begun: std::time::Instant::now(), answered: None }
+        Counted { counters, clock: &*self.clock, begun: std::time::Instant::now(), answer: None }
     }
 
     /// Reports what changed, again and again until it is dropped.

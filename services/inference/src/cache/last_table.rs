@@ -1,6 +1,6 @@
 //! The served table as a file.
 
-use lineal_kernel::{Digest, FieldError, ModelName, Slot, Timestamp, VersionNumber};
+use lineal_kernel::{AliasName, Digest, FieldError, ModelName, Slot, Timestamp, VersionNumber};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Facts, Listing};
@@ -8,13 +8,17 @@ use crate::domain::{Facts, Listing};
 #[derive(Serialize, Deserialize)]
 struct StoredTable {
     generation: u64,
-    champions: Vec<StoredFacts>,
+    /// Files of earlier releases hold champions alone.
+    #[serde(alias = "champions")]
+    aliases: Vec<StoredFacts>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct StoredFacts {
     model: String,
     slot: String,
+    #[serde(default = "champion")]
+    alias: String,
     version: u64,
     label: String,
     digest: Digest,
@@ -23,6 +27,10 @@ struct StoredFacts {
     data_digest: String,
     feature_digest: String,
     trained_micros: Option<i64>,
+}
+
+fn champion() -> String {
+    AliasName::champion().to_string()
 }
 
 /// Why a file is not a served table.
@@ -36,16 +44,16 @@ pub(super) enum LastTableError {
 
 /// The listing as JSON.
 pub(super) fn write(listing: &Listing) -> Vec<u8> {
-    let champions = listing.champions.iter().map(StoredFacts::from).collect();
-    let stored = StoredTable { generation: listing.generation, champions };
+    let aliases = listing.aliases.iter().map(StoredFacts::from).collect();
+    let stored = StoredTable { generation: listing.generation, aliases };
     serde_json::to_vec_pretty(&stored).unwrap_or_default()
 }
 
 /// The listing that [`write`] wrote.
 pub(super) fn read(content: &[u8]) -> Result<Listing, LastTableError> {
     let stored: StoredTable = serde_json::from_slice(content)?;
-    let champions = stored.champions.into_iter().map(Facts::try_from).collect::<Result<_, _>>()?;
-    Ok(Listing { generation: stored.generation, champions })
+    let aliases = stored.aliases.into_iter().map(Facts::try_from).collect::<Result<_, _>>()?;
+    Ok(Listing { generation: stored.generation, aliases })
 }
 
 impl From<&Facts> for StoredFacts {
@@ -53,6 +61,7 @@ impl From<&Facts> for StoredFacts {
         Self {
             model: facts.model.to_string(),
             slot: facts.slot.to_string(),
+            alias: facts.alias.to_string(),
             version: facts.version.get(),
             label: facts.label.clone(),
             digest: facts.digest,
@@ -72,6 +81,7 @@ impl TryFrom<StoredFacts> for Facts {
         Ok(Self {
             model: ModelName::new(&stored.model)?,
             slot: Slot::parse(&stored.slot)?,
+            alias: AliasName::new(&stored.alias)?,
             version: VersionNumber::new(stored.version)?,
             label: stored.label,
             digest: stored.digest,
@@ -93,6 +103,7 @@ mod tests {
         let facts = Facts {
             model: ModelName::new("churn").unwrap(),
             slot: Slot::parse("regime=trending,symbol=BTCUSDT").unwrap(),
+            alias: AliasName::new("canary").unwrap(),
             version: VersionNumber::new(5).unwrap(),
             label: "logistic-20250115-143022".into(),
             digest: Digest::of(b"bundle"),
@@ -102,7 +113,7 @@ mod tests {
             feature_digest: Digest::of(b"features").to_string(),
             trained_time: Some(Timestamp::from_micros(1_736_951_422_000_001)),
         };
-        let listing = Listing { generation: 7, champions: vec![facts] };
+        let listing = Listing { generation: 7, aliases: vec![facts] };
         assert_eq!(read(&write(&listing)).unwrap(), listing);
         for broken in ["", "{}", &String::from_utf8(write(&listing)).unwrap().replace("churn", "../churn")] {
             assert!(read(broken.as_bytes()).is_err(), "{broken}");

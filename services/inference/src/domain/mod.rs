@@ -1,11 +1,15 @@
 //! What is served and what an answer says of itself. Pure: no I/O, no clock, no wire.
 
 mod pedigree;
+mod seat;
 mod standby;
 mod table;
 mod usage;
+mod wanted;
 
 pub(crate) use pedigree::{Pedigree, prediction_id};
+pub(crate) use seat::{Entry, Facts, Listing, Seat, Target};
 pub(crate) use standby::Standing;
-pub(crate) use table::{Entry, Facts, Listing, ServingTable, Target, Wanted};
-pub(crate) use usage::{Counters, Counts, VersionCounts};
+pub(crate) use table::ServingTable;
+pub(crate) use usage::{Counters, Counts, Spent, VersionCounts};
+pub(crate) use wanted::Wanted;

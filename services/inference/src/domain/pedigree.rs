@@ -34,7 +34,7 @@ pub(crate) struct Pedigree {
 
 #[cfg(test)]
 mod tests {
-    use lineal_kernel::{Digest, ModelName, Slot, VersionNumber};
+    use lineal_kernel::{AliasName, Digest, ModelName, Slot, VersionNumber};
 
     use super::*;
 
@@ -44,6 +44,7 @@ mod tests {
         let facts = Facts {
             model: ModelName::new("churn").unwrap(),
             slot: Slot::default(),
+            alias: AliasName::champion(),
             version: VersionNumber::new(5).unwrap(),
             label: "logistic-20250115-143022".into(),
             digest: Digest::of(b"bundle"),

@@ -1,142 +1,31 @@
 //! The serving table: what one generation serves.
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
-use lineal_kernel::{AliasName, Digest, FieldError, ModelName, Slot, Timestamp, VersionNumber};
+use lineal_kernel::{Digest, ModelName, Slot};
 use lineal_models::ServedModel;
 
-use super::Counters;
+use super::{Entry, Facts, Seat, Target, Wanted};
 use crate::InferenceError;
 
-/// What the registry says of one champion.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Facts {
-    pub(crate) model: ModelName,
-    pub(crate) slot: Slot,
-    pub(crate) version: VersionNumber,
-    /// The version's label, for people.
-    pub(crate) label: String,
-    /// Digest of the bundle.
-    pub(crate) digest: Digest,
-    pub(crate) run_id: String,
-    /// Commit or release of the code that trained it.
-    pub(crate) code_version: String,
-    pub(crate) data_digest: String,
-    pub(crate) feature_digest: String,
-    pub(crate) trained_time: Option<Timestamp>,
-}
-
-/// Every champion of one generation, not yet loaded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Listing {
-    pub(crate) generation: u64,
-    pub(crate) champions: Vec<Facts>,
-}
-
-/// One champion, loaded. It stays the same entry for as long as it is served, over all generations.
-pub(crate) struct Entry {
-    pub(crate) facts: Facts,
-    /// The bundle's digest as text, for every answer.
-    pub(crate) digest: String,
-    /// When it was trained as text, for every answer; empty if nobody knows.
-    pub(crate) trained_at: String,
-    /// What the version did in this process, in whatever slots and generations.
-    pub(crate) usage: Arc<Counters>,
-    bundle: Arc<ServedModel>,
-}
-
-impl Entry {
-    /// An entry that counts in `usage`.
-    pub(crate) fn new(facts: Facts, bundle: Arc<ServedModel>, usage: Arc<Counters>) -> Self {
-        Self {
-            digest: facts.digest.to_string(),
-            trained_at: facts.trained_time.map(|moment| moment.to_string()).unwrap_or_default(),
-            facts,
-            usage,
-            bundle,
-        }
-    }
-
-    /// The model that answers.
-    pub(crate) fn model(&self) -> &ServedModel {
-        &self.bundle
-    }
-}
-
-impl fmt::Debug for Entry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Entry").field("facts", &self.facts).finish_non_exhaustive()
-    }
-}
-
-/// The entry that answers a request, and the generation it was found in. Holding it keeps the model loaded.
-#[derive(Debug, Clone)]
-pub(crate) struct Target {
-    pub(crate) entry: Arc<Entry>,
-    pub(crate) generation: u64,
-}
-
-/// Which version a request asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Wanted {
-    /// Whatever the alias points at.
-    Alias(AliasName),
-    /// This number and no other.
-    Number(VersionNumber),
-}
-
-impl Wanted {
-    /// Reads a number or `@alias`; the empty text is the champion.
-    pub(crate) fn parse(text: &str) -> Result<Self, FieldError> {
-        let checked = match (text, text.strip_prefix('@')) {
-            ("", _) => return Ok(Self::champion()),
-            (_, Some(alias)) => AliasName::new(alias).map(Self::Alias),
-            (number, None) => number
-                .parse()
-                .map_err(|_| FieldError::new("", "expected a version number, `@` and an alias, or nothing"))
-                .and_then(VersionNumber::new)
-                .map(Self::Number),
-        };
-        checked.map_err(|error| error.under("model_version"))
-    }
-
-    /// The production version.
-    pub(crate) fn champion() -> Self {
-        Self::Alias(AliasName::champion())
-    }
-
-    /// Only champions are served, so no other alias is ever met.
-    fn is_met_by(&self, facts: &Facts) -> bool {
-        match self {
-            Self::Alias(alias) => alias.is_champion(),
-            Self::Number(number) => *number == facts.version,
-        }
-    }
-}
-
-impl fmt::Display for Wanted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Alias(alias) => write!(f, "@{alias}"),
-            Self::Number(number) => number.fmt(f),
-        }
-    }
-}
-
-/// Every champion of one generation, loaded. Never changed: a new generation is a new table.
+/// Every alias of one generation, loaded. Never changed: a new generation is a new table.
 #[derive(Debug, Default)]
 pub(crate) struct ServingTable {
     generation: u64,
-    models: HashMap<String, HashMap<Slot, Arc<Entry>>>,
+    /// By model and slot, the champion first.
+    models: HashMap<String, HashMap<Slot, Vec<Seat>>>,
 }
 
 impl ServingTable {
     /// The table of `generation`.
-    pub(crate) fn new(generation: u64, entries: impl IntoIterator<Item = Arc<Entry>>) -> Self {
-        let mut models: HashMap<String, HashMap<Slot, Arc<Entry>>> = HashMap::new();
-        for entry in entries {
-            let Facts { model, slot, .. } = &entry.facts;
-            models.entry(model.to_string()).or_default().insert(slot.clone(), entry);
+    pub(crate) fn new(generation: u64, seats: impl IntoIterator<Item = Seat>) -> Self {
+        let mut models: HashMap<String, HashMap<Slot, Vec<Seat>>> = HashMap::new();
+        for seat in seats {
+            let Facts { model, slot, .. } = seat.facts();
+            models.entry(model.to_string()).or_default().entry(slot.clone()).or_default().push(seat);
+        }
+        for seats in models.values_mut().flat_map(HashMap::values_mut) {
+            seats.sort_by(|a, b| order(a).cmp(&order(b)));
         }
         Self { generation, models }
     }
@@ -146,28 +35,33 @@ impl ServingTable {
         self.generation
     }
 
-    /// All entries in order of model and slot.
-    pub(crate) fn entries(&self) -> Vec<&Arc<Entry>> {
-        let mut entries: Vec<_> = self.models.values().flat_map(HashMap::values).collect();
-        entries.sort_by_key(|entry| (&entry.facts.model, &entry.facts.slot));
-        entries
+    /// All aliases in order of model and slot, the champion first.
+    pub(crate) fn seats(&self) -> Vec<&Seat> {
+        let mut seats: Vec<_> = self.all().collect();
+        seats.sort_by_key(|seat| (&seat.facts().model, &seat.facts().slot, order(seat)));
+        seats
+    }
+
+    /// The aliases of one slot, the champion first; none if nobody serves the slot.
+    pub(crate) fn slot(&self, model: &str, slot: &Slot) -> &[Seat] {
+        self.models.get(model).and_then(|slots| slots.get(slot)).map_or(&[], Vec::as_slice)
     }
 
     /// The entry that serves exactly these facts.
     pub(crate) fn same(&self, facts: &Facts) -> Option<&Arc<Entry>> {
-        self.models.get(facts.model.as_str())?.get(&facts.slot).filter(|entry| entry.facts == *facts)
+        self.slot(facts.model.as_str(), &facts.slot).iter().filter_map(Seat::entry).find(|entry| entry.facts == *facts)
     }
 
-    /// The bundle with this digest, in whatever slot it is served.
+    /// The bundle with this digest, behind whatever alias it is served.
     pub(crate) fn bundle(&self, digest: Digest) -> Option<&Arc<ServedModel>> {
-        let mut entries = self.models.values().flat_map(HashMap::values);
-        entries.find(|entry| entry.facts.digest == digest).map(|entry| &entry.bundle)
+        self.all().filter_map(Seat::entry).find(|entry| entry.facts.digest == digest).map(|entry| &entry.bundle)
     }
 
     /// That `bundle` predicts what the model's champions predict now, in whatever slot.
     pub(crate) fn check_task(&self, model: &ModelName, bundle: &ServedModel) -> Result<(), InferenceError> {
-        let mut served = self.models.get(model.as_str()).into_iter().flat_map(HashMap::values);
-        match served.find(|entry| entry.bundle.task() != bundle.task()) {
+        let seats = self.models.get(model.as_str()).into_iter().flat_map(HashMap::values).flatten();
+        let mut champions = seats.filter_map(Seat::entry).filter(|entry| entry.facts.alias.is_champion());
+        match champions.find(|entry| entry.bundle.task() != bundle.task()) {
             Some(entry) => Err(InferenceError::TaskChanged {
                 model: model.clone(),
                 served: entry.bundle.task().name(),
@@ -177,43 +71,52 @@ impl ServingTable {
         }
     }
 
-    /// What answers a request. A slot without a champion of its own has no fallback.
+    /// What answers a request. No slot and no alias stands in for another.
     pub(crate) fn find(&self, model: &str, slot: &Slot, wanted: &Wanted) -> Result<Target, InferenceError> {
-        let entry = self.models.get(model).and_then(|slots| slots.get(slot)).ok_or_else(|| {
-            InferenceError::ModelNotServed { model: model.chars().take(64).collect(), slot: slot.clone() }
-        })?;
-        if !wanted.is_met_by(&entry.facts) {
-            return Err(InferenceError::VersionNotServed {
-                model: entry.facts.model.clone(),
-                asked: wanted.to_string(),
-                served: entry.facts.version,
-            });
+        let seats = self.slot(model, slot);
+        let met = |seat: &&Seat| wanted.is_met_by(&seat.facts().alias, seat.facts().version);
+        match seats.iter().find(met) {
+            Some(Seat::Served(entry)) => Ok(Target { entry: entry.clone(), generation: self.generation }),
+            Some(Seat::Unserved { facts, problem }) => Err(InferenceError::VersionNotLoaded {
+                model: facts.model.clone(),
+                version: facts.version,
+                problem: problem.clone(),
+            }),
+            None => Err(absent(model, slot, wanted, seats)),
         }
-        Ok(Target { entry: entry.clone(), generation: self.generation })
     }
+
+    fn all(&self) -> impl Iterator<Item = &Seat> {
+        self.models.values().flat_map(HashMap::values).flatten()
+    }
+}
+
+fn order(seat: &Seat) -> (bool, &str) {
+    let alias = &seat.facts().alias;
+    (!alias.is_champion(), alias.as_str())
+}
+
+fn absent(model: &str, slot: &Slot, wanted: &Wanted, seats: &[Seat]) -> InferenceError {
+    match seats.first() {
+        Some(seat) if !wanted.is_champion() => {
+            let served: Vec<_> = seats.iter().filter_map(Seat::entry).map(|entry| said(&entry.facts)).collect();
+            InferenceError::VersionNotServed {
+                model: seat.facts().model.clone(),
+                asked: wanted.to_string(),
+                served: served.join(", "),
+            }
+        }
+        _ => InferenceError::ModelNotServed { model: model.chars().take(64).collect(), slot: slot.clone() },
+    }
+}
+
+fn said(facts: &Facts) -> String {
+    format!("{} (@{})", facts.version, facts.alias)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn production_is_asked_for_by_any_of_its_names() {
-        // F8, F124
-        for text in ["", "@champion", "@prod", "@production", "@Champion"] {
-            assert_eq!(Wanted::parse(text), Ok(Wanted::champion()), "{text}");
-        }
-        assert_eq!(Wanted::parse("7").map(|wanted| wanted.to_string()), Ok("7".to_owned()));
-        assert_eq!(Wanted::parse("@canary").map(|wanted| wanted.to_string()), Ok("@canary".to_owned()));
-    }
-
-    #[test]
-    fn anything_else_is_no_version() {
-        for text in ["0", "-1", "latest", "@", "@5", "1.0", "99999999999999999999"] {
-            let error = Wanted::parse(text).unwrap_err();
-            assert_eq!(error.path, "model_version", "{text}");
-        }
-    }
 
     #[test]
     fn an_empty_table_serves_nothing() {

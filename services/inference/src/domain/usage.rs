@@ -7,14 +7,31 @@ use std::{
 
 use lineal_kernel::{ModelName, Timestamp, VersionNumber};
 
-/// Counts that only grow.
+/// Counts that only grow; times in nanoseconds.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     requests: AtomicU64,
     errors: AtomicU64,
     rows: AtomicU64,
-    micros: AtomicU64,
+    answered: AtomicU64,
+    failed: AtomicU64,
+    queued: AtomicU64,
+    decoded: AtomicU64,
+    scored: AtomicU64,
     last_use_us: AtomicI64,
+}
+
+/// Where the time of one answered request went; the rest is encoding.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Spent {
+    /// Rows that were answered.
+    pub(crate) rows: usize,
+    /// From the request to its columns.
+    pub(crate) decoding: Duration,
+    /// Waiting for a thread.
+    pub(crate) waiting: Duration,
+    /// Features and model.
+    pub(crate) scoring: Duration,
 }
 
 /// Counts at one moment.
@@ -26,10 +43,23 @@ pub(crate) struct Counts {
     pub(crate) errors: u64,
     /// Rows that were answered.
     pub(crate) rows: u64,
-    /// Time spent on all requests, in microseconds.
-    pub(crate) micros: u64,
+    /// Time of requests that were answered.
+    pub(crate) answered: Duration,
+    /// Time of requests that were not.
+    pub(crate) failed: Duration,
+    /// Parts of the time of answered ones, as in [`Spent`].
+    pub(crate) waiting: Duration,
+    pub(crate) decoding: Duration,
+    pub(crate) scoring: Duration,
     /// When the last request ended.
     pub(crate) last_use: Option<Timestamp>,
+}
+
+impl Counts {
+    /// Time spent on all requests, in microseconds.
+    pub(crate) fn micros(&self) -> u64 {
+        (self.answered + self.failed).as_micros() as u64
+    }
 }
 
 /// The counts of one version.
@@ -41,13 +71,19 @@ pub(crate) struct VersionCounts {
 }
 
 impl Counters {
-    /// Counts a request that ended: with this many rows answered, or without an answer.
-    pub(crate) fn ended(&self, answered: Option<usize>, took: Duration, now: Timestamp) {
-        match answered {
-            Some(rows) => self.rows.fetch_add(rows as u64, Relaxed),
-            None => self.errors.fetch_add(1, Relaxed),
-        };
-        self.micros.fetch_add(took.as_micros() as u64, Relaxed);
+    /// Counts a request that ended after `took`: with an answer, or without.
+    pub(crate) fn ended(&self, answer: Option<Spent>, took: Duration, now: Timestamp) {
+        let add = |counter: &AtomicU64, time: Duration| counter.fetch_add(time.as_nanos() as u64, Relaxed);
+        if let Some(spent) = answer {
+            self.rows.fetch_add(spent.rows as u64, Relaxed);
+            add(&self.queued, spent.waiting);
+            add(&self.decoded, spent.decoding);
+            add(&self.scored, spent.scoring);
+            add(&self.answered, took);
+        } else {
+            self.errors.fetch_add(1, Relaxed);
+            add(&self.failed, took);
+        }
         self.last_use_us.fetch_max(now.micros(), Relaxed);
         self.requests.fetch_add(1, Relaxed);
     }
@@ -55,11 +91,16 @@ impl Counters {
     /// The counts so far. Once no request is in flight they belong together.
     pub(crate) fn counts(&self) -> Counts {
         let last_use = self.last_use_us.load(Relaxed);
+        let time = |counter: &AtomicU64| Duration::from_nanos(counter.load(Relaxed));
         Counts {
             requests: self.requests.load(Relaxed),
             errors: self.errors.load(Relaxed),
             rows: self.rows.load(Relaxed),
-            micros: self.micros.load(Relaxed),
+            answered: time(&self.answered),
+            failed: time(&self.failed),
+            waiting: time(&self.queued),
+            decoding: time(&self.decoded),
+            scoring: time(&self.scored),
             last_use: (last_use > 0).then(|| Timestamp::from_micros(last_use)),
         }
     }

@@ -7,7 +7,7 @@ use lineal_kernel::{FieldError, FieldErrors};
 use lineal_models::{Datatype, Signature, SignatureColumn};
 
 /// Most rows of one request.
-const MAX_ROWS: usize = 65_536;
+pub(super) const MAX_ROWS: usize = 65_536;
 /// Most columns of one request, those that no signature asks for included.
 const MAX_COLUMNS: usize = 4096;
 

@@ -33,7 +33,7 @@ impl ControlService for InferenceGrpc {
         Ok(Response::new(pb::GetServingResponse {
             replica: self.replica.name().to_owned(),
             generation: table.generation(),
-            served: table.entries().into_iter().map(|entry| convert::served(entry)).collect(),
+            served: table.seats().into_iter().map(convert::served).collect(),
         }))
     }
 }

@@ -3,7 +3,7 @@
 use lineal_proto::lineal::inference::v1 as pb;
 use lineal_rpc::timestamp;
 
-use crate::domain::{Entry, Facts, Pedigree};
+use crate::domain::{Counts, Entry, Facts, Pedigree, Seat};
 
 pub(super) fn pedigree(pedigree: Pedigree) -> pb::Pedigree {
     let Pedigree { prediction_id, target, replica, scored_time } = pedigree;
@@ -25,17 +25,19 @@ pub(super) fn pedigree(pedigree: Pedigree) -> pb::Pedigree {
     }
 }
 
-pub(super) fn served(entry: &Entry) -> pb::Served {
-    let Facts { model, slot, version, .. } = &entry.facts;
-    let counts = entry.usage.counts();
+pub(super) fn served(seat: &Seat) -> pb::Served {
+    let Facts { model, slot, version, alias, digest, .. } = seat.facts();
+    let counts = seat.entry().map_or_else(Counts::default, |entry| entry.usage.counts());
     pb::Served {
         model: model.to_string(),
         slot: slot.labels().clone(),
         version: version.get(),
-        digest: entry.digest.clone(),
+        digest: digest.to_string(),
         requests: counts.requests,
         errors: counts.errors,
         rows: counts.rows,
-        inference_micros: counts.micros,
+        inference_micros: counts.micros(),
+        alias: alias.to_string(),
+        problem: seat.problem().unwrap_or_default().to_owned(),
     }
 }

@@ -3,14 +3,19 @@
 mod columns;
 mod control;
 mod convert;
+mod infer;
+mod ipc;
+mod models;
 mod open_inference;
 mod outputs;
 mod predictions;
 mod status;
+mod stream;
 mod tensors;
 
 use std::sync::Arc;
 
+use lineal_kernel::FieldError;
 use lineal_proto::{
     inference::grpc_inference_service_server::GrpcInferenceServiceServer,
     lineal::inference::v1::{
@@ -19,10 +24,15 @@ use lineal_proto::{
 };
 use tonic::{codec::CompressionEncoding::Gzip, service::Routes};
 
-use crate::app::Replica;
+use crate::{app::Replica, domain::Wanted};
 
 /// Largest request with rows in it, in bytes after decompression.
 const MAX_REQUEST: usize = 64 << 20;
+
+/// The version that a request's `field` names.
+fn wanted(text: &str, field: &str) -> Result<Wanted, FieldError> {
+    Wanted::parse(text).map_err(|error| error.under(field))
+}
 
 /// The three services of one replica.
 #[derive(Clone)]

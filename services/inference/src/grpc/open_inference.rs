@@ -1,152 +1,127 @@
-//! The Open Inference Protocol v2.
+//! The Open Inference Protocol v2, with Triton's extensions.
 
-use std::collections::BTreeMap;
+use std::pin::Pin;
 
-use lineal_kernel::{FieldError, Slot};
-use lineal_models::{Datatype, ServedModel, SignatureColumn};
-use lineal_proto::inference::{
-    self as pb, InferParameter, grpc_inference_service_server::GrpcInferenceService, infer_parameter::ParameterChoice,
-    model_metadata_response::TensorMetadata,
+use futures::Stream;
+use lineal_kernel::Slot;
+use lineal_proto::inference::{self as pb, grpc_inference_service_server::GrpcInferenceService};
+use tonic::{Request, Response, Status, Streaming};
+
+use super::{InferenceGrpc, models, status, stream, wanted};
+use crate::{
+    InferenceError,
+    domain::{Entry, Seat, Wanted},
 };
-use tonic::{Request, Response, Status};
 
-use super::{InferenceGrpc, outputs, status, tensors};
-use crate::domain::{Pedigree, Wanted};
+/// The extensions of the protocol that are served whole. Of the model repository's the index alone is, so it is not named.
+const EXTENSIONS: [&str; 3] = ["model_configuration", "parameters", "statistics"];
+
+type Answer<T> = Result<Response<T>, Status>;
 
 #[tonic::async_trait]
 impl GrpcInferenceService for InferenceGrpc {
-    async fn server_live(&self, _: Request<pb::ServerLiveRequest>) -> Result<Response<pb::ServerLiveResponse>, Status> {
+    type ModelStreamInferStream = Pin<Box<dyn Stream<Item = Result<pb::ModelStreamInferResponse, Status>> + Send>>;
+
+    async fn server_live(&self, _: Request<pb::ServerLiveRequest>) -> Answer<pb::ServerLiveResponse> {
         Ok(Response::new(pb::ServerLiveResponse { live: true }))
     }
 
-    async fn server_ready(
-        &self,
-        _: Request<pb::ServerReadyRequest>,
-    ) -> Result<Response<pb::ServerReadyResponse>, Status> {
+    async fn server_ready(&self, _: Request<pb::ServerReadyRequest>) -> Answer<pb::ServerReadyResponse> {
         Ok(Response::new(pb::ServerReadyResponse { ready: self.replica.is_current() }))
     }
 
-    async fn model_ready(
-        &self,
-        request: Request<pb::ModelReadyRequest>,
-    ) -> Result<Response<pb::ModelReadyResponse>, Status> {
+    async fn model_ready(&self, request: Request<pb::ModelReadyRequest>) -> Answer<pb::ModelReadyResponse> {
         let pb::ModelReadyRequest { name, version } = request.into_inner();
-        let wanted = Wanted::parse(&version).map_err(status::bad_request)?;
+        let wanted = wanted(&version, "version").map_err(status::bad_request)?;
         let ready = self.replica.find(&name, &Slot::default(), &wanted).is_ok();
         Ok(Response::new(pb::ModelReadyResponse { ready }))
     }
 
-    async fn server_metadata(
-        &self,
-        _: Request<pb::ServerMetadataRequest>,
-    ) -> Result<Response<pb::ServerMetadataResponse>, Status> {
+    async fn server_metadata(&self, _: Request<pb::ServerMetadataRequest>) -> Answer<pb::ServerMetadataResponse> {
         Ok(Response::new(pb::ServerMetadataResponse {
             name: "lineal".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            extensions: Vec::new(),
+            extensions: EXTENSIONS.map(str::to_owned).into(),
         }))
     }
 
-    async fn model_metadata(
-        &self,
-        request: Request<pb::ModelMetadataRequest>,
-    ) -> Result<Response<pb::ModelMetadataResponse>, Status> {
+    async fn model_metadata(&self, request: Request<pb::ModelMetadataRequest>) -> Answer<pb::ModelMetadataResponse> {
         let pb::ModelMetadataRequest { name, version } = request.into_inner();
-        let wanted = Wanted::parse(&version).map_err(status::bad_request)?;
-        let target = self.replica.find(&name, &Slot::default(), &wanted).map_err(status::from_error)?;
-        let model = target.entry.model();
-        let signature = model.signature();
-        Ok(Response::new(pb::ModelMetadataResponse {
-            name,
-            versions: vec![target.entry.facts.version.to_string()],
-            platform: "lineal".to_owned(),
-            inputs: signature.inputs.iter().map(|input| metadata(input, 1)).collect(),
-            outputs: signature.outputs.iter().map(|output| metadata(output, model.outputs())).collect(),
-            properties: properties(model),
-        }))
+        let wanted = wanted(&version, "version").map_err(status::bad_request)?;
+        let table = self.replica.serving();
+        let target = table.find(&name, &Slot::default(), &wanted).map_err(status::from_error)?;
+        Ok(Response::new(models::metadata(&target.entry, table.slot(&name, &Slot::default()))))
     }
 
-    async fn model_infer(
+    async fn model_config(&self, request: Request<pb::ModelConfigRequest>) -> Answer<pb::ModelConfigResponse> {
+        let pb::ModelConfigRequest { name, version } = request.into_inner();
+        let wanted = wanted(&version, "version").map_err(status::bad_request)?;
+        let table = self.replica.serving();
+        let target = table.find(&name, &Slot::default(), &wanted).map_err(status::from_error)?;
+        let config = models::config(&target.entry, table.slot(&name, &Slot::default()));
+        Ok(Response::new(pb::ModelConfigResponse { config: Some(config) }))
+    }
+
+    async fn model_statistics(
         &self,
-        request: Request<pb::ModelInferRequest>,
-    ) -> Result<Response<pb::ModelInferResponse>, Status> {
-        let request = request.into_inner();
-        let slot = slot(&request.parameters).map_err(status::bad_request)?;
-        let wanted = Wanted::parse(&request.model_version).map_err(status::bad_request)?;
-        let target = self.replica.find(&request.model_name, &slot, &wanted).map_err(status::from_error)?;
-        let counted = self.replica.count(&target);
-        let entry = target.entry.clone();
-        let signature = entry.model().signature();
-        let outputs = outputs::requested(&request.outputs, signature).map_err(status::bad_request)?;
-        let raw = !request.raw_input_contents.is_empty();
-        let frame =
-            tensors::decode(request.inputs, request.raw_input_contents, signature).map_err(status::bad_request)?;
-        let prediction = self.replica.predict(target, frame).await.map_err(status::from_error)?;
-        counted.answered(prediction.scores.len() / entry.model().outputs());
-        let Pedigree { prediction_id, target, .. } = &prediction.pedigree;
-        let (outputs, raw_output_contents) = outputs::encode(&outputs, &prediction.scores, target.entry.model(), raw);
-        Ok(Response::new(pb::ModelInferResponse {
-            model_name: request.model_name,
-            model_version: target.entry.facts.version.to_string(),
-            id: if request.id.is_empty() { prediction_id.clone() } else { request.id },
-            parameters: parameters(&prediction.pedigree),
-            outputs,
-            raw_output_contents,
-        }))
+        request: Request<pb::ModelStatisticsRequest>,
+    ) -> Answer<pb::ModelStatisticsResponse> {
+        let pb::ModelStatisticsRequest { name, version } = request.into_inner();
+        let wanted = match version.as_str() {
+            "" => None,
+            version => Some(wanted(version, "version").map_err(status::bad_request)?),
+        };
+        let table = self.replica.serving();
+        let seats = table.seats().into_iter().filter(|seat| name.is_empty() || seat.facts().model.as_str() == name);
+        let entries: Vec<_> = seats.filter_map(Seat::entry).map(|entry| &**entry).collect();
+        if entries.is_empty() && !name.is_empty() {
+            table.find(&name, &Slot::default(), &Wanted::champion()).map_err(status::from_error)?;
+        }
+        let met = |entry: &&Entry| {
+            wanted.as_ref().is_none_or(|wanted| wanted.is_met_by(&entry.facts.alias, entry.facts.version))
+        };
+        let met: Vec<_> = entries.into_iter().filter(met).collect();
+        if let (Some(wanted), true) = (&wanted, met.is_empty()) {
+            table.find(&name, &Slot::default(), wanted).map_err(status::from_error)?;
+        }
+        Ok(Response::new(pb::ModelStatisticsResponse { model_stats: models::statistics(met.into_iter()) }))
+    }
+
+    async fn repository_index(
+        &self,
+        request: Request<pb::RepositoryIndexRequest>,
+    ) -> Answer<pb::RepositoryIndexResponse> {
+        let table = self.replica.serving();
+        let models = models::index(&table.seats(), request.into_inner().ready);
+        Ok(Response::new(pb::RepositoryIndexResponse { models }))
+    }
+
+    async fn repository_model_load(
+        &self,
+        request: Request<pb::RepositoryModelLoadRequest>,
+    ) -> Answer<pb::RepositoryModelLoadResponse> {
+        Err(decides(&request.into_inner().model_name))
+    }
+
+    async fn repository_model_unload(
+        &self,
+        request: Request<pb::RepositoryModelUnloadRequest>,
+    ) -> Answer<pb::RepositoryModelUnloadResponse> {
+        Err(decides(&request.into_inner().model_name))
+    }
+
+    async fn model_infer(&self, request: Request<pb::ModelInferRequest>) -> Answer<pb::ModelInferResponse> {
+        Ok(Response::new(self.infer(request.into_inner()).await?))
+    }
+
+    async fn model_stream_infer(
+        &self,
+        request: Request<Streaming<pb::ModelInferRequest>>,
+    ) -> Answer<Self::ModelStreamInferStream> {
+        Ok(Response::new(Box::pin(stream::answers(self.clone(), request.into_inner()))))
     }
 }
 
-/// What the outputs mean: the task, and the classes in the order of their probabilities.
-fn properties(model: &ServedModel) -> BTreeMap<String, String> {
-    let mut properties = BTreeMap::from([("task".to_owned(), model.task().name().to_owned())]);
-    let classes = serde_json::to_string(model.classes()).unwrap_or_default();
-    if !model.classes().is_empty() {
-        properties.insert("classes".to_owned(), classes);
-    }
-    properties
-}
-
-fn slot(parameters: &BTreeMap<String, InferParameter>) -> Result<Slot, FieldError> {
-    let checked = match parameters.get("slot").map(|parameter| &parameter.parameter_choice) {
-        None => return Ok(Slot::default()),
-        Some(Some(ParameterChoice::StringParam(text))) => Slot::parse(text),
-        Some(_) => Err(FieldError::new("", "expected a string parameter like `key=value,key=value`")),
-    };
-    checked.map_err(|error| error.under("parameters.slot"))
-}
-
-/// A column of as many rows as there are; numbers are `width` to the row, texts one.
-fn metadata(column: &SignatureColumn, width: usize) -> TensorMetadata {
-    let (datatype, width) = match column.datatype {
-        Datatype::Fp64 => ("FP64", width),
-        Datatype::Bytes => ("BYTES", 1),
-    };
-    let shape = if width > 1 { vec![-1, width as i64] } else { vec![-1] };
-    TensorMetadata { name: column.name.clone(), datatype: datatype.to_owned(), shape }
-}
-
-/// The pedigree as every client of the protocol passes it through.
-fn parameters(pedigree: &Pedigree) -> BTreeMap<String, InferParameter> {
-    let entry = &pedigree.target.entry;
-    let facts = &entry.facts;
-    let texts = [
-        ("prediction_id", pedigree.prediction_id.clone()),
-        ("label", facts.label.clone()),
-        ("run_id", facts.run_id.clone()),
-        ("digest", entry.digest.clone()),
-        ("data_digest", facts.data_digest.clone()),
-        ("feature_digest", facts.feature_digest.clone()),
-        ("git_sha", facts.code_version.clone()),
-        ("replica", pedigree.replica.as_str().to_owned()),
-        ("trained_at", entry.trained_at.clone()),
-        ("scored_at", pedigree.scored_time.to_string()),
-    ];
-    let parameter = |choice| InferParameter { parameter_choice: Some(choice) };
-    let mut parameters: BTreeMap<_, _> = texts
-        .into_iter()
-        .map(|(name, text)| (name.to_owned(), parameter(ParameterChoice::StringParam(text))))
-        .collect();
-    let generation = ParameterChoice::Int64Param(pedigree.target.generation as i64);
-    parameters.insert("generation".to_owned(), parameter(generation));
-    parameters
+fn decides(model: &str) -> Status {
+    status::from_error(InferenceError::RegistryDecides { model: model.chars().take(64).collect() })
 }

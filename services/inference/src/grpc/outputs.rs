@@ -7,6 +7,8 @@ use lineal_proto::inference::{
     InferTensorContents, model_infer_request::InferRequestedOutputTensor, model_infer_response::InferOutputTensor,
 };
 
+use super::tensors::SHARED_MEMORY;
+
 /// A tensor that can be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Output<'a> {
@@ -37,7 +39,11 @@ pub(super) fn requested<'a>(
     }
     let mut chosen = Vec::new();
     let mut errors = FieldErrors::default();
-    for (i, InferRequestedOutputTensor { name, .. }) in outputs.iter().enumerate() {
+    for (i, InferRequestedOutputTensor { name, parameters }) in outputs.iter().enumerate() {
+        if let Some(problem) = parameters.keys().find_map(|parameter| unserved(parameter)) {
+            errors.0.push(FieldError::new(format!("outputs[{i}].parameters"), problem));
+            break;
+        }
         let bad = |problem: String| FieldError::new(format!("outputs[{i}].name"), problem);
         let output = known.iter().find(|output| output.name == name).ok_or_else(|| {
             let names: Vec<_> = known.iter().map(|output| format!("`{}`", output.name)).collect();
@@ -51,6 +57,15 @@ pub(super) fn requested<'a>(
         }
     }
     errors.into_result(|| Some(chosen))
+}
+
+/// Why an output cannot be given as a parameter asks.
+fn unserved(parameter: &str) -> Option<&'static str> {
+    match parameter {
+        "classification" => Some("classification is not served, ask for the labels"),
+        _ if parameter.starts_with(SHARED_MEMORY) => Some("shared memory is not served, take the values"),
+        _ => None,
+    }
 }
 
 /// The outputs as tensors, and their raw contents if these are wanted.

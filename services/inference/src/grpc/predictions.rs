@@ -1,34 +1,77 @@
 //! Predictions as Lineal's own clients ask for them.
 
-use lineal_data::{Column, Frame};
+use bytes::Bytes;
+use lineal_data::{Column, Fill, Frame};
 use lineal_kernel::{FieldError, FieldErrors, Slot};
-use lineal_models::{Datatype, Signature};
-use lineal_proto::lineal::inference::v1::{self as pb, column::Values, prediction_service_server::PredictionService};
+use lineal_models::{Datatype, ServedModel, Signature};
+use lineal_proto::lineal::inference::v1::{
+    self as pb, column::Values, missing_feature::Filled, prediction_service_server::PredictionService,
+};
 use tonic::{Request, Response, Status};
 
-use super::{InferenceGrpc, columns::Columns, convert, status};
-use crate::domain::Wanted;
+use super::{InferenceGrpc, columns::Columns, convert, ipc, status, wanted};
+
+/// Most rows whose missing features are told.
+const MAX_EXPLAINED: usize = 1000;
 
 #[tonic::async_trait]
 impl PredictionService for InferenceGrpc {
     async fn predict(&self, request: Request<pb::PredictRequest>) -> Result<Response<pb::PredictResponse>, Status> {
         let request = request.into_inner();
         let slot = Slot::new(request.slot).map_err(|error| status::bad_request(error.under("slot")))?;
-        let target = self.replica.find(&request.model, &slot, &Wanted::champion()).map_err(status::from_error)?;
+        let wanted = wanted(&request.version, "version").map_err(status::bad_request)?;
+        let target = self.replica.find(&request.model, &slot, &wanted).map_err(status::from_error)?;
         let counted = self.replica.count(&target);
-        let frame = frame(request.columns, target.entry.model().signature()).map_err(status::bad_request)?;
-        let prediction = self.replica.predict(target, frame).await.map_err(status::from_error)?;
-        let model = prediction.pedigree.target.entry.model();
-        counted.answered(prediction.scores.len() / model.outputs());
-        let rows = prediction.scores.chunks_exact(model.outputs());
-        let labels = rows.filter_map(|scores| model.label(scores)).map(str::to_owned).collect();
+        let entry = target.entry.clone();
+        let model = entry.model();
+        let frame = rows(request.columns, request.arrow, model.signature()).map_err(status::bad_request)?;
+        let missing = if request.explain_missing { missing(model, &frame)? } else { Vec::new() };
+        let mut prediction = self.replica.predict(target, frame).await.map_err(status::from_error)?;
+        let scores = std::mem::take(&mut prediction.scores);
+        let labels =
+            scores.chunks_exact(model.outputs()).filter_map(|row| model.label(row)).map(str::to_owned).collect();
+        counted.answered(&prediction, scores.len() / model.outputs());
         Ok(Response::new(pb::PredictResponse {
             answers: model.answers().to_vec(),
             labels,
-            scores: prediction.scores,
+            scores,
+            missing,
             pedigree: Some(convert::pedigree(prediction.pedigree)),
         }))
     }
+}
+
+/// The rows, in whichever of the two forms they are given.
+fn rows(columns: Vec<pb::Column>, arrow: Bytes, signature: &Signature) -> Result<Frame, FieldErrors> {
+    match (columns.is_empty(), arrow.is_empty()) {
+        (false, false) => Err(FieldError::new("arrow", "expected none beside columns").into()),
+        (true, false) => ipc::decode(arrow, signature),
+        (_, true) => frame(columns, signature),
+    }
+}
+
+/// What was missing, row by row.
+fn missing(model: &ServedModel, frame: &Frame) -> Result<Vec<pb::MissingRow>, Status> {
+    if frame.rows() > MAX_EXPLAINED {
+        let problem = format!("expected at most {MAX_EXPLAINED} rows with it, found {}", frame.rows());
+        return Err(status::bad_request(FieldError::new("explain_missing", problem)));
+    }
+    let mut rows: Vec<pb::MissingRow> = Vec::new();
+    for gap in model.gaps(frame).map_err(|error| status::from_error(error.into()))? {
+        let feature = pb::MissingFeature {
+            feature: gap.feature.to_owned(),
+            column: gap.column.to_owned(),
+            filled: gap.fill.map(|fill| match fill {
+                Fill::Number(number) => Filled::Number(number),
+                Fill::Text(text) => Filled::Text(text.to_owned()),
+            }),
+        };
+        match rows.last_mut() {
+            Some(last) if last.row == gap.row as u64 => last.features.push(feature),
+            _ => rows.push(pb::MissingRow { row: gap.row as u64, features: vec![feature] }),
+        }
+    }
+    Ok(rows)
 }
 
 fn frame(named: Vec<pb::Column>, signature: &Signature) -> Result<Frame, FieldErrors> {

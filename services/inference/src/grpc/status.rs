@@ -27,6 +27,23 @@ pub(super) fn from_error(error: InferenceError) -> Status {
                 .resource("version", format!("{model}/{asked}"))
                 .with("served", served)
         }
+        InferenceError::VersionNotLoaded { model, version, problem } => {
+            Problem::new(Code::FailedPrecondition, "VERSION_NOT_LOADED", text)
+                .precondition(&format!("{model}/{version}"), problem)
+                .with("model", model)
+                .with("version", version)
+        }
+        InferenceError::RegistryDecides { model } => {
+            Problem::new(Code::FailedPrecondition, "REGISTRY_DECIDES", text.clone())
+                .precondition(model, &text)
+                .with("model", model)
+        }
+        InferenceError::RowsInFlight { limit } => {
+            Problem::new(Code::ResourceExhausted, "ROWS_IN_FLIGHT", text).with("limit", limit).retry_after(RETRY)
+        }
+        InferenceError::ShuttingDown => {
+            Problem::new(Code::Unavailable, "SHUTTING_DOWN", text).retry_after(Duration::ZERO)
+        }
         InferenceError::BundleDamaged { digest, .. } => {
             Problem::new(Code::FailedPrecondition, "BUNDLE_DAMAGED", chain(&error))
                 .precondition(&digest.to_string(), &chain(&error))

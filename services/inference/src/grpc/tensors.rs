@@ -1,12 +1,18 @@
 //! From the tensors of the Open Inference Protocol to columns.
 
+use std::{fmt::Display, ops::RangeInclusive};
+
 use bytes::Bytes;
+use half::{bf16, f16};
 use lineal_data::{Column, Frame};
 use lineal_kernel::{FieldError, FieldErrors};
 use lineal_models::{Datatype, Signature};
 use lineal_proto::inference::{InferTensorContents, model_infer_request::InferInputTensor};
 
 use super::columns::Columns;
+
+/// What the parameters of a tensor begin with whose values are somewhere else.
+pub(super) const SHARED_MEMORY: &str = "shared_memory";
 
 /// The values of one tensor, in either of the two places that the protocol has for them.
 enum Source {
@@ -38,6 +44,9 @@ pub(super) fn decode(
 fn column(i: usize, tensor: InferInputTensor, raw: Option<Bytes>, wanted: Datatype) -> Result<Column, FieldError> {
     let at = |field: &str| format!("inputs[{i}].{field}");
     let rows = rows(&tensor.shape).map_err(|problem| FieldError::new(at("shape"), problem))?;
+    if tensor.parameters.keys().any(|name| name.starts_with(SHARED_MEMORY)) {
+        return Err(FieldError::new(at("parameters"), "shared memory is not served, send the values"));
+    }
     let contents = tensor.contents.unwrap_or_default();
     let is_raw = raw.is_some();
     let source = match raw {
@@ -50,7 +59,8 @@ fn column(i: usize, tensor: InferInputTensor, raw: Option<Bytes>, wanted: Dataty
         Datatype::Bytes => (tensor.datatype == "BYTES").then(|| texts(rows, source).map(Column::Texts)),
     };
     let expected = match wanted {
-        Datatype::Fp64 => "expected FP64, FP32, INT8 to INT64, UINT8 to UINT64 or BOOL",
+        Datatype::Fp64 if is_raw => "expected FP64, FP32, FP16, BF16, INT8 to INT64, UINT8 to UINT64 or BOOL",
+        Datatype::Fp64 => "expected FP64, FP32, INT8 to INT64, UINT8 to UINT64 or BOOL; FP16 and BF16 are raw only",
         Datatype::Bytes => "expected BYTES",
     };
     let path = || if is_raw { format!("raw_input_contents[{i}]") } else { at("contents") };
@@ -71,6 +81,8 @@ fn numbers(datatype: &str, rows: usize, source: Source) -> Option<Result<Vec<f64
         Source::Raw(raw) => match datatype {
             "FP64" => fixed(&raw, rows, f64::from_le_bytes),
             "FP32" => fixed(&raw, rows, |bytes| f32::from_le_bytes(bytes).into()),
+            "FP16" => fixed(&raw, rows, |bytes| f16::from_le_bytes(bytes).into()),
+            "BF16" => fixed(&raw, rows, |bytes| bf16::from_le_bytes(bytes).into()),
             "INT8" => fixed(&raw, rows, |bytes| i8::from_le_bytes(bytes).into()),
             "INT16" => fixed(&raw, rows, |bytes| i16::from_le_bytes(bytes).into()),
             "INT32" => fixed(&raw, rows, |bytes| i32::from_le_bytes(bytes).into()),
@@ -85,9 +97,13 @@ fn numbers(datatype: &str, rows: usize, source: Source) -> Option<Result<Vec<f64
         Source::Typed(contents) => match datatype {
             "FP64" => counted("fp64_contents", rows, contents.fp64_contents),
             "FP32" => each("fp32_contents", rows, contents.fp32_contents, f64::from),
-            "INT8" | "INT16" | "INT32" => each("int_contents", rows, contents.int_contents, f64::from),
+            "INT8" => within("int_contents", rows, contents.int_contents, i8::MIN.into()..=i8::MAX.into()),
+            "INT16" => within("int_contents", rows, contents.int_contents, i16::MIN.into()..=i16::MAX.into()),
+            "INT32" => each("int_contents", rows, contents.int_contents, f64::from),
             "INT64" => each("int64_contents", rows, contents.int64_contents, |value| value as f64),
-            "UINT8" | "UINT16" | "UINT32" => each("uint_contents", rows, contents.uint_contents, f64::from),
+            "UINT8" => within("uint_contents", rows, contents.uint_contents, 0..=u8::MAX.into()),
+            "UINT16" => within("uint_contents", rows, contents.uint_contents, 0..=u16::MAX.into()),
+            "UINT32" => each("uint_contents", rows, contents.uint_contents, f64::from),
             "UINT64" => each("uint64_contents", rows, contents.uint64_contents, |value| value as f64),
             "BOOL" => each("bool_contents", rows, contents.bool_contents, |value| f64::from(u8::from(value))),
             _ => return None,
@@ -103,6 +119,19 @@ fn fixed<const N: usize>(raw: &[u8], rows: usize, read: impl Fn([u8; N]) -> f64)
         return Err(format!("expected {rows} values of {N} bytes, found {} bytes", raw.len()));
     }
     Ok(values.iter().map(|value| read(*value)).collect())
+}
+
+/// Values of a datatype that is narrower than the field that carries it.
+fn within<T: PartialOrd + Copy + Display + Into<f64>>(
+    field: &str,
+    rows: usize,
+    values: Vec<T>,
+    range: RangeInclusive<T>,
+) -> Result<Vec<f64>, String> {
+    match values.iter().find(|value| !range.contains(*value)) {
+        Some(value) => Err(format!("expected {} to {} in {field}, found {value}", range.start(), range.end())),
+        None => each(field, rows, values, Into::into),
+    }
 }
 
 fn each<T>(field: &str, rows: usize, values: Vec<T>, read: impl Fn(T) -> f64) -> Result<Vec<f64>, String> {
@@ -153,208 +182,6 @@ fn elements(rows: usize, mut raw: &[u8]) -> Result<Vec<&[u8]>, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use lineal_models::SignatureColumn;
-
-    use super::*;
-
-    fn signature() -> Signature {
-        let column = |name: &str, datatype| SignatureColumn { name: name.to_owned(), datatype };
-        Signature { inputs: vec![column("age", Datatype::Fp64), column("plan", Datatype::Bytes)], outputs: Vec::new() }
-    }
-
-    fn tensor(name: &str, datatype: &str, shape: &[i64]) -> InferInputTensor {
-        InferInputTensor {
-            name: name.to_owned(),
-            datatype: datatype.to_owned(),
-            shape: shape.to_vec(),
-            ..InferInputTensor::default()
-        }
-    }
-
-    /// Two valid rows; tests break them in one way each.
-    fn raw() -> (Vec<InferInputTensor>, Vec<Bytes>) {
-        let inputs = vec![tensor("age", "FP32", &[2]), tensor("plan", "BYTES", &[2, 1])];
-        let ages = [41.5_f32, f32::NAN].map(f32::to_le_bytes).concat();
-        (inputs, vec![ages.into(), Bytes::from_static(b"\x04\0\0\0gold\0\0\0\0")])
-    }
-
-    fn typed() -> Vec<InferInputTensor> {
-        let (mut inputs, _) = raw();
-        inputs[0].contents =
-            Some(InferTensorContents { fp32_contents: vec![41.5, f32::NAN], ..InferTensorContents::default() });
-        inputs[1].contents =
-            Some(InferTensorContents { bytes_contents: vec!["gold".into(), "".into()], ..Default::default() });
-        inputs
-    }
-
-    fn ages(frame: &Frame) -> &[f64] {
-        match frame.column("age") {
-            Some(Column::Numbers(values)) => values,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn raw_and_typed_tensors_make_the_same_rows() {
-        let (inputs, buffers) = raw();
-        for frame in [decode(inputs, buffers, &signature()), decode(typed(), Vec::new(), &signature())] {
-            let frame = frame.unwrap();
-            assert_eq!(ages(&frame)[0].to_bits(), 41.5_f64.to_bits());
-            assert!(ages(&frame)[1].is_nan());
-            assert_eq!(frame.column("plan"), Some(&Column::Texts(vec![Some("gold".into()), None])));
-        }
-    }
-
-    #[test]
-    fn every_datatype_of_numbers_is_read() {
-        let raw: [(&str, Vec<u8>, f64); 11] = [
-            ("FP64", (-1.5_f64).to_le_bytes().into(), -1.5),
-            ("FP32", (-1.5_f32).to_le_bytes().into(), -1.5),
-            ("INT8", (-7_i8).to_le_bytes().into(), -7.0),
-            ("INT16", (-700_i16).to_le_bytes().into(), -700.0),
-            ("INT32", (-70_000_i32).to_le_bytes().into(), -70_000.0),
-            ("INT64", (-5_000_000_000_i64).to_le_bytes().into(), -5e9),
-            ("UINT8", 200_u8.to_le_bytes().into(), 200.0),
-            ("UINT16", 60_000_u16.to_le_bytes().into(), 60_000.0),
-            ("UINT32", 4_000_000_000_u32.to_le_bytes().into(), 4e9),
-            ("UINT64", 5_000_000_000_u64.to_le_bytes().into(), 5e9),
-            ("BOOL", vec![2], 1.0),
-        ];
-        for (datatype, bytes, expected) in raw {
-            let read = numbers(datatype, 1, Source::Raw(bytes.into())).unwrap();
-            assert_eq!(read, Ok(vec![expected]), "raw {datatype}");
-        }
-        let empty = InferTensorContents::default;
-        let typed = [
-            ("FP64", InferTensorContents { fp64_contents: vec![3.0], ..empty() }),
-            ("FP32", InferTensorContents { fp32_contents: vec![3.0], ..empty() }),
-            ("INT8", InferTensorContents { int_contents: vec![3], ..empty() }),
-            ("INT64", InferTensorContents { int64_contents: vec![3], ..empty() }),
-            ("UINT16", InferTensorContents { uint_contents: vec![3], ..empty() }),
-            ("UINT64", InferTensorContents { uint64_contents: vec![3], ..empty() }),
-        ];
-        for (datatype, contents) in typed {
-            assert_eq!(numbers(datatype, 1, Source::Typed(contents)).unwrap(), Ok(vec![3.0]), "typed {datatype}");
-        }
-        for datatype in ["", "FP16", "BF16", "BYTES", "fp64", "INT128"] {
-            assert!(numbers(datatype, 1, Source::Raw(Bytes::new())).is_none(), "{datatype}");
-        }
-    }
-
-    /// What is said of two valid raw rows after `change`.
-    fn refusal(change: impl FnOnce(&mut Vec<InferInputTensor>, &mut Vec<Bytes>)) -> Vec<String> {
-        let (mut inputs, mut buffers) = raw();
-        change(&mut inputs, &mut buffers);
-        let errors = decode(inputs, buffers, &signature()).unwrap_err();
-        errors.0.iter().map(ToString::to_string).collect()
-    }
-
-    #[test]
-    fn hostile_shapes_are_refused_at_their_path() {
-        let shapes: [(&[i64], &str); 6] = [
-            (&[-1], "inputs[0].shape: expected n of 0 or more, found -1"),
-            (&[i64::MIN, 1], "inputs[0].shape: expected n of 0 or more"),
-            (&[i64::MAX, i64::MAX], "inputs[0].shape: expected [n] or [n, 1]"),
-            (&[], "inputs[0].shape: expected [n] or [n, 1]"),
-            (&[2, 1, 1], "inputs[0].shape: expected [n] or [n, 1]"),
-            (&[i64::MAX], "raw_input_contents[0]: expected 9223372036854775807 values of 4 bytes, found 8 bytes"),
-        ];
-        for (shape, expected) in shapes {
-            let said = refusal(|inputs, _| inputs[0].shape = shape.to_vec());
-            assert!(said[0].starts_with(expected), "{shape:?}: {said:?}");
-        }
-    }
-
-    #[test]
-    fn hostile_buffers_are_refused_at_their_path() {
-        let buffers: [(usize, &[u8], &str); 8] = [
-            (0, b"", "raw_input_contents[0]: expected 2 values of 4 bytes, found 0 bytes"),
-            (0, &[0; 9], "raw_input_contents[0]: expected 2 values of 4 bytes, found 9 bytes"),
-            (1, b"", "raw_input_contents[1]: expected 2 elements behind their lengths, found 0"),
-            (1, b"\x04\0\0\0gold", "raw_input_contents[1]: expected 2 elements behind their lengths, found 1"),
-            (
-                1,
-                b"\x04\0\0\0gold\xff\xff\xff\xffx",
-                "raw_input_contents[1]: expected 2 elements behind their lengths, the",
-            ),
-            (1, b"\x04\0\0\0gold\0\0\0\0\0", "raw_input_contents[1]: expected 2 elements"),
-            (1, &[0; 12], "raw_input_contents[1]: expected 2 elements behind their lengths, the one in row 2"),
-            (1, b"\x01\0\0\0\xff\0\0\0\0", "raw_input_contents[1]: the text in row 0 is not UTF-8"),
-        ];
-        for (at, bytes, expected) in buffers {
-            let said = refusal(|_, buffers| buffers[at] = Bytes::copy_from_slice(bytes));
-            assert!(said[0].starts_with(expected), "{bytes:?}: {said:?}");
-        }
-        let said = refusal(|_, buffers| drop(buffers.pop()));
-        assert_eq!(said, ["raw_input_contents: expected one buffer for each of the 2 inputs or none, found 1"]);
-        let said = refusal(|inputs, _| inputs[0].contents = typed()[0].contents.take());
-        assert_eq!(said, ["inputs[0].contents: expected none beside raw_input_contents"]);
-    }
-
-    #[test]
-    fn empty_contents_beside_raw_ones_are_none() {
-        let (mut inputs, buffers) = raw();
-        inputs[0].contents = Some(InferTensorContents::default());
-        assert!(decode(inputs, buffers, &signature()).is_ok());
-    }
-
-    #[test]
-    fn all_wrong_tensors_are_named_at_once() {
-        // F21
-        let said = refusal(|inputs, _| {
-            inputs[0].datatype = "BYTES".into();
-            inputs[1].datatype = "FP64".into();
-        });
-        assert_eq!(
-            said,
-            [
-                "inputs[0].datatype: expected FP64, FP32, INT8 to INT64, UINT8 to UINT64 or BOOL",
-                "inputs[1].datatype: expected BYTES",
-            ]
-        );
-        let said = refusal(|inputs, buffers| {
-            inputs.clear();
-            buffers.clear();
-        });
-        assert_eq!(said, ["inputs: missing columns: `age`, `plan`"]);
-        let said = refusal(|inputs, buffers| {
-            inputs.push(inputs[0].clone());
-            buffers.push(buffers[0].clone());
-        });
-        assert_eq!(said, ["inputs[2].name: column `age` is given twice"]);
-    }
-
-    #[test]
-    fn rows_are_counted_the_same_in_every_tensor_and_within_limits() {
-        let mut inputs = typed();
-        inputs[1].shape = vec![1];
-        inputs[1].contents.as_mut().unwrap().bytes_contents.pop();
-        let said = decode(inputs, Vec::new(), &signature()).unwrap_err().to_string();
-        assert!(said.starts_with("inputs[1].shape: column `plan` has 1 values, expected 2"), "{said}");
-
-        let mut inputs = typed();
-        inputs[0].contents.as_mut().unwrap().fp32_contents.pop();
-        let said = decode(inputs, Vec::new(), &signature()).unwrap_err().to_string();
-        assert_eq!(said, "inputs[0].contents: expected 2 values in fp32_contents, found 1");
-
-        for rows in [0, 65_537] {
-            let mut inputs = typed();
-            for input in &mut inputs {
-                input.shape = vec![rows as i64];
-            }
-            inputs[0].contents.as_mut().unwrap().fp32_contents = vec![1.0; rows];
-            inputs[1].contents.as_mut().unwrap().bytes_contents = vec![Bytes::new(); rows];
-            let said = decode(inputs, Vec::new(), &signature()).unwrap_err().to_string();
-            assert_eq!(said, format!("inputs: expected 1 to 65536 rows, found {rows}"));
-        }
-    }
-
-    #[test]
-    fn tensors_that_nobody_asked_for_are_ignored() {
-        let (mut inputs, mut buffers) = raw();
-        inputs.insert(0, tensor("extra", "nonsense", &[-1]));
-        buffers.insert(0, Bytes::from_static(b"?"));
-        assert_eq!(decode(inputs, buffers, &signature()).unwrap().rows(), 2);
-    }
-}
+mod properties;
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ use crate::domain::{Listing, Standing, VersionCounts};
 /// The registry as a replica sees it.
 #[async_trait]
 pub(crate) trait Registry: Send + Sync {
-    /// Every champion, as one consistent snapshot.
+    /// Every alias, as one consistent snapshot.
     async fn serving_table(&self) -> Result<Listing, RegistryError>;
 
     /// Digests of the bundles to keep ready for a rollback.

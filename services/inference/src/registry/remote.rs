@@ -128,7 +128,7 @@ fn usage_count(counted: &VersionCounts) -> UsageCount {
         requests: counts.requests,
         errors: counts.errors,
         rows: counts.rows,
-        inference_micros: counts.micros,
+        inference_micros: counts.micros(),
         last_use_time: counts.last_use.map(timestamp),
     }
 }
@@ -137,22 +137,17 @@ fn unavailable(status: Status) -> RegistryError {
     RegistryError::Unavailable { problem: format!("{}: {}", status.code(), status.message()) }
 }
 
-/// A replica serves champions; entries of other aliases are not its business.
 fn listing(answer: GetServingTableResponse) -> Result<Listing, FieldError> {
-    let champions = answer
-        .entries
-        .into_iter()
-        .enumerate()
-        .filter(|(_, entry)| AliasName::new(&entry.alias).is_ok_and(|alias| alias.is_champion()))
-        .map(|(i, entry)| facts(entry).map_err(|error| error.under(&format!("entries[{i}]"))))
-        .collect::<Result<_, _>>()?;
-    Ok(Listing { generation: answer.generation, champions })
+    let entries = answer.entries.into_iter().enumerate();
+    let aliases = entries.map(|(i, entry)| facts(entry).map_err(|error| error.under(&format!("entries[{i}]"))));
+    Ok(Listing { generation: answer.generation, aliases: aliases.collect::<Result<_, _>>()? })
 }
 
 fn facts(entry: ServingEntry) -> Result<Facts, FieldError> {
     Ok(Facts {
         model: ModelName::new(&entry.model).map_err(|error| error.under("model"))?,
         slot: Slot::new(entry.slot).map_err(|error| error.under("slot"))?,
+        alias: AliasName::new(&entry.alias).map_err(|error| error.under("alias"))?,
         version: VersionNumber::new(entry.number).map_err(|error| error.under("number"))?,
         label: entry.label,
         digest: entry.digest.parse()?,

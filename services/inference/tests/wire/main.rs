@@ -2,10 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a fixture that cannot go on ends its test")]
 
+mod aliases;
+mod drain;
 mod fixture;
 mod lease;
+mod limits;
+mod models;
 mod predict;
 mod reload;
+mod rows;
 mod standbys;
+mod stream;
 mod tasks;
 mod usage;

@@ -144,7 +144,7 @@ async fn versions_are_asked_for_by_number_or_alias() {
         let request = ModelInferRequest { model_version: asked.into(), ..raw_request("churn") };
         let refused = replica.open_inference().model_infer(request).await.unwrap_err();
         assert_eq!((refused.code(), reason_of(&refused).as_deref()), (Code::NotFound, Some("VERSION_NOT_SERVED")));
-        assert!(refused.message().contains("served by version 1"), "{}", refused.message());
+        assert!(refused.message().contains("only 1 (@champion) is"), "{}", refused.message());
     }
     let request = ModelInferRequest { model_version: "latest".into(), ..raw_request("churn") };
     let refused = replica.open_inference().model_infer(request).await.unwrap_err();
@@ -155,14 +155,28 @@ async fn versions_are_asked_for_by_number_or_alias() {
 async fn a_slot_has_its_own_champion_and_an_unknown_one_has_none() {
     // F9, F137
     let World { replica, .. } = &world().await;
-    let with_slot = |slot: &str| {
-        let choice = ParameterChoice::StringParam(slot.to_owned());
-        let parameter = InferParameter { parameter_choice: Some(choice) };
-        let parameters = BTreeMap::from([("slot".to_owned(), parameter)]);
+    let with = |named: &[(&str, &str)]| {
+        let parameter =
+            |text: &str| InferParameter { parameter_choice: Some(ParameterChoice::StringParam(text.to_owned())) };
+        let parameters = named.iter().map(|(name, text)| ((*name).to_owned(), parameter(text))).collect();
         ModelInferRequest { parameters, ..raw_request("churn") }
     };
-    let answer = replica.open_inference().model_infer(with_slot("regime=trending")).await.unwrap().into_inner();
-    assert_eq!(answer.model_version, "3");
+    let with_slot = |slot: &str| with(&[("slot", slot)]);
+    for written in [with_slot("regime=trending"), with(&[("slot.regime", "trending"), ("slots", "x")])] {
+        let answer = replica.open_inference().model_infer(written).await.unwrap().into_inner();
+        assert_eq!(answer.model_version, "3");
+    }
+    for (written, path) in [
+        (with(&[("slot", "regime=trending"), ("slot.regime", "trending")]), "parameters.slot.regime: "),
+        (with(&[("slot.Regime", "trending")]), "parameters.slot: "),
+        (with(&[("sequence_id", "7")]), "parameters.sequence_id: "),
+    ] {
+        let refused = replica.open_inference().model_infer(written).await.unwrap_err();
+        assert!(bad_fields(&refused)[0].starts_with(path), "{refused:?}");
+    }
+    let elsewhere = with(&[("slot.regime", "trending"), ("slot.symbol", "BTCUSDT")]);
+    let refused = replica.open_inference().model_infer(elsewhere).await.unwrap_err();
+    assert_eq!(reason_of(&refused).as_deref(), Some("MODEL_NOT_SERVED"));
     let native = pb::PredictRequest { slot: slot(), ..request("churn") };
     let answer = replica.predictions().predict(native).await.unwrap().into_inner();
     assert_eq!(answer.pedigree.unwrap().version, 3);

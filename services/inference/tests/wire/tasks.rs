@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::fixture::{FakeRegistry, TestReplica, raw_request, request, version, version_of};
 use lineal_models::Task;
-use lineal_proto::inference::ModelMetadataRequest;
+use lineal_proto::inference::ModelConfigRequest;
 use lineal_rpc::reason_of;
 use tonic::Code;
 
@@ -41,10 +41,10 @@ async fn several_classes_and_numbers_are_answered_in_both_protocols() {
         let scores: Vec<_> =
             answer.raw_output_contents[0].chunks(8).map(|raw| f64::from_le_bytes(raw.try_into().unwrap())).collect();
         assert_eq!(scores, champion.scores);
-        let metadata = ModelMetadataRequest { name: model.to_owned(), version: String::new() };
-        let metadata = replica.open_inference().model_metadata(metadata).await.unwrap().into_inner();
-        assert_eq!(metadata.properties["task"], task);
-        let classes = metadata.properties.get("classes").map(String::as_str);
+        let config = ModelConfigRequest { name: model.to_owned(), version: String::new() };
+        let config = replica.open_inference().model_config(config).await.unwrap().into_inner().config.unwrap();
+        assert_eq!(config.parameters["task"].string_value, task);
+        let classes = config.parameters.get("classes").map(|classes| classes.string_value.as_str());
         assert_eq!(classes, (answers.len() > 1).then_some(r#"["red","rose","white"]"#));
     }
 }

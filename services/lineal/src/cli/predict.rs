@@ -83,7 +83,12 @@ pub(super) async fn run(args: Args, ctx: &Context) -> Result<Exit, CliError> {
         // The protocol that describes signatures knows no slots.
         rows.guessed_columns()
     };
-    let request = PredictRequest { model: args.model.clone(), slot: args.slot.slot.labels().clone(), columns };
+    let request = PredictRequest {
+        model: args.model.clone(),
+        slot: args.slot.slot.labels().clone(),
+        columns,
+        ..PredictRequest::default()
+    };
     let answer = ctx.inference.call(PredictionServiceClient::new(ctx.inference.peer()).predict(request)).await;
     let answer = answer.map_err(|error| error.about(&args.model, ""))?;
     ctx.output.print(&answer, |style| render(&answer, style))?;
@@ -143,6 +148,7 @@ mod tests {
                 replica: "r1".to_owned(),
                 ..Pedigree::default()
             }),
+            ..PredictResponse::default()
         };
         assert_eq!(
             render(&answer, Style::default()),

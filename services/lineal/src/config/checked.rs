@@ -41,6 +41,8 @@ pub struct ServerSettings {
     pub listen: SocketAddr,
     /// Plaintext health for probes.
     pub health_listen: Option<SocketAddr>,
+    /// How long calls are still accepted after NOT_SERVING was said.
+    pub notice: Duration,
     /// How long calls in flight may take to finish.
     pub drain: Duration,
 }
@@ -67,6 +69,8 @@ pub struct InferenceSettings {
     pub replica: Name,
     /// Folder of cached bundles.
     pub cache_dir: PathBuf,
+    /// Rows in memory to be scored at the same time.
+    pub rows_in_flight: usize,
 }
 
 /// Gathers problems with their paths.
@@ -176,8 +180,12 @@ fn server(raw: &RawConfig, problems: &mut Problems) -> Option<ServerSettings> {
         "" => Some(None),
         text => problems.socket("server.health_listen", text).map(Some),
     };
+    let notice = match raw.server.notice_seconds {
+        0 => Some(Duration::ZERO),
+        seconds => problems.seconds("server.notice_seconds", seconds),
+    };
     let drain = problems.seconds("server.drain_seconds", raw.server.drain_seconds);
-    Some(ServerSettings { listen: listen?, health_listen: health_listen?, drain: drain? })
+    Some(ServerSettings { listen: listen?, health_listen: health_listen?, notice: notice?, drain: drain? })
 }
 
 fn peers(raw: &RawConfig, problems: &mut Problems) -> Peers {
@@ -224,7 +232,11 @@ fn inference(raw: &RawConfig, data: &Path, problems: &mut Problems) -> Option<In
     let name = if raw.inference.replica.is_empty() { "local" } else { &raw.inference.replica };
     let replica = problems.check("inference.replica", Name::new(name).map_err(|error| error.problem));
     let cache_dir = folder(&raw.inference.cache_dir, data, "cache");
-    Some(InferenceSettings { advertise, replica: replica?, cache_dir })
+    let rows = raw.inference.max_rows_in_flight;
+    // A whole request always fits.
+    let enough = (rows >= 65_536).then_some(rows).ok_or("expected 65536, the most rows of one request, or more");
+    let rows_in_flight = problems.check("inference.max_rows_in_flight", enough);
+    Some(InferenceSettings { advertise, replica: replica?, cache_dir, rows_in_flight: rows_in_flight? })
 }
 
 fn database(problems: &mut Problems, role: &str, url: &str, data: &Path) -> Option<DatabaseUrl> {

@@ -53,13 +53,15 @@ pub struct RawServer {
     pub listen: String,
     /// Plaintext health for probes; empty for off.
     pub health_listen: String,
+    /// How long calls are still accepted after NOT_SERVING was said.
+    pub notice_seconds: u64,
     /// How long calls in flight may take to finish.
     pub drain_seconds: u64,
 }
 
 impl Default for RawServer {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:7400".to_owned(), health_listen: String::new(), drain_seconds: 20 }
+        Self { listen: "127.0.0.1:7400".to_owned(), health_listen: String::new(), notice_seconds: 0, drain_seconds: 20 }
     }
 }
 
@@ -181,7 +183,7 @@ pub struct RawValidator {
 }
 
 /// The inference service.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawInference {
     /// Where others reach this replica; empty for `server.listen`.
@@ -190,6 +192,19 @@ pub struct RawInference {
     pub replica: String,
     /// Folder of cached bundles; empty for one in the data folder.
     pub cache_dir: String,
+    /// Rows in memory to be scored at the same time.
+    pub max_rows_in_flight: usize,
+}
+
+impl Default for RawInference {
+    fn default() -> Self {
+        Self {
+            advertise: String::new(),
+            replica: String::new(),
+            cache_dir: String::new(),
+            max_rows_in_flight: 1_048_576,
+        }
+    }
 }
 
 /// What is logged, and how.

@@ -1,0 +1,108 @@
+//! One request of the Open Inference Protocol, alone or in a stream.
+
+use std::collections::BTreeMap;
+
+use lineal_kernel::{FieldError, Slot};
+use lineal_proto::inference::{
+    InferParameter, ModelInferRequest, ModelInferResponse, infer_parameter::ParameterChoice,
+};
+use tonic::Status;
+
+use super::{InferenceGrpc, outputs, status, tensors, wanted};
+use crate::domain::Pedigree;
+
+/// What a request's slot is written as: whole, or label by label behind this and a dot.
+const SLOT: &str = "slot";
+/// Triton's name for the number of a sequence, whose requests would have to meet one process.
+const SEQUENCE: &str = "sequence_id";
+
+impl InferenceGrpc {
+    /// The answer of one version to all rows.
+    pub(super) async fn infer(&self, request: ModelInferRequest) -> Result<ModelInferResponse, Status> {
+        let slot = slot(&request.parameters).map_err(status::bad_request)?;
+        let wanted = wanted(&request.model_version, "model_version").map_err(status::bad_request)?;
+        let target = self.replica.find(&request.model_name, &slot, &wanted).map_err(status::from_error)?;
+        let counted = self.replica.count(&target);
+        let entry = target.entry.clone();
+        let signature = entry.model().signature();
+        let outputs = outputs::requested(&request.outputs, signature).map_err(status::bad_request)?;
+        let raw = !request.raw_input_contents.is_empty();
+        let frame =
+            tensors::decode(request.inputs, request.raw_input_contents, signature).map_err(status::bad_request)?;
+        let prediction = self.replica.predict(target, frame).await.map_err(status::from_error)?;
+        let Pedigree { prediction_id, target, .. } = &prediction.pedigree;
+        let (outputs, raw_output_contents) = outputs::encode(&outputs, &prediction.scores, target.entry.model(), raw);
+        let answer = ModelInferResponse {
+            model_name: request.model_name,
+            model_version: target.entry.facts.version.to_string(),
+            id: if request.id.is_empty() { prediction_id.clone() } else { request.id },
+            parameters: parameters(&prediction.pedigree),
+            outputs,
+            raw_output_contents,
+        };
+        counted.answered(&prediction, prediction.scores.len() / entry.model().outputs());
+        Ok(answer)
+    }
+}
+
+/// The slot that the parameters name: `slot` as `key=value,key=value`, or `slot.key` for each label.
+fn slot(parameters: &BTreeMap<String, InferParameter>) -> Result<Slot, FieldError> {
+    if parameters.get(SEQUENCE).is_some_and(|parameter| !is_zero(parameter)) {
+        let problem = "sequences are not served: every request is answered on its own";
+        return Err(FieldError::new(format!("parameters.{SEQUENCE}"), problem));
+    }
+    let mut labels = BTreeMap::new();
+    for (name, parameter) in parameters.range(SLOT.to_owned()..) {
+        let Some(label) = name.strip_prefix(SLOT) else { break };
+        let parsed = match (label.strip_prefix('.'), &parameter.parameter_choice) {
+            (None, _) if !label.is_empty() => continue,
+            (None, Some(ParameterChoice::StringParam(text))) => Slot::parse(text).map(|slot| slot.labels().clone()),
+            (Some(label), Some(ParameterChoice::StringParam(text))) => {
+                Ok(BTreeMap::from([(label.to_owned(), text.clone())]))
+            }
+            (None, _) => Err(FieldError::new("", "expected a string parameter like `key=value,key=value`")),
+            (Some(_), _) => Err(FieldError::new("", "expected a string parameter")),
+        };
+        let at = format!("parameters.{}", name.chars().take(64).collect::<String>());
+        for (label, value) in parsed.map_err(|error| error.under(&at))? {
+            if labels.insert(label, value).is_some() {
+                return Err(FieldError::new(at, "the label is given twice"));
+            }
+        }
+    }
+    Slot::new(labels).map_err(|error| error.under("parameters.slot"))
+}
+
+fn is_zero(parameter: &InferParameter) -> bool {
+    match &parameter.parameter_choice {
+        None | Some(ParameterChoice::Int64Param(0) | ParameterChoice::Uint64Param(0)) => true,
+        Some(ParameterChoice::StringParam(text)) => text.is_empty(),
+        Some(_) => false,
+    }
+}
+
+/// The pedigree as every client of the protocol passes it through.
+fn parameters(pedigree: &Pedigree) -> BTreeMap<String, InferParameter> {
+    let entry = &pedigree.target.entry;
+    let facts = &entry.facts;
+    let texts = [
+        ("prediction_id", pedigree.prediction_id.clone()),
+        ("label", facts.label.clone()),
+        ("run_id", facts.run_id.clone()),
+        ("digest", entry.digest.clone()),
+        ("data_digest", facts.data_digest.clone()),
+        ("feature_digest", facts.feature_digest.clone()),
+        ("git_sha", facts.code_version.clone()),
+        ("replica", pedigree.replica.as_str().to_owned()),
+        ("trained_at", entry.trained_at.clone()),
+        ("scored_at", pedigree.scored_time.to_string()),
+    ];
+    let parameter = |choice| InferParameter { parameter_choice: Some(choice) };
+    let mut parameters: BTreeMap<_, _> = texts
+        .into_iter()
+        .map(|(name, text)| (name.to_owned(), parameter(ParameterChoice::StringParam(text))))
+        .collect();
+    let generation = ParameterChoice::Int64Param(pedigree.target.generation as i64);
+    parameters.insert("generation".to_owned(), parameter(generation));
+    parameters
+}

@@ -1,0 +1,80 @@
+//! SIGTERM: told first, then ended, and nobody's answer is lost.
+
+use lineal_proto::{
+    inference::{
+        ModelInferRequest, ModelStreamInferResponse, grpc_inference_service_client::GrpcInferenceServiceClient,
+    },
+    lineal::inference::v1::{PredictRequest, column::Values},
+};
+use lineal_rpc::{READY, reason_of};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Code;
+use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
+
+use crate::{
+    process::{Process, eventually},
+    scenario,
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_says_that_it_stops_and_still_answers_for_a_while() {
+    let folder = tempfile::tempdir().unwrap();
+    let lineal = Process::dev(folder.path(), &[("LINEAL__SERVER__NOTICE_SECONDS", "3")]).await;
+    let peer = lineal.peer();
+    scenario::champion(&peer, "logistic_regression").await;
+    let (sender, requests) = mpsc::channel(1);
+    let stream = GrpcInferenceServiceClient::new(peer.clone()).model_stream_infer(ReceiverStream::new(requests)).await;
+    let mut answers = stream.unwrap().into_inner();
+    let ask = async |id: &str| sender.send(request(id, scenario::customer())).await.unwrap();
+    ask("before").await;
+    assert_eq!(id(answers.message().await.unwrap().unwrap()), "before");
+
+    lineal.signal("-TERM");
+    let mut health = HealthClient::new(peer.clone());
+    eventually("it says that it stops", async || {
+        let asked = health.check(HealthCheckRequest { service: READY.to_owned() }).await.unwrap().into_inner();
+        (asked.status() == ServingStatus::NotServing).then_some(())
+    })
+    .await;
+    assert_eq!(scenario::predict(&peer).await.unwrap().scores.len(), 1);
+    ask("after").await;
+    assert_eq!(id(answers.message().await.unwrap().unwrap()), "after");
+    let ended = answers.message().await.unwrap_err();
+    assert_eq!((ended.code(), reason_of(&ended).as_deref()), (Code::Unavailable, Some("SHUTTING_DOWN")));
+    assert!(lineal.died().await.success(), "SIGTERM ends with 0");
+}
+
+fn id(answer: ModelStreamInferResponse) -> String {
+    assert_eq!(answer.error_message, "");
+    answer.infer_response.unwrap().id
+}
+
+/// The customer as typed tensors.
+fn request(id: &str, customer: PredictRequest) -> ModelInferRequest {
+    use lineal_proto::inference::{InferTensorContents, model_infer_request::InferInputTensor};
+    let tensor = |column: lineal_proto::lineal::inference::v1::Column| {
+        let (datatype, contents) = match column.values.unwrap() {
+            Values::Numbers(numbers) => {
+                ("FP64", InferTensorContents { fp64_contents: numbers.values, ..Default::default() })
+            }
+            Values::Texts(texts) => {
+                let bytes_contents = texts.values.into_iter().map(Into::into).collect();
+                ("BYTES", InferTensorContents { bytes_contents, ..Default::default() })
+            }
+        };
+        InferInputTensor {
+            name: column.name,
+            datatype: datatype.to_owned(),
+            shape: vec![1],
+            contents: Some(contents),
+            ..Default::default()
+        }
+    };
+    ModelInferRequest {
+        model_name: customer.model,
+        id: id.to_owned(),
+        inputs: customer.columns.into_iter().map(tensor).collect(),
+        ..Default::default()
+    }
+}
