@@ -12,6 +12,7 @@ SHELL := /bin/bash
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lineal
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 VENV := $(CACHE)/venv
+NODE := $(CACHE)/node
 
 .PHONY: demo demo-football test check faults bench bench-registry bench-train chart-check test-tools fmt
 
@@ -24,7 +25,7 @@ demo-football:
 	"$(CARGO_TARGET_DIR)/release/lineal" demo --football
 
 test: test-tools
-	LINEAL_TEST_PYTHON="$(VENV)/bin/python" tests/with-postgres cargo test --locked --workspace
+	LINEAL_TEST_PYTHON="$(VENV)/bin/python" NODE_PATH="$(NODE)/node_modules" tests/with-postgres cargo test --locked --workspace
 
 faults:
 	tests/with-postgres cargo test --locked --package lineal-tests --test faults -- --nocapture
@@ -54,8 +55,8 @@ fmt:
 
 # A Python with unmodified foreign clients and the libraries of foreign families. Nothing outside $(VENV) changes, except that Debian's
 # python3-venv is installed if Python cannot make environments, and libgomp1 if it is missing.
-test-tools: $(VENV)/.ready
-$(VENV)/.ready: tests/foreign/requirements.txt
+test-tools: $(VENV)/.ready $(NODE)/.ready
+$(VENV)/.ready: tests/foreign/requirements.txt tests/foreign/clients.txt
 	@echo "installing the foreign clients and libraries of the tests into $(VENV)"
 	@python3 -c 'import venv, ensurepip' 2>/dev/null || { \
 	  echo "installing python3-venv with apt-get"; \
@@ -67,4 +68,16 @@ $(VENV)/.ready: tests/foreign/requirements.txt
 	  $$run apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$run apt-get install -y -qq libgomp1; }
 	python3 -m venv --clear "$(VENV)"
 	"$(VENV)/bin/pip" install --quiet --disable-pip-version-check --requirement tests/foreign/requirements.txt
+	"$(VENV)/bin/pip" install --quiet --disable-pip-version-check --no-deps --requirement tests/foreign/clients.txt
+	touch "$@"
+
+# A client of another ecosystem. Nothing outside $(NODE) changes, except that Debian's nodejs and npm are installed if there is no npm.
+$(NODE)/.ready: tests/foreign/package.json
+	@echo "installing the Node client of the tests into $(NODE)"
+	@command -v npm >/dev/null || { \
+	  echo "installing nodejs and npm with apt-get"; \
+	  if [ "$$(id -u)" = 0 ]; then run=; else run=sudo; fi; \
+	  $$run apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$run apt-get install -y -qq --no-install-recommends nodejs npm; }
+	mkdir -p "$(NODE)" && cp tests/foreign/package.json "$(NODE)/"
+	npm install --prefix "$(NODE)" --silent --no-audit --no-fund --no-package-lock
 	touch "$@"

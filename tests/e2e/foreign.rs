@@ -15,20 +15,48 @@ fn python() -> PathBuf {
     PathBuf::from(set)
 }
 
-/// F124, F133
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_unmodified_triton_client_is_served() {
+/// Runs `program` on `script` of the foreign clients beside a process with a champion.
+async fn served(program: &str, script: &str) {
     let folder = tempfile::tempdir().unwrap();
     let lineal = Process::dev(folder.path(), &[]).await;
     scenario::champion(&lineal.peer(), "gradient_boosting").await;
     let ours = scenario::predict(&lineal.peer()).await.unwrap();
 
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/foreign/triton.py");
+    let here = env!("CARGO_MANIFEST_DIR");
+    let script = format!("{here}/foreign/{script}");
     let address = lineal.address.trim_start_matches("http://");
     let (data, score) = (scenario::churn_file().display().to_string(), ours.scores[0].to_string());
-    let told = process::run(&python().display().to_string(), &[script, address, &data, &score]).await;
+    let contracts = format!("{here}/../proto");
+    let told = process::run(program, &[&script, address, &data, &score, &contracts]).await;
     assert_eq!(told.code, 0, "{}\n{}", told.stdout, told.stderr);
     assert!(told.stdout.contains("all checks passed"), "{}", told.stdout);
+}
+
+/// F124, F133
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unmodified_triton_client_is_served() {
+    served(&python().display().to_string(), "triton.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_of_unmodified_triton_clients_are_served() {
+    served(&python().display().to_string(), "triton_stream.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kserves_unmodified_client_is_served() {
+    served(&python().display().to_string(), "kserve_client.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mlservers_unmodified_converters_are_served() {
+    served(&python().display().to_string(), "mlserver_converters.py").await;
+}
+
+/// NODE_PATH names the folder with what tests/foreign/package.json asks for; Node reads it by itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_client_with_the_contract_alone_is_served() {
+    served("node", "grpc_js.js").await;
 }
 
 /// F66

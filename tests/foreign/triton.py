@@ -1,10 +1,10 @@
 """Asks Lineal with an unmodified tritonclient: ADDRESS CHURN_CSV SCORE_OF_THE_FIRST_ROW."""
 
-import csv
 import sys
 
 import numpy as np
 import tritonclient.grpc as triton
+from rows import column as values_of, read
 from tritonclient.utils import InferenceServerException
 
 address, table, expected = sys.argv[1], sys.argv[2], float(sys.argv[3])
@@ -20,15 +20,13 @@ metadata = client.get_model_metadata("churn")
 assert len(metadata.inputs) == 19, metadata
 assert {output.name for output in metadata.outputs} == {"score", "label"}
 
-with open(table, newline="") as file:
-    rows = [row for _, row in zip(range(100), csv.DictReader(file))]
+rows = read(table, 100)
 
 
 def tensors(rows, compress=False):
     inputs = []
     for column in metadata.inputs:
-        values = [row[column.name] for row in rows]
-        array = np.array(values, dtype=object) if column.datatype == "BYTES" else np.array(values, dtype=np.float64)
+        array = np.array(values_of(rows, column), dtype=object if column.datatype == "BYTES" else np.float64)
         tensor = triton.InferInput(column.name, [len(rows)], column.datatype)
         tensor.set_data_from_numpy(array)
         inputs.append(tensor)
@@ -47,7 +45,17 @@ assert response.id == "r-1" and response.model_version == "1", response
 pedigree = {name: value for name, value in response.parameters.items()}
 for fact in ("prediction_id", "run_id", "digest", "data_digest", "git_sha", "generation", "replica", "trained_at", "scored_at"):
     assert fact in pedigree, (fact, sorted(pedigree))
-assert client.infer("churn", tensors(rows[:1]), model_version="1").as_numpy("score")[0] == expected
+for version in ("1", "@champion"):
+    assert client.infer("churn", tensors(rows[:1]), model_version=version).as_numpy("score")[0] == expected
+
+assert client.get_server_metadata().extensions == ["model_configuration", "parameters", "statistics"]
+config = client.get_model_config("churn").config
+assert len(config.input) == 19 and config.max_batch_size == 65536, config
+assert config.parameters["task"].string_value == "binary_classification"
+index = client.get_model_repository_index().models
+assert [(model.name, model.version, model.state) for model in index] == [("churn", "1", "READY")], index
+statistics = client.get_inference_statistics("churn").model_stats[0]
+assert statistics.inference_stats.success.count == statistics.execution_count >= 4, statistics
 
 
 def refused(call, *words):
@@ -61,6 +69,10 @@ def refused(call, *words):
 
 refused(lambda: client.infer("nobody", tensors(rows)), "NOT_FOUND", "nobody")
 refused(lambda: client.infer("churn", tensors(rows), model_version="7"), "NOT_FOUND")
+refused(lambda: client.infer("churn", tensors(rows), model_version="@canary"), "NOT_FOUND", "1 (@champion)")
+refused(lambda: client.infer("churn", tensors(rows), parameters={"slot.regime": "calm"}), "NOT_FOUND", "regime=calm")
+refused(lambda: client.load_model("churn"), "FAILED_PRECONDITION", "promote")
+refused(lambda: client.get_system_shared_memory_status(), "UNIMPLEMENTED")
 refused(lambda: client.infer("churn", tensors(rows)[1:]), "INVALID_ARGUMENT", metadata.inputs[0].name)
 
 print("all checks passed")
