@@ -18,7 +18,9 @@ mod rows;
 mod sample;
 mod snapshot;
 mod split;
+mod spool;
 mod table;
+mod table_file;
 
 pub use error::DataError;
 pub use features::{
@@ -35,4 +37,6 @@ pub use resample::{ResampleMethod, resample};
 pub use sample::{Limit, Sample, Sampled};
 pub use snapshot::Snapshot;
 pub use split::{Parts, SplitKind, SplitRule, TestPart, TimeCut, Window, split};
+pub use spool::Spool;
 pub use table::{ColumnType, Table};
+pub use table_file::{Batches, FileFormat, TableFile, Watched};

@@ -1,6 +1,7 @@
 //! Reading Parquet.
 
 use std::{
+    fs::File,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
@@ -11,7 +12,10 @@ use arrow::{
     datatypes::{DataType, Float64Type},
 };
 use bytes::Bytes;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::{
+    ProjectionMask,
+    arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder},
+};
 
 use crate::{ColumnType, DataError, Limit, Sampled, Table};
 
@@ -84,6 +88,46 @@ fn table(batch: &RecordBatch) -> Result<Table, DataError> {
     let columns = batch.schema_ref().fields().iter().zip(batch.columns());
     let columns = columns.map(|(field, array)| Ok((field.name().clone(), canonical(field.name(), array)?)));
     Table::new(columns.collect::<Result<_, DataError>>()?)
+}
+
+/// A Parquet file a bounded number of rows at a time.
+pub(crate) struct ParquetBatches {
+    rows: ParquetRecordBatchReader,
+}
+
+impl ParquetBatches {
+    /// Names and types of all columns, and how many rows there are. A column of a type without a place in a table counts as texts; it
+    /// is refused when it is read.
+    pub(crate) fn survey(file: &File) -> Result<(Vec<(String, ColumnType)>, u64), DataError> {
+        let survey = || {
+            let builder = ParquetRecordBatchReaderBuilder::try_new(file.try_clone()?)?;
+            let fields = builder.schema().fields().iter();
+            let schema =
+                fields.map(|field| (field.name().clone(), column_type(field.data_type()).unwrap_or(ColumnType::Text)));
+            let rows = builder.metadata().file_metadata().num_rows();
+            Ok((schema.collect(), u64::try_from(rows).map_err(|_| DataError::DamagedParquet)?))
+        };
+        catch_unwind(AssertUnwindSafe(survey)).unwrap_or(Err(DataError::DamagedParquet))
+    }
+
+    /// The columns `wanted` after the first `skipped` rows.
+    pub(crate) fn new(file: File, wanted: &[(String, ColumnType)], skipped: u64) -> Result<Self, DataError> {
+        let open = || {
+            let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
+            let fields = builder.schema().fields().iter().enumerate();
+            let roots = fields.filter(|(_, field)| wanted.iter().any(|(name, _)| name == field.name()));
+            let mask = ProjectionMask::roots(builder.parquet_schema(), roots.map(|(position, _)| position));
+            let builder = builder.with_projection(mask).with_batch_size(BATCH).with_offset(skipped as usize);
+            Ok(Self { rows: builder.build()? })
+        };
+        catch_unwind(AssertUnwindSafe(open)).unwrap_or(Err(DataError::DamagedParquet))
+    }
+
+    /// The next rows, their columns in the order of the file; `None` after the last one.
+    pub(crate) fn next(&mut self) -> Result<Option<Table>, DataError> {
+        let next = || self.rows.next().map(|batch| table(&batch?)).transpose();
+        catch_unwind(AssertUnwindSafe(next)).unwrap_or(Err(DataError::DamagedParquet))
+    }
 }
 
 fn decode(bytes: Bytes) -> Result<Table, DataError> {

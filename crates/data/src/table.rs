@@ -139,6 +139,14 @@ impl Table {
         Ok(frame)
     }
 
+    /// The column `name` as an Arrow array of the type behind its [`ColumnType`].
+    ///
+    /// # Errors
+    /// [`DataError::UnknownColumn`].
+    pub fn array(&self, name: &str) -> Result<ArrayRef, DataError> {
+        Ok(self.select(name)?.1)
+    }
+
     /// All columns as raw columns.
     pub fn to_frame(&self) -> Frame {
         let columns = self.schema().zip(self.cells()).map(|((name, _), cells)| (name.to_owned(), raw(cells)));
@@ -149,6 +157,11 @@ impl Table {
     pub(crate) fn select(&self, name: &str) -> Result<(String, ArrayRef), DataError> {
         let position = self.batch.schema_ref().index_of(name).map_err(|_| self.unknown(name))?;
         Ok((name.to_owned(), self.batch.column(position).clone()))
+    }
+
+    /// `rows` rows from `first` on, without copying them.
+    pub(crate) fn slice(&self, first: usize, rows: usize) -> Self {
+        Self { batch: self.batch.slice(first, rows) }
     }
 
     pub(crate) fn cells(&self) -> impl Iterator<Item = Cells<'_>> {

@@ -1,5 +1,6 @@
 //! Reading CSV.
 
+mod batches;
 mod column;
 mod parallel;
 mod records;
@@ -13,6 +14,7 @@ use crate::{
     sample::{Limit, Sampler},
     table::check_names,
 };
+pub(crate) use batches::CsvBatches;
 use column::ColumnReader;
 use records::{Record, Records};
 
