@@ -10,7 +10,7 @@ use crate::{
         error::RegistryError,
         layout::{Place, places},
         lineage::{Direction, Edge, Relative, VersionName},
-        prediction::PredictionId,
+        prediction::{Origin, PredictionId},
         promotion::{Promotion, PromotionFilter},
         run::Run,
         version::VersionView,
@@ -181,13 +181,25 @@ impl Registry {
         }
     }
 
-    /// The version that made a prediction, if it was served then.
-    pub(crate) async fn trace(&self, caller: &Caller, id: &PredictionId) -> Result<VersionView, RegistryError> {
+    /// The version that made a prediction, if it was served then or scored that batch, and the generation it was found in.
+    pub(crate) async fn trace(&self, caller: &Caller, id: &PredictionId) -> Result<(VersionView, u64), RegistryError> {
         let version = self.version(caller, &id.model, id.number).await?;
-        if !self.store.served_at(&caller.tenant, &id.model, id.number, id.generation).await? {
-            let (model, number, generation) = (id.model.clone(), id.number, id.generation);
-            return Err(RegistryError::PredictionNotServed { model, number, generation });
+        match &id.origin {
+            Origin::Generation(generation) => {
+                let (model, number, generation) = (id.model.clone(), id.number, *generation);
+                if !self.store.served_at(&caller.tenant, &model, number, generation).await? {
+                    return Err(RegistryError::PredictionNotServed { model, number, generation });
+                }
+                Ok((version, generation))
+            }
+            Origin::Batch(batch_id) => {
+                let batch = self.scoring_batch(caller, &id.model, batch_id).await?;
+                if batch.number != id.number {
+                    let (model, batch_id) = (id.model.clone(), batch_id.clone());
+                    return Err(RegistryError::ScoringBatchNotFound { model, batch_id });
+                }
+                Ok((version, batch.scored.generation))
+            }
         }
-        Ok(version)
     }
 }

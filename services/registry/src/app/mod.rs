@@ -28,6 +28,7 @@ mod reconcile;
 pub(crate) mod replicas;
 pub(crate) mod requests;
 pub(crate) mod runs;
+pub(crate) mod scoring_batches;
 pub(crate) mod snapshots;
 pub(crate) mod standbys;
 pub(crate) mod stories;

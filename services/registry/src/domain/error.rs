@@ -1,7 +1,7 @@
 //! Everything the registry can answer instead of doing what it was asked.
 
 use lineal_db::StoreError;
-use lineal_kernel::{AliasName, Digest, FieldError, FieldErrors, ModelName, Slot, VersionNumber};
+use lineal_kernel::{AliasName, Digest, FieldError, FieldErrors, ModelName, Name, Slot, VersionNumber};
 
 use super::{
     promotion::{PromotionState, Skipped},
@@ -30,6 +30,10 @@ pub enum RegistryError {
     PromotionNotFound { promotion_id: String },
     #[error("no comparison with id `{comparison_id}`; `lineal compare` shows those of two versions")]
     ComparisonNotFound { comparison_id: String },
+    #[error("`{model}` has no batch `{batch_id}`; `lineal batches {model}` lists them")]
+    ScoringBatchNotFound { model: ModelName, batch_id: Name },
+    #[error("`{model}` has another batch `{batch_id}`, with manifest {found}; choose another id")]
+    ScoringBatchExists { model: ModelName, batch_id: Name, found: Digest },
     #[error("replica `{replica}` holds no lease; register it again")]
     ReplicaNotFound { replica: String },
     #[error("no artifact with digest {digest}")]

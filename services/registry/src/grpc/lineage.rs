@@ -14,7 +14,7 @@ use crate::{
     app::lineage::Node,
     domain::{
         lineage::{Direction, Edge, Relation},
-        prediction::PredictionId,
+        prediction::{Origin, PredictionId},
     },
 };
 
@@ -69,12 +69,16 @@ impl pb::lineage_service_server::LineageService for Grpc {
     ) -> Result<Response<pb::TracePredictionResponse>, Status> {
         let caller = caller_of(&request);
         let id: PredictionId = request.into_inner().prediction_id.parse().map_err(bad_request)?;
-        let view = self.0.trace(&caller, &id).await.map_err(from_error)?;
+        let (view, generation) = self.0.trace(&caller, &id).await.map_err(from_error)?;
         Ok(Response::new(pb::TracePredictionResponse {
             git_sha: view.version.lineage.code_version.clone(),
             trained_time: Some(timestamp(view.version.created)),
             scored_time: Some(timestamp(id.scored)),
-            generation: id.generation,
+            generation,
+            score_batch_id: match id.origin {
+                Origin::Generation(_) => String::new(),
+                Origin::Batch(batch_id) => batch_id.to_string(),
+            },
             replica: id.replica,
             run_id: view.version.lineage.run_id.clone(),
             version: self.detailed(&caller, view).await.map_err(from_error)?,

@@ -20,6 +20,7 @@ mod promotions;
 mod refusals;
 mod replicas;
 mod runs;
+mod scoring_batches;
 mod status;
 mod story;
 mod tracking;
@@ -66,6 +67,10 @@ pub(crate) fn mount(registry: &Registry, routes: Routes) -> Routes {
         .add_service(Audited::new(registry, pb::promotion_service_server::PromotionServiceServer::new(grpc.clone())))
         .add_service(Audited::new(registry, pb::replica_service_server::ReplicaServiceServer::new(grpc.clone())))
         .add_service(Audited::new(registry, pb::run_service_server::RunServiceServer::new(grpc.clone())))
+        .add_service(Audited::new(
+            registry,
+            pb::scoring_batch_service_server::ScoringBatchServiceServer::new(grpc.clone()),
+        ))
         .add_service(Audited::new(registry, pb::usage_service_server::UsageServiceServer::new(grpc.clone())))
         .add_service(Audited::new(registry, pb::version_service_server::VersionServiceServer::new(grpc)))
 }

@@ -53,6 +53,15 @@ fn problem(error: E) -> Problem {
         E::ComparisonNotFound { comparison_id } => {
             Problem::new(Code::NotFound, "COMPARISON_NOT_FOUND", text).resource("comparison", comparison_id)
         }
+        E::ScoringBatchNotFound { model, batch_id } => Problem::new(Code::NotFound, "SCORING_BATCH_NOT_FOUND", text)
+            .resource("batch", batch_id)
+            .with("model", model),
+        E::ScoringBatchExists { model, batch_id, found } => {
+            Problem::new(Code::AlreadyExists, "SCORING_BATCH_EXISTS", text)
+                .resource("batch", batch_id)
+                .with("model", model)
+                .with("found", found)
+        }
         E::ReplicaNotFound { replica } => {
             Problem::new(Code::NotFound, "REPLICA_NOT_FOUND", text).resource("replica", replica)
         }

@@ -12,6 +12,7 @@ mod lineage;
 mod outbox;
 mod performance;
 mod postgres;
+mod scoring_batches;
 mod sqlite;
 mod stories;
 mod usage;
@@ -35,6 +36,7 @@ pub use self::{
     outbox::{Lead, OutboxStore},
     performance::PerformanceStore,
     postgres::PostgresStore,
+    scoring_batches::ScoringBatchStore,
     sqlite::SqliteStore,
     stories::StoryStore,
     usage::UsageStore,
@@ -96,6 +98,7 @@ pub trait RegistryStore:
     + EnvironmentStore
     + CardStore
     + OutboxStore
+    + ScoringBatchStore
     + std::fmt::Debug
 {
     /// Finishes what is under way and closes the database.

@@ -22,6 +22,7 @@ mod races;
 mod replicas;
 mod runs;
 mod schema;
+mod scoring_batches;
 mod seal;
 mod search;
 mod snapshots;
@@ -163,6 +164,10 @@ macro_rules! suite {
             comparisons {
                 a_report_has_one_comparison_which_reads_back_as_it_was_written
                 comparisons_are_listed_newest_first_and_by_pair
+            }
+            scoring_batches {
+                a_batch_is_kept_once_and_reads_back_as_it_was_written
+                batches_are_listed_newest_first_and_by_slot
             }
             bakes {
                 a_bake_begins_with_the_commit_and_ends_once

@@ -13,6 +13,7 @@ use crate::fixture::{
     promote, record_validation, rollback, set_alias,
 };
 use crate::sampled::sampled;
+use crate::scoring_batches::batch as scored;
 
 /// Not to be provoked here: lost races inside one call, a database that hangs (`outcomes` cuts one off), and the end of the process.
 const UNPROVOKED: [&str; 4] = ["CONFLICT", "DATABASE_BUSY", "OUTCOME_UNKNOWN", "SHUTTING_DOWN"];
@@ -34,6 +35,12 @@ async fn absent(bench: &Bench) -> Vec<Refusal> {
         Refusal::of(
             bench.comparison_service().get_comparison(pb::GetComparisonRequest { comparison_id: nobody() }).await,
         ),
+        Refusal::of(
+            bench
+                .scoring_batch_service()
+                .get_scoring_batch(pb::GetScoringBatchRequest { model: "churn".into(), batch_id: nobody() })
+                .await,
+        ),
         Refusal::from(bench.beat("nobody", 0).await.unwrap_err()),
         Refusal::of(bench.artifact_service().download_artifact(artifact).await.map(|answer| answer.map(drop))),
         Refusal::of(bench.lineage_service().trace_prediction(prediction).await),
@@ -52,7 +59,13 @@ async fn taken(bench: &Bench) -> Vec<Refusal> {
     let parameter = Refusal::of(bench.run_service().log_batch(log.clone()).await);
     let finish = pb::FinishRunRequest { run_id: run, status: pb::RunStatus::Finished.into(), ..Default::default() };
     bench.run_service().finish_run(finish).await.unwrap();
+    let (batch, mut other) = (scored("b-1", [1, 1], None), scored("b-1", [1, 1], None));
+    if let Some(other) = &mut other.batch {
+        other.manifest_digest = Digest::of(b"other").to_string();
+    }
+    bench.scoring_batch_service().record_scoring_batch(batch).await.unwrap();
     vec![
+        Refusal::of(bench.scoring_batch_service().record_scoring_batch(other).await),
         Refusal::of(bench.model_service().create_model(model).await),
         Refusal::of(bench.model_service().create_model(reused).await),
         parameter,
@@ -201,7 +214,9 @@ async fn tainted(bench: &Bench) -> Refusal {
 fn code_of(reason: &str) -> Code {
     match reason {
         "INVALID_FIELD" | "DIGEST_MISMATCH" => Code::InvalidArgument,
-        "EXPERIMENT_EXISTS" | "MODEL_EXISTS" | "PARAMETER_EXISTS" | "REQUEST_ID_REUSED" => Code::AlreadyExists,
+        "EXPERIMENT_EXISTS" | "MODEL_EXISTS" | "PARAMETER_EXISTS" | "REQUEST_ID_REUSED" | "SCORING_BATCH_EXISTS" => {
+            Code::AlreadyExists
+        }
         "STALE_ETAG" | "CHAMPION_MOVED" | "PROMOTION_CANCELLED" | "VERDICT_CHANGED" => Code::Aborted,
         "ARTIFACT_DAMAGED" => Code::DataLoss,
         "INTERNAL" => Code::Internal,

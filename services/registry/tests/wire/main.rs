@@ -29,6 +29,7 @@ mod recovery;
 mod repeatable;
 mod replays;
 mod sampled;
+mod scoring_batches;
 mod search;
 mod steadfast;
 mod stories;

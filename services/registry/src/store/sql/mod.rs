@@ -24,6 +24,7 @@ mod relatives;
 mod replicas;
 mod rows;
 mod runs;
+mod scoring_batches;
 mod search;
 mod snapshots;
 mod stories;

@@ -24,6 +24,7 @@ use lineal_registry::{
         reign::Reign,
         replica::{Beat, Replica},
         run::{LogBatch, Run},
+        scoring_batch::ScoringBatch,
         seal::Head,
         search::Search,
         snapshot::Snapshot,
@@ -37,8 +38,8 @@ use lineal_registry::{
     store::{
         AliasStore, AuditStore, BakeStore, BlockStore, CardRecord, CardStore, CheckStore, CommitError, ComparisonStore,
         EnvironmentStore, ExperimentStore, HistoryStore, Lead, LineageStore, ModelStore, OutboxStore, Page,
-        PerformanceStore, PromotionStore, RegistryStore, ReplicaStore, RunStore, SnapshotStore, StoryStore, Turn,
-        UsageStore, VersionStore,
+        PerformanceStore, PromotionStore, RegistryStore, ReplicaStore, RunStore, ScoringBatchStore, SnapshotStore,
+        StoryStore, Turn, UsageStore, VersionStore,
     },
 };
 
@@ -161,6 +162,11 @@ ports! {
         pass record_comparison(tenant: &TenantId, comparison: &Comparison, entry: &AuditEntry) -> Result<()>;
         pass comparison(tenant: &TenantId, comparison_id: &str) -> Result<Option<Comparison>>;
         pass comparisons(tenant: &TenantId, model: &ModelName, pair: Pair, page: &PageRequest) -> Result<Page<Comparison>>;
+    }
+    ScoringBatchStore {
+        pass record_scoring_batch(tenant: &TenantId, batch: &ScoringBatch, entry: &AuditEntry) -> Result<()>;
+        pass scoring_batch(tenant: &TenantId, model: &ModelName, batch_id: &Name) -> Result<Option<ScoringBatch>>;
+        pass scoring_batches(tenant: &TenantId, model: &ModelName, slot: Option<&Slot>, page: &PageRequest) -> Result<Page<ScoringBatch>>;
     }
     EnvironmentStore {
         pass claim(environment: &str) -> Result<String>;
