@@ -1,5 +1,7 @@
 //! Raw named columns: what feature evaluation reads, in training, in batch and online.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::DataError;
@@ -101,7 +103,7 @@ impl Frame {
     }
 
     /// The column called `name`, looked for at `position` first: a frame is mostly in the order of its features.
-    pub(crate) fn column_near(&self, position: usize, name: &str) -> Option<&Column> {
+    pub fn column_near(&self, position: usize, name: &str) -> Option<&Column> {
         match self.columns.get(position) {
             Some((known, column)) if known == name => Some(column),
             _ => self.column(name),
@@ -135,10 +137,13 @@ impl TryFrom<Unchecked> for Frame {
     type Error = DataError;
 
     fn try_from(unchecked: Unchecked) -> Result<Self, DataError> {
-        let mut frame = Self::new(unchecked.rows);
-        for (name, column) in unchecked.columns {
-            frame.push(name, column)?;
+        // A stored frame may have any number of columns: looking through all of them for each would take too long.
+        let mut names = HashSet::with_capacity(unchecked.columns.len());
+        if let Some((name, _)) = unchecked.columns.iter().find(|(name, _)| !names.insert(name.as_str())) {
+            return Err(DataError::DuplicateColumn { column: name.clone() });
         }
+        let mut frame = Self::new(unchecked.rows);
+        unchecked.columns.into_iter().try_for_each(|(name, column)| frame.push_new(name, column))?;
         Ok(frame)
     }
 }

@@ -1,5 +1,7 @@
 //! Fitted features: raw columns in, matrix out.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -154,15 +156,10 @@ impl FittedFeatures {
 
     /// The raw columns needed and what they hold, each once.
     pub fn inputs(&self) -> Vec<(&str, FeatureKind)> {
-        let mut inputs: Vec<(&str, FeatureKind)> = Vec::new();
-        for feature in &self.set.features {
-            for source in feature.sources() {
-                if inputs.iter().all(|(name, _)| *name != source) {
-                    inputs.push((source, feature.kind));
-                }
-            }
-        }
-        inputs
+        let mut known = HashSet::new();
+        let sources =
+            self.set.features.iter().flat_map(|feature| feature.sources().map(|source| (source, feature.kind)));
+        sources.filter(|(source, _)| known.insert(*source)).collect()
     }
 
     /// The matrix's columns: the feature's name; for a category with `=` and the text or `=<unknown>`, for buckets with

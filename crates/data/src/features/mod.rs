@@ -230,15 +230,11 @@ impl FeatureSet {
     }
 
     fn missing_columns(&self, frame: &Frame) -> DataError {
-        let mut expected: Vec<String> = Vec::new();
-        for feature in &self.features {
-            for source in feature.sources() {
-                if expected.iter().all(|known| known != source) {
-                    expected.push(source.to_owned());
-                }
-            }
-        }
-        let names = expected.iter().filter(|name| frame.column(name).is_none()).cloned().collect();
+        let mut known = HashSet::new();
+        let sources = self.features.iter().flat_map(Feature::sources).filter(|source| known.insert(*source));
+        let expected: Vec<_> = sources.map(str::to_owned).collect();
+        let there: HashSet<_> = frame.names().collect();
+        let names = expected.iter().filter(|name| !there.contains(name.as_str())).cloned().collect();
         DataError::MissingColumns { names, expected }
     }
 }

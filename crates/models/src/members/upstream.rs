@@ -1,5 +1,7 @@
 //! What a member learns from: rows, and the answers of the members before it.
 
+use std::collections::HashSet;
+
 use lineal_data::Frame;
 use serde::{Deserialize, Serialize};
 
@@ -73,8 +75,8 @@ impl Upstream {
 
     /// That there are two or more classes and no two alike.
     pub(super) fn check(&self) -> Result<(), MemberError> {
-        let twice = self.classes.iter().enumerate().any(|(i, class)| self.classes[..i].contains(class));
-        if self.classes.len() < 2 || twice {
+        let different: HashSet<_> = self.classes.iter().collect();
+        if self.classes.len() < 2 || different.len() < self.classes.len() {
             let problem = format!("`{}` does not have two or more classes, no two alike", self.member);
             return Err(MemberError::Malformed { problem });
         }

@@ -218,7 +218,8 @@ impl Trees {
         if self.single {
             return Err(ModelError::Single { outputs: self.outputs });
         }
-        if self.outputs == 0 || !self.leaves.len().is_multiple_of(self.outputs) {
+        // Without a leaf, any number of outputs would do, and memory for them be asked for.
+        if self.outputs == 0 || self.leaves.is_empty() || !self.leaves.len().is_multiple_of(self.outputs) {
             return Err(ModelError::Lengths);
         }
         let rows = (self.leaves.len() / self.outputs) as f64;
@@ -304,7 +305,11 @@ mod tests {
         assert!(matches!(classes(vec![0.5; 4], -1.0), Err(ModelError::Pointer { field: "values", .. })));
         assert!(matches!(classes(vec![f64::NAN; 4], 0.0), Err(ModelError::NotFinite { field: "leaves", .. })));
         assert!(matches!(refusal(|t| t.leaves.push(0.5)), ModelError::Lengths));
-        assert!(matches!(refusal(|t| t.outputs = 0), ModelError::Lengths));
+        for outputs in [0, 2, usize::MAX] {
+            assert!(matches!(refusal(|t| t.outputs = outputs), ModelError::Lengths));
+        }
+        let nothing = Trees { outputs: usize::MAX, ..Trees::new(2, 0.5, Link::Identity) };
+        assert!(matches!(Model::Trees(nothing).evaluator(2).err(), Some(ModelError::Lengths)));
     }
 
     #[test]
