@@ -3,7 +3,10 @@
 use std::{collections::HashSet, fmt};
 
 use arrow::{
-    array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, UInt64Array},
+    array::{
+        Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Float64Array, Int64Array, PrimitiveArray,
+        RecordBatch, StringArray, UInt64Array,
+    },
     compute::{TakeOptions, take},
     datatypes::{DataType, Field, Float64Type, Int64Type, Schema},
 };
@@ -225,14 +228,22 @@ fn cells(array: &ArrayRef) -> Cells<'_> {
 
 fn raw(cells: Cells<'_>) -> Column {
     match cells {
-        Cells::Integers(array) => Column::Numbers(array.iter().map(|v| v.map_or(f64::NAN, |v| v as f64)).collect()),
-        Cells::Floats(array) => Column::Numbers(array.iter().map(|v| v.unwrap_or(f64::NAN)).collect()),
+        Cells::Integers(array) => Column::Numbers(numbers(array, |value| value as f64)),
+        Cells::Floats(array) => Column::Numbers(numbers(array, |value| value)),
         Cells::Texts(array) => Column::Texts(array.iter().map(|v| v.map(Box::from)).collect()),
         Cells::Booleans(array) => {
             let text = |v: bool| Box::from(if v { "true" } else { "false" });
             Column::Texts(array.iter().map(|v| v.map(text)).collect())
         }
     }
+}
+
+fn numbers<T: ArrowPrimitiveType>(array: &PrimitiveArray<T>, number: impl Fn(T::Native) -> f64) -> Vec<f64> {
+    let mut numbers: Vec<f64> = array.values().iter().map(|value| number(*value)).collect();
+    if let Some(nulls) = array.nulls() {
+        numbers.iter_mut().zip(nulls).filter(|(_, is_there)| !is_there).for_each(|(number, _)| *number = f64::NAN);
+    }
+    numbers
 }
 
 #[cfg(test)]

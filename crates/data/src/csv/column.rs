@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Builder, Int64Builder, StringBuilder};
 
+use super::number::{Number, number};
 use crate::{ColumnType, DataError};
 
 /// Texts are addressed by 32-bit offsets.
-const MAX_TEXT: usize = i32::MAX as usize;
+pub(super) const MAX_TEXT: usize = i32::MAX as usize;
 
 /// Values of the narrowest type that holds all of them so far: integers, then floats, then texts.
 pub(super) struct ColumnReader {
@@ -15,6 +16,8 @@ pub(super) struct ColumnReader {
     /// An integer was written `-0`, which as a float is another number than 0.
     negative_zero: bool,
     rows: usize,
+    /// How many rows are expected.
+    capacity: usize,
     /// Bytes of all texts, whatever type they have now.
     text_bytes: usize,
 }
@@ -32,7 +35,12 @@ enum Values {
 impl ColumnReader {
     /// A column without values.
     pub(super) fn new() -> Self {
-        Self { values: Values::Missing, negative_zero: false, rows: 0, text_bytes: 0 }
+        Self::with_capacity(0)
+    }
+
+    /// A column without values that expects `rows` of them.
+    pub(super) fn with_capacity(rows: usize) -> Self {
+        Self { values: Values::Missing, negative_zero: false, rows: 0, capacity: rows, text_bytes: 0 }
     }
 
     /// A column whose type is known already; every value pushed has it.
@@ -95,12 +103,12 @@ impl ColumnReader {
         }
         match &mut self.values {
             Values::Missing => self.begin(text),
-            Values::Integers(values) => match integer(text) {
-                Some(value) => {
-                    self.negative_zero |= value == 0 && text.starts_with('-');
+            Values::Integers(values) => match number(text) {
+                Some(Number::Integer { value, negative_zero }) => {
+                    self.negative_zero |= negative_zero;
                     values.append_value(value);
                 }
-                None => self.widen(text),
+                other => self.widen(other),
             },
             Values::Floats(values) => match float(text) {
                 Some(value) => values.append_value(value),
@@ -123,31 +131,36 @@ impl ColumnReader {
     /// The first value after missing ones.
     fn begin(&mut self, text: &str) {
         let missing = self.rows - 1;
-        if let Some(value) = integer(text) {
-            let mut values = Int64Builder::with_capacity(missing + 1);
-            values.append_nulls(missing);
-            values.append_value(value);
-            self.negative_zero = value == 0 && text.starts_with('-');
-            self.values = Values::Integers(values);
-        } else if let Some(value) = float(text) {
-            let mut values = Float64Builder::with_capacity(missing + 1);
-            values.append_nulls(missing);
-            values.append_value(value);
-            self.values = Values::Floats(values);
-        } else {
-            let mut values = StringBuilder::with_capacity(missing + 1, text.len());
-            (0..missing).for_each(|_| values.append_null());
-            values.append_value(text);
-            self.values = Values::Texts(values);
+        let capacity = self.capacity.max(self.rows);
+        match number(text) {
+            Some(Number::Integer { value, negative_zero }) => {
+                let mut values = Int64Builder::with_capacity(capacity);
+                values.append_nulls(missing);
+                values.append_value(value);
+                self.negative_zero = negative_zero;
+                self.values = Values::Integers(values);
+            }
+            Some(Number::Float(value)) => {
+                let mut values = Float64Builder::with_capacity(capacity);
+                values.append_nulls(missing);
+                values.append_value(value);
+                self.values = Values::Floats(values);
+            }
+            None => {
+                let mut values = StringBuilder::with_capacity(capacity, text.len());
+                (0..missing).for_each(|_| values.append_null());
+                values.append_value(text);
+                self.values = Values::Texts(values);
+            }
         }
     }
 
-    /// Makes room for `text`, which is no integer.
-    fn widen(&mut self, text: &str) {
-        self.values = match (&mut self.values, float(text)) {
-            (Values::Integers(integers), Some(value)) if !self.negative_zero => {
+    /// Makes room for what is no integer.
+    fn widen(&mut self, other: Option<Number>) {
+        self.values = match (&mut self.values, other) {
+            (Values::Integers(integers), Some(Number::Float(value))) if !self.negative_zero => {
                 let integers = integers.finish();
-                let mut floats = Float64Builder::with_capacity(integers.len() + 1);
+                let mut floats = Float64Builder::with_capacity(self.capacity.max(self.rows));
                 // Rounded as the text would be: both ways round to the nearest.
                 integers.iter().for_each(|integer| floats.append_option(integer.map(|integer| integer as f64)));
                 floats.append_value(value);
@@ -181,25 +194,18 @@ impl ColumnReader {
 
 /// The type of `known` values and one more.
 fn wider(known: ColumnType, text: &str) -> ColumnType {
-    match known {
-        ColumnType::Integer if integer(text).is_some() => ColumnType::Integer,
-        ColumnType::Integer | ColumnType::Float if float(text).is_some() => ColumnType::Float,
+    match (known, number(text)) {
+        (ColumnType::Integer, Some(Number::Integer { .. })) => ColumnType::Integer,
+        (ColumnType::Integer | ColumnType::Float, Some(_)) => ColumnType::Float,
         _ => ColumnType::Text,
     }
 }
 
-fn integer(text: &str) -> Option<i64> {
-    if looks_numeric(text) { text.parse().ok() } else { None }
-}
-
+/// A number of any kind; an integer is rounded to the nearest float.
 fn float(text: &str) -> Option<f64> {
-    if looks_numeric(text) { text.parse().ok().filter(|value: &f64| value.is_finite()) } else { None }
-}
-
-/// Digits, at most one of them zero before others, and what goes with them: no `inf`, no `nan`, no `007`.
-fn looks_numeric(text: &str) -> bool {
-    let digits = text.strip_prefix(['+', '-']).unwrap_or(text).as_bytes();
-    let padded = matches!(digits, [b'0', b'0'..=b'9', ..]);
-    let begins = matches!(digits, [b'0'..=b'9', ..] | [b'.', b'0'..=b'9', ..]);
-    begins && !padded
+    Some(match number(text)? {
+        Number::Integer { negative_zero: true, .. } => -0.0,
+        Number::Integer { value, .. } => value as f64,
+        Number::Float(value) => value,
+    })
 }

@@ -2,7 +2,9 @@
 
 mod batches;
 mod column;
+mod number;
 mod parallel;
+mod plain;
 mod records;
 
 use std::io::BufRead;

@@ -7,10 +7,14 @@ use arrow::{
     compute::concat,
     datatypes::DataType,
 };
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memchr_iter, memrchr};
 use rayon::prelude::*;
 
-use super::{Survey, column::ColumnReader, header, records::Records, rows_of};
+use super::{
+    column::{ColumnReader, MAX_TEXT},
+    header, plain,
+    records::Records,
+};
 use crate::{ColumnType, DataError, Table};
 
 /// A part is worth a thread from so many bytes on.
@@ -18,20 +22,26 @@ const PART: usize = 1 << 20;
 /// A value takes at most so many times the bytes that it takes in the file.
 const GROWTH: usize = 8;
 
-/// The table in `bytes`, if its parts can be told apart and every column fits the type that each of them finds. Whatever is
-/// wrong is left to the reader that goes from the first line to the last.
+/// The table in `bytes`, if it has no quotes and every column fits the type that each part finds. Whatever is wrong is left to
+/// the reader that goes from the first line to the last.
 pub(super) fn read(bytes: &[u8], limit: usize) -> Option<Table> {
-    let parts = (bytes.len() / PART).min(rayon::current_num_threads());
+    let parts = (bytes.len() / PART).clamp(1, rayon::current_num_threads());
     // A line break between quotes ends no record.
-    if parts < 2 || bytes.len().saturating_mul(GROWTH) > limit || memchr(b'"', bytes).is_some() {
+    let is_plain = memchr(b'"', bytes).is_none() && memchr(0, bytes).is_none();
+    if bytes.len() > MAX_TEXT || bytes.len().saturating_mul(GROWTH) > limit || !is_plain {
         return None;
     }
     let end = 1 + memchr(b'\n', bytes)?;
     let names = header(Records::new(&bytes[..end]).next().ok()??).ok()?;
     let parts = cut(&bytes[end..], parts);
-    let read = |part: &&[u8]| rows_of(Records::within(*part), names.clone(), usize::MAX).ok();
-    let surveys: Vec<Survey> = parts.par_iter().map(read).collect::<Option<_>>()?;
-    joined(names, surveys)
+    let read = |part: &&[u8]| {
+        let rows = 1 + memchr_iter(b'\n', part).count();
+        let mut columns: Vec<_> = names.iter().map(|_| ColumnReader::with_capacity(rows)).collect();
+        plain::rows_of(str::from_utf8(part).ok()?, &mut columns)?;
+        Some(columns)
+    };
+    let parts: Vec<_> = parts.par_iter().map(read).collect::<Option<_>>()?;
+    joined(names, parts)
 }
 
 /// About equal parts that end where lines end.
@@ -48,8 +58,8 @@ fn cut(mut rest: &[u8], parts: usize) -> Vec<&[u8]> {
     cut
 }
 
-fn joined(names: Vec<String>, surveys: Vec<Survey>) -> Option<Table> {
-    let mut parts: Vec<_> = surveys.into_iter().map(|survey| survey.columns.into_iter()).collect();
+fn joined(names: Vec<String>, parts: Vec<Vec<ColumnReader>>) -> Option<Table> {
+    let mut parts: Vec<_> = parts.into_iter().map(Vec::into_iter).collect();
     let columns: Vec<Vec<ColumnReader>> =
         names.iter().map(|_| parts.iter_mut().filter_map(Iterator::next).collect()).collect();
     let columns = names.into_par_iter().zip(columns).map(|(name, parts)| {
@@ -84,6 +94,9 @@ fn column(name: &str, parts: Vec<ColumnReader>) -> Result<Option<ArrayRef>, Data
             _ => return Ok(None),
         };
         arrays.push(array);
+    }
+    if arrays.len() == 1 {
+        return Ok(arrays.pop());
     }
     let arrays: Vec<_> = arrays.iter().map(AsRef::as_ref).collect();
     Ok(Some(concat(&arrays)?))

@@ -51,11 +51,6 @@ impl<R: BufRead> Records<R> {
         }
     }
 
-    /// The records of a part of a file that begins with a row.
-    pub(super) fn within(source: R) -> Self {
-        Self { skipped: 1, ..Self::new(source) }
-    }
-
     /// The next record.
     pub(super) fn next(&mut self) -> Result<Option<Record<'_>>, DataError> {
         self.source.consume(std::mem::take(&mut self.pending));
