@@ -4,9 +4,7 @@ use std::{fs, path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 use lineal_proto::inference::{
-    ModelInferRequest, ModelInferResponse, ModelMetadataRequest, ModelMetadataResponse, ModelReadyRequest,
-    ModelReadyResponse, ServerLiveRequest, ServerLiveResponse, ServerMetadataRequest, ServerMetadataResponse,
-    ServerReadyRequest, ServerReadyResponse,
+    self, ModelInferRequest, ModelInferResponse,
     grpc_inference_service_server::{GrpcInferenceService, GrpcInferenceServiceServer},
 };
 use lineal_rpc::ServerConfig;
@@ -55,29 +53,82 @@ impl GrpcInferenceService for Echo {
         Ok(Response::new(self.answer.clone()))
     }
 
-    async fn server_live(&self, _: Request<ServerLiveRequest>) -> Result<Response<ServerLiveResponse>, Status> {
+    async fn server_live(
+        &self,
+        _: Request<inference::ServerLiveRequest>,
+    ) -> Result<Response<inference::ServerLiveResponse>, Status> {
         Err(only_predictions())
     }
 
-    async fn server_ready(&self, _: Request<ServerReadyRequest>) -> Result<Response<ServerReadyResponse>, Status> {
+    async fn server_ready(
+        &self,
+        _: Request<inference::ServerReadyRequest>,
+    ) -> Result<Response<inference::ServerReadyResponse>, Status> {
         Err(only_predictions())
     }
 
-    async fn model_ready(&self, _: Request<ModelReadyRequest>) -> Result<Response<ModelReadyResponse>, Status> {
+    async fn model_ready(
+        &self,
+        _: Request<inference::ModelReadyRequest>,
+    ) -> Result<Response<inference::ModelReadyResponse>, Status> {
         Err(only_predictions())
     }
 
     async fn server_metadata(
         &self,
-        _: Request<ServerMetadataRequest>,
-    ) -> Result<Response<ServerMetadataResponse>, Status> {
+        _: Request<inference::ServerMetadataRequest>,
+    ) -> Result<Response<inference::ServerMetadataResponse>, Status> {
         Err(only_predictions())
     }
 
     async fn model_metadata(
         &self,
-        _: Request<ModelMetadataRequest>,
-    ) -> Result<Response<ModelMetadataResponse>, Status> {
+        _: Request<inference::ModelMetadataRequest>,
+    ) -> Result<Response<inference::ModelMetadataResponse>, Status> {
+        Err(only_predictions())
+    }
+
+    async fn model_config(
+        &self,
+        _: Request<inference::ModelConfigRequest>,
+    ) -> Result<Response<inference::ModelConfigResponse>, Status> {
+        Err(only_predictions())
+    }
+
+    async fn model_statistics(
+        &self,
+        _: Request<inference::ModelStatisticsRequest>,
+    ) -> Result<Response<inference::ModelStatisticsResponse>, Status> {
+        Err(only_predictions())
+    }
+
+    async fn repository_index(
+        &self,
+        _: Request<inference::RepositoryIndexRequest>,
+    ) -> Result<Response<inference::RepositoryIndexResponse>, Status> {
+        Err(only_predictions())
+    }
+
+    async fn repository_model_load(
+        &self,
+        _: Request<inference::RepositoryModelLoadRequest>,
+    ) -> Result<Response<inference::RepositoryModelLoadResponse>, Status> {
+        Err(only_predictions())
+    }
+
+    async fn repository_model_unload(
+        &self,
+        _: Request<inference::RepositoryModelUnloadRequest>,
+    ) -> Result<Response<inference::RepositoryModelUnloadResponse>, Status> {
+        Err(only_predictions())
+    }
+
+    type ModelStreamInferStream = tonic::codec::Streaming<inference::ModelStreamInferResponse>;
+
+    async fn model_stream_infer(
+        &self,
+        _: Request<tonic::Streaming<ModelInferRequest>>,
+    ) -> Result<Response<Self::ModelStreamInferStream>, Status> {
         Err(only_predictions())
     }
 }

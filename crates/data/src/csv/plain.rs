@@ -13,9 +13,9 @@ pub(super) fn rows_of(text: &str, columns: &mut [ColumnReader]) -> Option<usize>
         if byte == b',' || byte == b'\n' {
             let field = &text[start..end];
             if byte == b',' {
-                rows.push(field)?
+                rows.push(field)?;
             } else {
-                rows.end(field)?
+                rows.end(field)?;
             }
             start = end + 1;
         }

@@ -76,7 +76,7 @@ pub(crate) enum Seat {
     Served(Arc<Entry>),
     /// Its version cannot be loaded. Never of a champion: without that, a generation is not served at all.
     Unserved {
-        facts: Facts,
+        facts: Box<Facts>,
         /// Why.
         problem: String,
     },

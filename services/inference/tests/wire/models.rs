@@ -20,7 +20,7 @@ async fn world() -> World {
     let registry = FakeRegistry::default();
     let listening = registry.listen(0).await;
     let mut number = version_of(Task::Regression, "fraud", 4);
-    number.entry.alias = "number".to_owned();
+    number.entry.alias = "number".into();
     for version in [version("churn", 1), version_at("canary", "churn", 2), version("fraud", 3), number] {
         registry.promote(&version);
     }
