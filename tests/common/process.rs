@@ -85,6 +85,13 @@ impl Process {
         run(PROGRAM, &words).await
     }
 
+    /// The same with variables of its environment.
+    pub(crate) async fn cli_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Finished {
+        let variables: Vec<_> = environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let command = variables.iter().map(String::as_str).chain([PROGRAM, "--address", &self.address]);
+        run("env", &command.chain(arguments.iter().copied()).collect::<Vec<_>>()).await
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();

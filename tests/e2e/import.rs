@@ -35,7 +35,8 @@ async fn a_file_of_another_library_becomes_a_version_that_scores_as_there() {
     };
     let rows = write("rows.csv", sample("xgboost_binary", "age,spend,debt,steps,region").as_bytes());
     let narrow = write("narrow.csv", b"age,spend\n1,2\n");
-    let pickle = write("model.pkl", b"\x80\x04cos\nsystem\n");
+    let pickle = write("model.bin", b"\x80\x04cos\nsystem\n");
+    let (zip, joblib) = (write("model.zip", b"PK\x03\x04model/data.pkl"), write("model.joblib", b"x\x9c"));
     let (light, extreme) = (format!("{FOLDER}/lightgbm_binary.txt"), format!("{FOLDER}/xgboost_binary.json"));
     let several = format!("{FOLDER}/xgboost_multiclass_ubj.ubj");
     let into = ["--model", "churn", "--label", "left", "--classes", "no,yes"];
@@ -47,6 +48,8 @@ async fn a_file_of_another_library_becomes_a_version_that_scores_as_there() {
         (&["import", &several], 2, "the model has 3 classes, 2 names are given"),
         (&["import", &extreme, "--signature", &narrow], 2, "debt"),
         (&["import", &rows], 2, "neither a LightGBM text nor an XGBoost"),
+        (&["import", &zip], 2, "torch.onnx.export"),
+        (&["import", &joblib], 2, "skl2onnx.to_onnx"),
     ] {
         let ended = lineal.cli(&[words, &into].concat()).await;
         assert_eq!(ended.code, code, "{words:?}\n{}{}", ended.stdout, ended.stderr);

@@ -15,11 +15,12 @@ mod link;
 mod members;
 mod metrics;
 mod model;
+mod onnx;
 mod task;
 
 pub use bundle::{
-    Bundle, BundleError, BundleParts, Datatype, Decision, FileEntry, Manifest, MemberParts, MostProbable, Rule,
-    ScoreError, ServedModel, Signature, SignatureColumn, SplitReference, Threshold, UpstreamBundle,
+    Bundle, BundleError, BundleParts, Datatype, Decision, FileEntry, GraphParts, Manifest, MemberParts, MostProbable,
+    Rule, ScoreError, ServedModel, Signature, SignatureColumn, SplitReference, Threshold, UpstreamBundle,
 };
 pub use chain::{Chain, ChainError, MemberOutputs};
 pub use evaluators::Evaluator;
@@ -39,4 +40,5 @@ pub use members::{
 };
 pub use metrics::{Direction, Metric, MetricError, PairedTest, SIGNIFICANCE, Side, compute, paired_test};
 pub use model::{Comparison, Linear, Model, ModelError, Softmax, Trees};
+pub use onnx::{OnnxError, OnnxGraph, find_onnxruntime};
 pub use task::Task;

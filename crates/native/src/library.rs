@@ -22,9 +22,9 @@ pub(crate) struct Known {
 
 /// Declares the functions of a library, all of which return 0 when they did what was asked.
 macro_rules! functions {
-    ($(#[$doc:meta])* struct $name:ident { $($field:ident = $symbol:ident($($argument:ty),*);)* }) => {
+    ($(#[$doc:meta])* $visible:vis struct $name:ident { $($field:ident = $symbol:ident($($argument:ty),*);)* }) => {
         $(#[$doc])*
-        struct $name {
+        $visible struct $name {
             $($field: unsafe extern "C" fn($($argument),*) -> std::ffi::c_int,)*
             last_error: unsafe extern "C" fn() -> *const std::ffi::c_char,
             /// Keeps the functions where they are.
@@ -125,7 +125,7 @@ mod tests {
         title: "Nothing",
         package: "nothing",
         variable: "LINEAL_NOTHING",
-        wanted: Wanted { folder: "nothing", stem: "lineal_nothing" },
+        wanted: Wanted { folder: "nothing/lib", stem: "lineal_nothing" },
     };
 
     #[test]

@@ -14,21 +14,23 @@ pub struct Search {
     pub lightgbm: Option<PathBuf>,
     /// The file of XGBoost.
     pub xgboost: Option<PathBuf>,
+    /// The file of ONNX Runtime.
+    pub onnxruntime: Option<PathBuf>,
     /// Folders of Pythons, each with `bin/python3`; the most wanted first.
     pub pythons: Vec<PathBuf>,
 }
 
 /// What is looked for.
 pub(crate) struct Wanted {
-    /// The folder of the Python package that holds `lib/`.
+    /// The folder among a Python's packages.
     pub(crate) folder: &'static str,
-    /// The file without the system's prefix and suffix.
+    /// The file without the system's prefix and suffix; there, a version may follow.
     pub(crate) stem: &'static str,
 }
 
 impl Search {
-    /// By the variables of an environment: `LINEAL_LIGHTGBM` and `LINEAL_XGBOOST` name files; the Pythons are those of
-    /// `VIRTUAL_ENV` and `PATH`.
+    /// By the variables of an environment: `LINEAL_LIGHTGBM`, `LINEAL_XGBOOST` and `LINEAL_ONNXRUNTIME` name files; the
+    /// Pythons are those of `VIRTUAL_ENV` and `PATH`.
     pub fn in_environment(read: impl Fn(&str) -> Option<OsString>) -> Self {
         let file = |name| read(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let path = read("PATH").unwrap_or_default();
@@ -37,6 +39,7 @@ impl Search {
         Self {
             lightgbm: file("LINEAL_LIGHTGBM"),
             xgboost: file("LINEAL_XGBOOST"),
+            onnxruntime: file("LINEAL_ONNXRUNTIME"),
             pythons: file("VIRTUAL_ENV").into_iter().chain(pythons).collect(),
         }
     }
@@ -47,11 +50,20 @@ impl Search {
             return vec![named.clone()];
         }
         let file = format!("{DLL_PREFIX}{}{DLL_SUFFIX}", wanted.stem);
-        let in_packages = Path::new(wanted.folder).join("lib").join(&file);
         let folders = self.pythons.iter().flat_map(|python| packages(python));
-        let files = folders.map(|folder| folder.join(&in_packages)).filter(|file| file.is_file());
+        let files = folders.filter_map(|folder| versioned(&folder.join(wanted.folder), wanted.stem));
         files.chain([PathBuf::from(&file)]).collect()
     }
+}
+
+/// The file in `folder` that is called `stem`, with or without a version in its name; the last one by name of several.
+fn versioned(folder: &Path, stem: &str) -> Option<PathBuf> {
+    let is_wanted = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let rest = name.strip_prefix(DLL_PREFIX).and_then(|name| name.strip_prefix(stem));
+        rest.is_some_and(|rest| rest.starts_with('.') && format!("{rest}.").contains(&format!("{DLL_SUFFIX}.")))
+    };
+    std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).filter(is_wanted).max()
 }
 
 /// The folders of a Python's packages, of the newest version first.
@@ -73,15 +85,18 @@ fn packages(python: &Path) -> Vec<PathBuf> {
 mod tests {
     use super::*;
 
-    const WANTED: Wanted = Wanted { folder: "tool", stem: "tool" };
+    const WANTED: Wanted = Wanted { folder: "tool/lib", stem: "tool" };
 
     #[test]
     fn a_named_file_comes_before_a_python_and_that_before_the_system() {
         let folder = std::env::temp_dir().join(format!("lineal-native-{}", std::process::id()));
         let packages = folder.join("lib/python3.11/site-packages/tool/lib");
         std::fs::create_dir_all(&packages).unwrap();
-        let file = packages.join(format!("{DLL_PREFIX}tool{DLL_SUFFIX}"));
+        let file = packages.join(format!("{DLL_PREFIX}tool{DLL_SUFFIX}.1.31.1"));
         std::fs::write(&file, "").unwrap();
+        for other in ["tool_shared.so", "tool.py"] {
+            std::fs::write(packages.join(format!("{DLL_PREFIX}{other}")), "").unwrap();
+        }
         let environment = |name: &str| (name == "VIRTUAL_ENV").then(|| folder.clone().into_os_string());
         let search = Search::in_environment(environment);
         let system = PathBuf::from(format!("{DLL_PREFIX}tool{DLL_SUFFIX}"));

@@ -22,7 +22,7 @@ const KNOWN: Known = Known {
     title: "XGBoost",
     package: "xgboost-cpu",
     variable: "LINEAL_XGBOOST",
-    wanted: Wanted { folder: "xgboost", stem: "xgboost" },
+    wanted: Wanted { folder: "xgboost/lib", stem: "xgboost" },
 };
 
 functions! {

@@ -1,5 +1,7 @@
 //! What this service refuses or fails to do.
 
+use std::time::Duration;
+
 use lineal_kernel::{Digest, FieldError, FieldErrors, ModelName, Slot, VersionNumber};
 use lineal_models::{BundleError, ScoreError};
 
@@ -66,6 +68,31 @@ pub(crate) enum InferenceError {
         digest: Digest,
         /// What is wrong with it.
         source: BundleFault,
+    },
+    /// A bundle that takes too long.
+    #[error(
+        "the bundle {digest} was not loaded in {} s; make the model smaller, or raise inference.load_timeout_seconds",
+        deadline.as_secs_f64()
+    )]
+    LoadTimedOut {
+        /// Digest of the bundle.
+        digest: Digest,
+        /// How long it may take.
+        deadline: Duration,
+    },
+    /// A bundle that brings its loader down.
+    #[error("the bundle {digest} broke its loader: {problem}")]
+    LoadPanicked {
+        /// Digest of the bundle.
+        digest: Digest,
+        /// What the loader said.
+        problem: String,
+    },
+    /// A load that is over its time still runs.
+    #[error("the bundle {overdue} is still being loaded after its time; restart the replica if it does not end")]
+    LoaderBusy {
+        /// Digest of that bundle.
+        overdue: Digest,
     },
     /// A version answers another question than the one it would replace.
     #[error("model `{model}` serves {served}, this version predicts {found}; give it a model of its own")]

@@ -29,6 +29,8 @@ pub struct InferenceConfig {
     pub advertise: String,
     /// Folder for bundle files; only this replica writes to it.
     pub cache_dir: PathBuf,
+    /// How long a bundle may take to load; shorter than a promotion waits for it.
+    pub load_deadline: Duration,
     /// How long a prepared bundle waits to be served.
     pub prepared_ttl: Duration,
     /// How often the bundles for a rollback are tried.
@@ -42,13 +44,15 @@ pub struct InferenceConfig {
 }
 
 impl InferenceConfig {
-    /// A replica whose prepared bundles wait ten minutes, that tries the way back every five, that says every three seconds what it
-    /// counted, that scores one large batch on each core, and has at most a million rows in flight.
+    /// A replica that loads a bundle in 45 seconds or not at all, whose prepared bundles wait ten minutes, that tries the way back
+    /// every five, that says every three seconds what it counted, that scores one large batch on each core, and has at most a
+    /// million rows in flight.
     pub fn new(replica: Name, advertise: String, cache_dir: PathBuf) -> Self {
         Self {
             replica,
             advertise,
             cache_dir,
+            load_deadline: Duration::from_secs(45),
             prepared_ttl: Duration::from_mins(10),
             standby_every: Duration::from_mins(5),
             report_interval: Duration::from_secs(3),

@@ -112,6 +112,7 @@ impl Services {
             let registry = config.peers.registry.as_deref().unwrap_or(address);
             Ok(connect(registry, &format!("service:{name}"))?)
         };
+        lineal_models::find_onnxruntime(config.onnxruntime.clone());
         let mut services = Self { registry: None, trainer: None, validator: None, inference: None };
         for role in roles {
             let clock = Arc::clone(&clock);
@@ -133,6 +134,7 @@ impl Services {
                     let advertise = settings.advertise.clone().unwrap_or_else(|| address.to_owned());
                     let own = InferenceConfig {
                         rows_in_flight: settings.rows_in_flight,
+                        load_deadline: settings.load_deadline,
                         ..InferenceConfig::new(settings.replica.clone(), advertise, settings.cache_dir.clone())
                     };
                     services.inference = Some(Inference::new(own, registry_of("inference")?, clock, health.clone()));

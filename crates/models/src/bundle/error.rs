@@ -3,7 +3,7 @@
 use lineal_kernel::Digest;
 
 use super::ScoreError;
-use crate::{ChainError, MemberError, ModelError};
+use crate::{ChainError, MemberError, ModelError, OnnxError};
 
 /// Why a bundle is refused. Nothing of a refused bundle is ever served.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +69,9 @@ pub enum BundleError {
     /// The model's numbers are not a model for the bundle's features.
     #[error("`model.json` is refused")]
     Model(#[from] ModelError),
+    /// The graph cannot be served.
+    #[error("`model.onnx` is refused")]
+    Graph(#[from] OnnxError),
     /// The features cannot be evaluated on the golden rows.
     #[error("the golden rows cannot be evaluated")]
     Golden(#[from] ScoreError),

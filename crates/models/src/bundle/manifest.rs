@@ -29,6 +29,10 @@ const MANIFEST_LIMIT: u64 = MIB;
 pub(super) const MEMBER: &str = "member.json";
 /// The files of a model besides the manifest, and the largest size of each in bytes.
 const MODEL_FILES: [(&str, u64); 3] = [(FEATURES, 16 * MIB), (GOLDEN, 16 * MIB), (MODEL, 512 * MIB)];
+/// A graph that another library exported.
+pub(super) const GRAPH: &str = "model.onnx";
+/// Those of a graph.
+const GRAPH_FILES: [(&str, u64); 2] = [(GOLDEN, 16 * MIB), (GRAPH, 256 * MIB)];
 /// Those of a member.
 const MEMBER_FILES: [(&str, u64); 2] = [(GOLDEN, 16 * MIB), (MEMBER, 16 * MIB)];
 
@@ -53,7 +57,7 @@ pub struct Manifest {
     pub decision: Decision,
     /// Digest of the resolved hyperparameters.
     pub hyperparameters: Digest,
-    /// Digest of the declared feature set, or of the columns that a member takes.
+    /// Digest of the declared feature set, or of the columns that a member or a graph takes.
     pub feature_set: Digest,
     /// Digest of the snapshot the training rows came from.
     pub training_data: Digest,
@@ -161,6 +165,11 @@ impl Manifest {
         self.files.contains_key(MEMBER)
     }
 
+    /// Whether it is a graph that another library exported, with `model.onnx` in place of features and model.
+    pub fn is_graph(&self) -> bool {
+        self.files.contains_key(GRAPH)
+    }
+
     /// The labels of `table` as they are measured against, see [`Decision::labels`].
     ///
     /// # Errors
@@ -171,7 +180,11 @@ impl Manifest {
 
     /// The files it must list, and the largest size of each in bytes.
     pub(super) fn known_files(&self) -> &'static [(&'static str, u64)] {
-        if self.is_member() { &MEMBER_FILES } else { &MODEL_FILES }
+        match (self.is_member(), self.is_graph()) {
+            (true, _) => &MEMBER_FILES,
+            (false, true) => &GRAPH_FILES,
+            (false, false) => &MODEL_FILES,
+        }
     }
 
     /// That `bytes` are what the manifest says of `file`.

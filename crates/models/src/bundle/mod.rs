@@ -3,6 +3,7 @@
 mod decision;
 mod error;
 mod golden;
+mod graph;
 mod manifest;
 mod member;
 mod scorer;
@@ -16,6 +17,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub use decision::{Decision, MostProbable, Rule, Threshold};
 pub use error::BundleError;
+pub use graph::GraphParts;
 pub use manifest::{Datatype, FileEntry, Manifest, Signature, SignatureColumn, SplitReference, UpstreamBundle};
 pub use member::MemberParts;
 pub use scorer::ScoreError;

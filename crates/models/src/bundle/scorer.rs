@@ -3,7 +3,12 @@
 use lineal_data::{DataError, FittedFeatures, Frame, Gap, Matrix};
 
 use super::{BundleError, Decision, SignatureColumn, malformed, manifest::MODEL};
-use crate::{Chain, ChainError, Evaluator, MemberError, Model, Output};
+use crate::{Chain, ChainError, Evaluator, MemberError, Model, OnnxError, Output, onnx::OnnxModel};
+
+/// How far a replayed score may lie from the stored one: another machine's `exp` may differ in its last bits.
+const TOLERANCE: f64 = 1e-9;
+/// The same of a graph, which mostly calculates in single precision: a share of scores above 1.
+const GRAPH_TOLERANCE: f64 = 1e-5;
 
 /// Why rows have no scores, or labels cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +22,9 @@ pub enum ScoreError {
     /// The outcomes cannot be told from the rows.
     #[error(transparent)]
     Outcomes(#[from] MemberError),
+    /// The graph cannot answer.
+    #[error(transparent)]
+    Graph(#[from] OnnxError),
 }
 
 /// Features and model together, or a chain of members.
@@ -24,6 +32,12 @@ pub(super) enum Scorer {
     Model {
         features: FittedFeatures,
         evaluator: Box<dyn Evaluator>,
+    },
+    /// Columns go into the graph as they are.
+    Graph {
+        graph: OnnxModel,
+        columns: Vec<SignatureColumn>,
+        outputs: usize,
     },
     /// The last member answers, with a probability for each of these classes.
     Chain {
@@ -50,6 +64,7 @@ impl Scorer {
     pub(super) fn outputs(&self) -> usize {
         match self {
             Self::Model { evaluator, .. } => evaluator.outputs(),
+            Self::Graph { outputs, .. } => *outputs,
             Self::Chain { classes, .. } => classes.len(),
         }
     }
@@ -58,14 +73,21 @@ impl Scorer {
     pub(super) fn inputs(&self) -> Vec<SignatureColumn> {
         match self {
             Self::Model { features, .. } => super::manifest::inputs(features),
+            Self::Graph { columns, .. } => columns.clone(),
             Self::Chain { chain, .. } => chain.inputs().to_vec(),
         }
+    }
+
+    /// How far a replayed score may lie from `expected`.
+    pub(super) fn tolerance(&self, expected: f64) -> f64 {
+        if let Self::Graph { .. } = self { GRAPH_TOLERANCE * expected.abs().max(1.0) } else { TOLERANCE }
     }
 
     /// Never a score that is not a finite number: it would get a label that nobody decided on.
     pub(super) fn score(&self, frame: &Frame) -> Result<Vec<f64>, ScoreError> {
         match self {
             Self::Model { features, evaluator } => Ok(evaluate(features, evaluator.as_ref(), frame)?),
+            Self::Graph { graph, columns, outputs } => super::graph::score(graph, columns, *outputs, frame),
             Self::Chain { chain, classes } => {
                 let answers = chain.evaluate(frame)?;
                 let outputs = answers.last().map_or(&[][..], |answer| &answer.outputs);
@@ -74,17 +96,12 @@ impl Scorer {
         }
     }
 
-    /// Every missing value of `frame`; a chain does not tell what stands in for them.
+    /// Every missing value of `frame`; a graph or a chain does not tell what stands in for them.
     pub(super) fn gaps(&self, frame: &Frame) -> Result<Vec<Gap<'_>>, ScoreError> {
         match self {
             Self::Model { features, .. } => Ok(features.gaps(frame)?),
-            Self::Chain { chain, .. } => {
-                let rows = 0..frame.rows();
-                let gap = |row, name| Gap { row, feature: name, column: name, fill: None };
-                let inputs = || chain.inputs().iter().map(|input| input.name.as_str());
-                let missing = |row| inputs().filter(move |name| frame.is_missing(name, row));
-                Ok(rows.flat_map(|row| missing(row).map(move |name| gap(row, name))).collect())
-            }
+            Self::Graph { columns, .. } => Ok(raw_gaps(columns, frame)),
+            Self::Chain { chain, .. } => Ok(raw_gaps(chain.inputs(), frame)),
         }
     }
 
@@ -99,6 +116,14 @@ impl Scorer {
         }
         scores
     }
+}
+
+/// The missing values of raw columns, for which nothing is known to stand in.
+fn raw_gaps<'a>(columns: &'a [SignatureColumn], frame: &Frame) -> Vec<Gap<'a>> {
+    let gap = |row, name| Gap { row, feature: name, column: name, fill: None };
+    let names = || columns.iter().map(|column| column.name.as_str());
+    let missing = |row| names().filter(move |name| frame.is_missing(name, row));
+    (0..frame.rows()).flat_map(|row| missing(row).map(move |name| gap(row, name))).collect()
 }
 
 fn evaluate(features: &FittedFeatures, evaluator: &dyn Evaluator, frame: &Frame) -> Result<Vec<f64>, DataError> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use lineal_data::{Frame, Gap};
 
 use super::{
-    Bundle, BundleError, Decision, Golden, ScoreError, Scorer, Signature, malformed,
+    Bundle, BundleError, Decision, Golden, ScoreError, Scorer, Signature, graph, malformed,
     manifest::{FEATURES, GOLDEN, MANIFEST, MODEL},
     member,
 };
@@ -39,15 +39,18 @@ impl ServedModel {
     ///
     /// # Errors
     /// [`BundleError::Upstreams`], [`BundleError::Malformed`] naming the file, [`BundleError::Model`],
-    /// [`BundleError::Member`], [`BundleError::Chain`], [`BundleError::Golden`] and [`BundleError::GoldenMismatch`].
+    /// [`BundleError::Graph`], [`BundleError::Member`], [`BundleError::Chain`], [`BundleError::Golden`] and [`BundleError::GoldenMismatch`].
     pub fn load_chain(bundle: &Bundle, upstreams: &[Bundle]) -> Result<Self, BundleError> {
         let manifest = bundle.manifest();
         let named = manifest.upstreams.iter().map(|upstream| upstream.digest);
         if !named.eq(upstreams.iter().map(Bundle::digest)) {
             return Err(BundleError::Upstreams { expected: manifest.upstreams.len(), found: upstreams.len() });
         }
-        let (scorer, importances) =
-            if manifest.is_member() { (member::scorer(bundle, upstreams)?, Vec::new()) } else { Self::model(bundle)? };
+        let (scorer, importances) = match (manifest.is_member(), manifest.is_graph()) {
+            (true, _) => (member::scorer(bundle, upstreams)?, Vec::new()),
+            (false, true) => (graph::scorer(bundle)?, Vec::new()),
+            (false, false) => Self::model(bundle)?,
+        };
         if Signature::new(scorer.inputs(), manifest.task) != manifest.signature {
             return Err(malformed(MANIFEST, "its signature is not that of its files"));
         }
@@ -144,6 +147,11 @@ impl ServedModel {
     /// [`Model::importances`]; empty for a model that does not tell.
     pub fn importances(&self) -> &[(String, f64)] {
         &self.importances
+    }
+
+    /// Whether it is a graph, of which the size of the file says how long a row takes.
+    pub fn is_graph(&self) -> bool {
+        matches!(self.scorer, Scorer::Graph { .. })
     }
 
     /// How many golden rows it proved itself on.

@@ -100,7 +100,7 @@ pub trait Progress: Sync {
 }
 
 /// Libraries that only the system's loader may know.
-const NOWHERE: LibrarySearch = LibrarySearch { lightgbm: None, xgboost: None, pythons: Vec::new() };
+const NOWHERE: LibrarySearch = LibrarySearch { lightgbm: None, xgboost: None, onnxruntime: None, pythons: Vec::new() };
 static LIGHTGBM: lightgbm::LightGbm = lightgbm::LightGbm::new(NOWHERE);
 static XGBOOST: xgboost::XgBoost = xgboost::XgBoost::new(NOWHERE);
 

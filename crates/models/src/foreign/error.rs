@@ -7,14 +7,16 @@ use crate::ModelError;
 pub enum ForeignError {
     /// The first bytes belong to none of the formats.
     #[error(
-        "this is neither a LightGBM text nor an XGBoost JSON or UBJ model; save it with `booster.save_model(\"model.txt\")` \
-         or `booster.save_model(\"model.ubj\")`"
+        "this is neither a LightGBM text nor an XGBoost JSON or UBJ model nor an ONNX graph; save it with \
+         `booster.save_model(\"model.txt\")` or `booster.save_model(\"model.ubj\")`, or export it as `model.onnx`"
     )]
     Unknown,
-    /// A pickle runs code when it is read.
+    /// A pickle runs code when it is read, and so does what PyTorch saves.
     #[error(
         "this is a pickle, which runs code when it is read; load it where you trust it and save the model instead: \
-         `model.booster_.save_model(\"model.txt\")` for LightGBM, `model.save_model(\"model.ubj\")` for XGBoost"
+         `model.booster_.save_model(\"model.txt\")` for LightGBM, `model.save_model(\"model.ubj\")` for XGBoost, \
+         `skl2onnx.to_onnx(model, X[:1], options={{\"zipmap\": False}})` for scikit-learn, \
+         `torch.onnx.export(model, (x,), \"model.onnx\", dynamic_axes=...)` for PyTorch"
     )]
     Pickle,
     /// The file is too large.

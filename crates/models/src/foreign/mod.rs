@@ -74,7 +74,8 @@ impl ForeignModel {
             return Err(ForeignError::TooLarge { bytes: bytes.len(), limit: MAX_FILE });
         }
         match bytes {
-            [0x80, 2..=5, ..] => Err(ForeignError::Pickle),
+            // What PyTorch saves is a zip archive around a pickle.
+            [0x80, 2..=5, ..] | [b'P', b'K', 3, 4, ..] => Err(ForeignError::Pickle),
             [b't', b'r', b'e', b'e', b'\r' | b'\n', ..] => lightgbm::read(bytes),
             [b'{', b' ' | b'\t' | b'\r' | b'\n' | b'"', ..] => xgboost::read_json(bytes),
             [b'{', ..] => xgboost::read_ubj(bytes),

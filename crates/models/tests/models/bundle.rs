@@ -47,6 +47,11 @@ fn train(name: &str, threads: usize) -> Trained {
     Trained { features, model, held_out, bundle: bundle.unwrap() }
 }
 
+/// The bundle of a family.
+pub(crate) fn packed(name: &str) -> Bundle {
+    train(name, 2).bundle
+}
+
 fn logistic() -> Trained {
     train("logistic_regression", 1)
 }

@@ -201,11 +201,13 @@ fn a_threshold_that_is_no_number_is_refused() {
 
 #[test]
 fn a_pickle_is_refused_with_what_to_save_instead() {
-    for protocol in 2..=5 {
-        let text = refusal([0x80, protocol, b'c', b'o', b's']).to_string();
+    let pickles = (2..=5).map(|protocol| [0x80, protocol, b'c', b'o', b's']);
+    for pickle in pickles.chain([*b"PK\x03\x04\0"]) {
+        let text = refusal(pickle).to_string();
         assert!(text.contains("runs code") && text.contains("save_model(\"model.txt\")"), "{text}");
+        assert!(text.contains("skl2onnx") && text.contains("torch.onnx.export"), "{text}");
     }
-    for other in [b"".as_slice(), b"binf", b"PK\x03\x04", b"tree", b"treehouse\n", b"[1]"] {
+    for other in [b"".as_slice(), b"binf", b"tree", b"treehouse\n", b"[1]"] {
         assert_eq!(refusal(other), ForeignError::Unknown);
     }
 }

@@ -28,6 +28,11 @@ fn chain() -> (Named<Bundle>, Named<Member>) {
     (bundles, members)
 }
 
+/// The bundle of a member that takes no answers.
+pub(crate) fn alone() -> Bundle {
+    chain().0.swap_remove(0).1
+}
+
 fn pack(family: &str, member: &Member, upstreams: &[(String, Bundle)]) -> Result<Bundle, BundleError> {
     let hyperparameters = member_family(family).unwrap().describe().resolve(BTreeMap::new()).unwrap();
     Bundle::build_member(MemberParts {

@@ -139,7 +139,7 @@ fn features_that_tell_nothing_give_a_constant() {
 #[test]
 fn a_library_that_cannot_be_loaded_is_named() {
     let file = PathBuf::from("/nowhere/lib.so");
-    let search = Search { lightgbm: Some(file.clone()), xgboost: Some(file.clone()), pythons: vec![] };
+    let search = Search { lightgbm: Some(file.clone()), xgboost: Some(file.clone()), ..Search::default() };
     for family in families_in(&search) {
         let found = family.check_available();
         let foreign = NAMES.contains(&family.name());

@@ -11,6 +11,7 @@ use lineal_kernel::Digest;
 use lineal_models::{Bundle, BundleError, Manifest, ServedModel};
 use tokio::{sync::OnceCell, time::Instant};
 
+use super::loader::Loader;
 use crate::{
     InferenceError,
     cache::Cache,
@@ -25,6 +26,7 @@ const MAX_MANIFEST: usize = 1 << 20;
 pub(crate) struct Bundles {
     registry: Arc<dyn Registry>,
     cache: Cache,
+    loader: Loader,
     /// How long a bundle waits to be served.
     ttl: Duration,
     waiting: Mutex<HashMap<Digest, Waiting>>,
@@ -49,15 +51,20 @@ impl Fetched {
 }
 
 impl Bundles {
-    pub(crate) fn new(registry: Arc<dyn Registry>, cache: Cache, ttl: Duration) -> Self {
-        Self { registry, cache, ttl, waiting: Mutex::default() }
+    pub(crate) fn new(registry: Arc<dyn Registry>, cache: Cache, loader: Loader, ttl: Duration) -> Self {
+        Self { registry, cache, loader, ttl, waiting: Mutex::default() }
     }
 
-    /// The bundle fetched, verified and loaded, with its golden rows replayed. After a failure the next caller tries again.
-    pub(crate) async fn load(&self, digest: Digest) -> Result<Arc<ServedModel>, InferenceError> {
+    /// The bundle fetched, verified and loaded, with its golden rows replayed. It goes on if the caller gives up, so that one
+    /// who asks again does not load it twice. After a failure the next caller tries again.
+    pub(crate) async fn load(self: &Arc<Self>, digest: Digest) -> Result<Arc<ServedModel>, InferenceError> {
         let waiting: Waiting = self.with(|all| all.entry(digest).or_default().clone());
-        let load = || async { Ok((self.fetch_and_load(digest).await?, Instant::now())) };
-        waiting.get_or_try_init(load).await.map(|(bundle, _)| bundle.clone())
+        let own = self.clone();
+        let loading = async move {
+            let load = || async { Ok((own.fetch_and_load(digest).await?, Instant::now())) };
+            waiting.get_or_try_init(load).await.map(|(bundle, _)| bundle.clone())
+        };
+        tokio::spawn(loading).await?
     }
 
     /// Loads a bundle as for a prepare and frees it again; its files stay on the disk.
@@ -94,7 +101,7 @@ impl Bundles {
             let upstreams = upstreams.into_iter().map(Fetched::assemble).collect::<Result<Vec<_>, _>>()?;
             ServedModel::load_chain(&head.assemble()?, &upstreams)
         };
-        let loaded = tokio::task::spawn_blocking(load).await?;
+        let loaded = self.loader.run(digest, load).await?;
         Ok(Arc::new(loaded.map_err(|error| InferenceError::BundleDamaged { digest, source: error.into() })?))
     }
 

@@ -2,6 +2,7 @@
 
 mod bundles;
 mod follow;
+mod loader;
 mod predict;
 mod prepare;
 mod reload;
@@ -20,6 +21,7 @@ use crate::{InferenceConfig, cache::Cache, domain::ServingTable, registry::Regis
 pub(crate) use predict::Prediction;
 
 use bundles::Bundles;
+use loader::Loader;
 use report::UsageBook;
 use standbys::Standbys;
 
@@ -30,7 +32,7 @@ pub(crate) struct Replica {
     clock: Arc<dyn Clock>,
     health: Health,
     cache: Cache,
-    bundles: Bundles,
+    bundles: Arc<Bundles>,
     standbys: Standbys,
     /// What is served. Requests read it without a lock.
     table: ArcSwap<ServingTable>,
@@ -61,9 +63,9 @@ impl Replica {
         clock: Arc<dyn Clock>,
         health: Health,
     ) -> Self {
-        let cache = Cache::new(config.cache_dir.clone());
+        let (cache, loader) = (Cache::new(config.cache_dir.clone()), Loader::new(config.load_deadline));
         Self {
-            bundles: Bundles::new(registry.clone(), cache.clone(), config.prepared_ttl),
+            bundles: Arc::new(Bundles::new(registry.clone(), cache.clone(), loader, config.prepared_ttl)),
             large_batches: Arc::new(Semaphore::new(config.large_batches.max(1))),
             rows: Arc::new(Semaphore::new(config.rows_in_flight.min(Semaphore::MAX_PERMITS))),
             ending: CancellationToken::new(),

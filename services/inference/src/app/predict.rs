@@ -18,6 +18,8 @@ use crate::{
 
 /// Values that are scored on the serving thread: below this, handing over costs more than scoring.
 const INLINE_VALUES: usize = 4096;
+/// Bytes of a graph that is run on the serving thread: a larger one takes longer for each row than handing over does.
+const INLINE_GRAPH: usize = 1 << 20;
 
 /// The answer to one request.
 #[derive(Debug)]
@@ -44,8 +46,10 @@ impl Replica {
     pub(crate) async fn predict(&self, target: Target, frame: Frame) -> Result<Prediction, InferenceError> {
         let begun = Instant::now();
         let admitted = self.admit(frame.rows())?;
-        let (scores, waiting) = if frame.rows() * frame.names().count() <= INLINE_VALUES {
-            (target.entry.model().score(&frame)?, Duration::ZERO)
+        let model = target.entry.model();
+        let is_quick = !model.is_graph() || model.bytes() <= INLINE_GRAPH;
+        let (scores, waiting) = if is_quick && frame.rows() * frame.names().count() <= INLINE_VALUES {
+            (model.score(&frame)?, Duration::ZERO)
         } else {
             self.score_apart(target.entry.clone(), frame, admitted).await?
         };
@@ -65,7 +69,7 @@ impl Replica {
         self.rows.clone().try_acquire_many_owned(count).map_err(|_| full())
     }
 
-    /// Scores a large batch on a thread that serves nothing else; also how long it waited for one. If nobody waits for the answer
+    /// Scores a large batch, or with a large graph, on a thread that serves nothing else; also how long it waited for one. If nobody waits for the answer
     /// any more when its turn comes, the batch is dropped.
     async fn score_apart(
         &self,

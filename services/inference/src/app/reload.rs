@@ -4,15 +4,12 @@ use std::sync::Arc;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::Replica;
+use super::{Replica, loader::LOADS_AT_ONCE};
 use crate::{
     InferenceError,
     domain::{Entry, Facts, Listing, Seat, ServingTable},
     error::chain,
 };
-
-/// Bundles that are loaded at the same time.
-const LOADS_AT_ONCE: usize = 4;
 
 impl Replica {
     /// Serves at least `generation`, if the registry has it, and returns the generation served. One reload runs at a time;
@@ -78,7 +75,13 @@ impl Replica {
     async fn seat(&self, old: &ServingTable, new: &ServingTable, facts: &Facts) -> Result<Seat, InferenceError> {
         match self.entry(old, new, facts).await {
             Ok(entry) => Ok(Seat::Served(entry)),
-            Err(error @ (InferenceError::BundleDamaged { .. } | InferenceError::TaskChanged { .. })) => {
+            Err(
+                error @ (InferenceError::BundleDamaged { .. }
+                | InferenceError::TaskChanged { .. }
+                | InferenceError::LoadTimedOut { .. }
+                | InferenceError::LoadPanicked { .. }
+                | InferenceError::LoaderBusy { .. }),
+            ) => {
                 let Facts { model, alias, version, .. } = facts;
                 let problem = chain(&error);
                 tracing::warn!(%model, %alias, %version, %problem, "an alias is not served");

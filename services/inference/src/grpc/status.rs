@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lineal_data::DataError;
 use lineal_kernel::{FieldError, FieldErrors};
-use lineal_models::{ChainError, MemberError, ScoreError};
+use lineal_models::{ChainError, MemberError, OnnxError, ScoreError};
 use lineal_rpc::Problem;
 use tonic::{Code, Status};
 
@@ -49,6 +49,19 @@ pub(super) fn from_error(error: InferenceError) -> Status {
                 .precondition(&digest.to_string(), &chain(&error))
                 .with("digest", digest)
         }
+        InferenceError::LoadTimedOut { digest, .. } => {
+            Problem::new(Code::FailedPrecondition, "LOAD_TIMED_OUT", text.clone())
+                .precondition(&digest.to_string(), &text)
+                .with("digest", digest)
+        }
+        InferenceError::LoadPanicked { digest, .. } => {
+            Problem::new(Code::FailedPrecondition, "LOAD_PANICKED", text.clone())
+                .precondition(&digest.to_string(), &text)
+                .with("digest", digest)
+        }
+        InferenceError::LoaderBusy { overdue } => {
+            Problem::new(Code::ResourceExhausted, "LOADER_BUSY", text).with("overdue", overdue).retry_after(RETRY)
+        }
         InferenceError::TaskChanged { model, served, found } => {
             Problem::new(Code::FailedPrecondition, "TASK_CHANGED", text.clone())
                 .precondition(model.as_str(), &text)
@@ -75,7 +88,8 @@ fn column(error: &ScoreError) -> &str {
         | ScoreError::Chain(ChainError::Data(data) | ChainError::Member { source: MemberError::Data(data), .. }) => {
             data
         }
-        ScoreError::Chain(_) | ScoreError::Outcomes(_) => return "columns",
+        ScoreError::Graph(OnnxError::NotWhole { column, .. }) => return column,
+        ScoreError::Chain(_) | ScoreError::Outcomes(_) | ScoreError::Graph(_) => return "columns",
     };
     match data {
         DataError::MissingValue { column, .. }

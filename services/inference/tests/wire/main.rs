@@ -7,6 +7,7 @@ mod drain;
 mod fixture;
 mod lease;
 mod limits;
+mod loads;
 mod models;
 mod predict;
 mod reload;

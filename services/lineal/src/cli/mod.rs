@@ -85,7 +85,7 @@ enum Command {
     Train(Box<train::Args>),
     /// Look at data before anything is learned from it
     Data(data::Args),
-    /// Make a version of a model that LightGBM or XGBoost trained elsewhere
+    /// Make a version of a model that was trained elsewhere: LightGBM, XGBoost, ONNX
     Import(Box<import::Args>),
     /// List, show, watch and cancel training jobs
     Jobs(Box<jobs::Args>),

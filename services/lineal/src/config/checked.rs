@@ -18,6 +18,8 @@ use super::{ConfigError, LogSettings, RawConfig, RawOpenLineage, RawTrainer};
 /// Checked values, by part.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// Where ONNX Runtime may be.
+    pub onnxruntime: LibrarySearch,
     /// The listener.
     pub server: ServerSettings,
     /// Where the services find each other.
@@ -71,6 +73,8 @@ pub struct InferenceSettings {
     pub cache_dir: PathBuf,
     /// Rows in memory to be scored at the same time.
     pub rows_in_flight: usize,
+    /// How long a version may take to load.
+    pub load_deadline: Duration,
 }
 
 /// Gathers problems with their paths.
@@ -142,6 +146,7 @@ impl Config {
         let validator_database = database(problems, "validator", &raw.validator.database_url, &data);
         let inference = inference(&raw, &data, problems);
         Some(Self {
+            onnxruntime: onnxruntime(&raw),
             server: server?,
             peers,
             registry: registry?,
@@ -166,12 +171,21 @@ impl Config {
 /// Where foreign families' libraries may be: a file of the configuration wins against the environment.
 fn libraries(raw: &RawTrainer) -> LibrarySearch {
     let found = LibrarySearch::in_environment(|name| std::env::var_os(name));
-    let named = |file: &str| (!file.is_empty()).then(|| PathBuf::from(file));
     LibrarySearch {
         lightgbm: named(&raw.lightgbm_library).or(found.lightgbm),
         xgboost: named(&raw.xgboost_library).or(found.xgboost),
-        pythons: found.pythons,
+        ..found
     }
+}
+
+/// Where the engine of ONNX models may be.
+fn onnxruntime(raw: &RawConfig) -> LibrarySearch {
+    let found = LibrarySearch::in_environment(|name| std::env::var_os(name));
+    LibrarySearch { onnxruntime: named(&raw.onnxruntime_library).or(found.onnxruntime), ..found }
+}
+
+fn named(file: &str) -> Option<PathBuf> {
+    (!file.is_empty()).then(|| PathBuf::from(file))
 }
 
 fn server(raw: &RawConfig, problems: &mut Problems) -> Option<ServerSettings> {
@@ -236,7 +250,14 @@ fn inference(raw: &RawConfig, data: &Path, problems: &mut Problems) -> Option<In
     // A whole request always fits.
     let enough = (rows >= 65_536).then_some(rows).ok_or("expected 65536, the most rows of one request, or more");
     let rows_in_flight = problems.check("inference.max_rows_in_flight", enough);
-    Some(InferenceSettings { advertise, replica: replica?, cache_dir, rows_in_flight: rows_in_flight? })
+    let load_deadline = problems.seconds("inference.load_timeout_seconds", raw.inference.load_timeout_seconds);
+    Some(InferenceSettings {
+        advertise,
+        replica: replica?,
+        cache_dir,
+        rows_in_flight: rows_in_flight?,
+        load_deadline: load_deadline?,
+    })
 }
 
 fn database(problems: &mut Problems, role: &str, url: &str, data: &Path) -> Option<DatabaseUrl> {

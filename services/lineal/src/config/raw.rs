@@ -12,6 +12,8 @@ pub struct RawConfig {
     pub environment: String,
     /// Databases, artifacts and cached bundles.
     pub data_dir: String,
+    /// File of ONNX Runtime's library; empty to look for it.
+    pub onnxruntime_library: String,
     /// The listener.
     pub server: RawServer,
     /// Where the services find each other.
@@ -34,6 +36,7 @@ impl Default for RawConfig {
             version: 1,
             environment: "default".to_owned(),
             data_dir: "./lineal-data".to_owned(),
+            onnxruntime_library: String::new(),
             server: RawServer::default(),
             peers: RawPeers::default(),
             registry: RawRegistry::default(),
@@ -194,6 +197,8 @@ pub struct RawInference {
     pub cache_dir: String,
     /// Rows in memory to be scored at the same time.
     pub max_rows_in_flight: usize,
+    /// How long a version may take to load.
+    pub load_timeout_seconds: u64,
 }
 
 impl Default for RawInference {
@@ -203,6 +208,7 @@ impl Default for RawInference {
             replica: String::new(),
             cache_dir: String::new(),
             max_rows_in_flight: 1_048_576,
+            load_timeout_seconds: 45,
         }
     }
 }

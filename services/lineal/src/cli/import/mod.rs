@@ -1,7 +1,9 @@
 //! `lineal import`
 
+mod graph;
 mod pack;
 mod send;
+mod source;
 
 use std::{
     fs, io,
@@ -10,7 +12,7 @@ use std::{
 
 use bytes::Bytes;
 use lineal_data::Table;
-use lineal_models::{ForeignModel, Library};
+use lineal_models::{LibrarySearch, find_onnxruntime};
 
 use super::{
     context::Context,
@@ -19,6 +21,7 @@ use super::{
     request::ChangeArgs,
 };
 use pack::Packed;
+use source::Source;
 
 /// Largest file that is read, in bytes: no model and no sample is larger.
 const MAX_FILE: u64 = 256 << 20;
@@ -29,7 +32,7 @@ const MAX_FILE: u64 = 256 << 20;
     after_help = "Example:\n  lineal import model.txt --model churn --signature sample.csv --label churn --classes no,yes"
 )]
 pub(super) struct Args {
-    /// The model: LightGBM's text, XGBoost's JSON or UBJ; never a pickle
+    /// The model: LightGBM's text, XGBoost's JSON or UBJ, or an ONNX graph; never a pickle
     file: PathBuf,
     /// The registered model that gets the new version
     #[arg(long, value_name = "NAME")]
@@ -38,7 +41,7 @@ pub(super) struct Args {
     #[arg(long, value_enum)]
     family: Option<Family>,
     /// Rows with the model's columns, a CSV file with a header; with the label it becomes the reference set that the version
-    /// is judged on [default: rows made of the model's thresholds]
+    /// is judged on [default: rows made up from the model]
     #[arg(long, value_name = "FILE")]
     signature: Option<PathBuf>,
     /// The column that holds the truth
@@ -58,42 +61,52 @@ pub(super) struct Args {
 enum Family {
     Lightgbm,
     Xgboost,
+    Onnx,
 }
 
 /// Reads the file, packs it as a bundle and makes it a version.
 pub(super) async fn run(args: Args, ctx: &Context) -> Result<Exit, CliError> {
     let source = read(&args.file)?;
-    let foreign = ForeignModel::read(&source).map_err(|error| wrong(&args.file, error))?;
-    args.check_family(foreign.library)?;
+    let model = Source::read(&args.file, &source)?;
+    args.check_family(&model)?;
     let sample = match &args.signature {
         Some(path) => Some(Table::from_csv(&read(path)?).map_err(|error| wrong(path, error))?),
         None => None,
     };
-    let packed = Packed::new(&args, &foreign, &source, sample)?;
-    let version = send::send(ctx, &args, &foreign, source, packed).await?;
+    let packed = match &model {
+        Source::Trees(foreign) => Packed::trees(&args, foreign, &source, sample)?,
+        Source::Graph(graph) => {
+            find_onnxruntime(LibrarySearch::in_environment(|name| std::env::var_os(name)));
+            Packed::graph(&args, graph, &source, sample)?
+        }
+    };
+    let version = send::send(ctx, &args, &model, source, packed).await?;
     ctx.output.print(&version, |_| {
         format!(
             "imported {}/{} from {}: {} {}, {}, {} features\n",
             version.model,
             version.number,
             args.file.display(),
-            foreign.library.name(),
-            foreign.version,
-            foreign.objective,
-            foreign.features.len()
+            model.family(),
+            model.version(),
+            model.objective(),
+            model.features()
         )
     })?;
     Ok(Exit::Done)
 }
 
 impl Args {
-    fn check_family(&self, found: Library) -> Result<(), CliError> {
-        match (self.family, found) {
-            (None, _) | (Some(Family::Lightgbm), Library::LightGbm) | (Some(Family::Xgboost), Library::XgBoost) => {
-                Ok(())
-            }
-            (Some(_), _) => Err(CliError::usage(format!("{} was written by {}", self.file.display(), found.name()))),
+    fn check_family(&self, found: &Source) -> Result<(), CliError> {
+        let asked = self.family.map(|family| match family {
+            Family::Lightgbm => "lightgbm",
+            Family::Xgboost => "xgboost",
+            Family::Onnx => "onnx",
+        });
+        if asked.is_some_and(|asked| asked != found.family()) {
+            return Err(CliError::usage(format!("{} was written by {}", self.file.display(), found.family())));
         }
+        Ok(())
     }
 
     /// The file's name without its folder and extension.

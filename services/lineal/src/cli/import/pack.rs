@@ -18,41 +18,33 @@ pub(super) const IMPORTED: &str = "imported";
 #[derive(Debug)]
 pub(super) struct Packed {
     pub(super) bundle: Bundle,
-    pub(super) hyperparameters: Digest,
-    pub(super) features: Digest,
     /// The given rows, which become the reference set.
     pub(super) sample: Option<Snapshot>,
 }
 
 impl Packed {
     /// Packs `foreign`. Raw columns go to the model as numbers, missing ones stay missing.
-    pub(super) fn new(
+    pub(super) fn trees(
         args: &Args,
         foreign: &ForeignModel,
         source: &[u8],
         sample: Option<Table>,
     ) -> Result<Self, CliError> {
-        let classes = classes(args, foreign)?;
+        let count = if foreign.task == Task::Regression { 0 } else { foreign.classes };
+        let classes = class_names(args, count)?;
         let rows = match &sample {
             Some(table) => table.to_frame(),
             None => foreign.probes().map_err(refused)?,
         };
         let set = feature_set(foreign);
         let fitted = set.fit(&rows).map_err(refused)?;
-        let family = FamilyDescription {
-            name: foreign.library.name(),
-            title: foreign.library.name(),
-            tasks: &[],
-            hyperparameters: &[],
-        };
-        // What it was trained with is not in the file.
-        let hyperparameters =
-            Hyperparameters::resolve(&family, BTreeMap::new()).map_err(|_| refused("hyperparameters"))?;
-        let sample = sample.map(|table| Snapshot::of(&table)).transpose().map_err(refused)?;
+        let family = foreign.library.name();
+        let hyperparameters = hyperparameters(family)?;
+        let sample = Self::snapshot(sample)?;
         let source = Digest::of(source);
         let positive = (foreign.task == Task::BinaryClassification).then(|| classes[1].clone());
         let bundle = Bundle::build(BundleParts {
-            family: family.name,
+            family,
             task: foreign.task,
             features: &fitted,
             model: &foreign.model,
@@ -66,18 +58,23 @@ impl Packed {
             },
             rows: &rows,
         });
-        Ok(Self {
-            bundle: bundle.map_err(|error| reason(&error))?,
-            hyperparameters: hyperparameters.digest()?,
-            features: set.digest().map_err(refused)?,
-            sample,
-        })
+        Ok(Self { bundle: bundle.map_err(|error| reason(&error))?, sample })
+    }
+
+    /// The given rows as they are kept.
+    pub(super) fn snapshot(sample: Option<Table>) -> Result<Option<Snapshot>, CliError> {
+        sample.map(|table| Snapshot::of(&table)).transpose().map_err(refused)
     }
 }
 
-/// The names of the classes, as given or their numbers.
-fn classes(args: &Args, foreign: &ForeignModel) -> Result<Vec<String>, CliError> {
-    let count = if foreign.task == Task::Regression { 0 } else { foreign.classes };
+/// What a model was trained with is not in its file.
+pub(super) fn hyperparameters(family: &'static str) -> Result<Hyperparameters, CliError> {
+    let family = FamilyDescription { name: family, title: family, tasks: &[], hyperparameters: &[] };
+    Hyperparameters::resolve(&family, BTreeMap::new()).map_err(|_| refused("hyperparameters"))
+}
+
+/// The names of `count` classes, as given or their numbers.
+pub(super) fn class_names(args: &Args, count: usize) -> Result<Vec<String>, CliError> {
     if args.classes.is_empty() {
         return Ok((0..count).map(|class| class.to_string()).collect());
     }
@@ -100,23 +97,29 @@ fn feature_set(foreign: &ForeignModel) -> FeatureSet {
 
 fn decision(foreign: &ForeignModel, classes: Vec<String>) -> Decision {
     match foreign.task {
-        Task::BinaryClassification => Decision::Threshold(Threshold {
-            positive_class: classes[1].clone(),
-            negative_class: Some(classes[0].clone()),
-            threshold: foreign.threshold,
-            rule: Rule::AtLeast,
-        }),
-        Task::MulticlassClassification => Decision::MostProbable(MostProbable { classes }),
+        Task::BinaryClassification => threshold(classes, foreign.threshold),
+        Task::MulticlassClassification => most_probable(classes),
         Task::Regression | Task::Count => Decision::Number,
     }
 }
 
-fn refused(problem: impl std::fmt::Display) -> CliError {
+/// One of two classes.
+pub(super) fn threshold(mut classes: Vec<String>, threshold: f64) -> Decision {
+    let positive_class = classes.pop().unwrap_or_default();
+    Decision::Threshold(Threshold { positive_class, negative_class: classes.pop(), threshold, rule: Rule::AtLeast })
+}
+
+/// One of several classes.
+pub(super) fn most_probable(classes: Vec<String>) -> Decision {
+    Decision::MostProbable(MostProbable { classes })
+}
+
+pub(super) fn refused(problem: impl std::fmt::Display) -> CliError {
     CliError::usage(format!("--signature: {problem}"))
 }
 
 /// An error with its causes, for they name the column.
-fn reason(error: &dyn std::error::Error) -> CliError {
+pub(super) fn reason(error: &dyn std::error::Error) -> CliError {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(inner) = source {

@@ -2,21 +2,20 @@
 
 use bytes::Bytes;
 use lineal_kernel::Digest;
-use lineal_models::ForeignModel;
 use lineal_proto::lineal::registry::v1::{
     CreateRunRequest, CreateVersionRequest, DatasetReference, FinishRunRequest, Lineage, LogBatchRequest, RunStatus,
     Version, run_service_client::RunServiceClient, version_service_client::VersionServiceClient,
 };
 use lineal_rpc::artifacts;
 
-use super::{Args, CliError, Context, Packed, pack::IMPORTED};
+use super::{Args, CliError, Context, Packed, Source, pack::IMPORTED};
 
 /// Uploads the file and its bundle, the manifest last, and makes the version. A repetition with the same key changes
 /// nothing more.
 pub(super) async fn send(
     ctx: &Context,
     args: &Args,
-    foreign: &ForeignModel,
+    model: &Source,
     source: Bytes,
     packed: Packed,
 ) -> Result<Version, CliError> {
@@ -31,12 +30,12 @@ pub(super) async fn send(
         let stored = artifacts::upload(&ctx.registry.peer(), content).await;
         stored.map_err(|status| about(ctx.registry.failed(status)))?;
     }
-    let run_id = run(ctx, args, foreign, digest, &packed, &request_id).await.map_err(about)?;
+    let run_id = run(ctx, args, model, digest, &packed, &request_id).await.map_err(about)?;
     let request = CreateVersionRequest {
         model: args.model.clone(),
-        family: foreign.library.name().to_owned(),
+        family: model.family().to_owned(),
         digest: bundle.digest().to_string(),
-        lineage: Some(lineage(args, foreign, digest, &packed, &run_id)),
+        lineage: Some(lineage(args, model, digest, &packed, &run_id)),
         description: args.description.clone(),
         tags: [("source_digest".to_owned(), digest.to_string())].into(),
         source: args.file.display().to_string(),
@@ -54,7 +53,7 @@ pub(super) async fn send(
 async fn run(
     ctx: &Context,
     args: &Args,
-    foreign: &ForeignModel,
+    model: &Source,
     source: Digest,
     packed: &Packed,
     request_id: &str,
@@ -69,10 +68,10 @@ async fn run(
     let run = ctx.registry.call(runs.create_run(request)).await?.run;
     let run_id = ctx.registry.present(run, "run")?.run_id;
     let parameters = [
-        ("library", foreign.library.name().to_owned()),
-        ("library_version", foreign.version.clone()),
-        ("objective", foreign.objective.clone()),
-        ("features", foreign.features.len().to_string()),
+        ("library", model.family().to_owned()),
+        ("library_version", model.version().to_owned()),
+        ("objective", model.objective()),
+        ("features", model.features().to_string()),
         ("source_file", args.file.file_name().unwrap_or_default().to_string_lossy().into_owned()),
         ("source_digest", source.to_string()),
     ];
@@ -94,21 +93,21 @@ async fn run(
 }
 
 /// The training data are unknown: the file itself stands in their place.
-fn lineage(args: &Args, foreign: &ForeignModel, source: Digest, packed: &Packed, run_id: &str) -> Lineage {
-    let library = foreign.library.name();
+fn lineage(args: &Args, model: &Source, source: Digest, packed: &Packed, run_id: &str) -> Lineage {
+    let library = model.family();
     Lineage {
         run_id: run_id.to_owned(),
         data_digest: source.to_string(),
         reference_digest: packed.sample.as_ref().map_or(source, |sample| sample.digest).to_string(),
-        feature_digest: packed.features.to_string(),
-        hyperparameters_digest: packed.hyperparameters.to_string(),
-        code_version: format!("{library} {}", foreign.version),
+        feature_digest: packed.bundle.manifest().feature_set.to_string(),
+        hyperparameters_digest: packed.bundle.manifest().hyperparameters.to_string(),
+        code_version: format!("{library} {}", model.version()),
         dataset: args.stem(),
         split_version: IMPORTED.to_owned(),
         feature_version: IMPORTED.to_owned(),
         model_version: IMPORTED.to_owned(),
         validation_rows: packed.sample.as_ref().map_or(0, |sample| sample.rows as u64),
-        environment: [(library.to_owned(), foreign.version.clone())].into(),
+        environment: [(library.to_owned(), model.version().to_owned())].into(),
         ..Lineage::default()
     }
 }

@@ -1,5 +1,7 @@
 //! LightGBM.
 
+mod predictor;
+
 use std::{
     ffi::{CStr, c_char, c_int, c_void},
     fmt::Write as _,
@@ -14,6 +16,8 @@ use crate::{
     search::Wanted,
 };
 
+pub use predictor::Predictor;
+
 /// Types of numbers in the library's words.
 const FLOAT32: c_int = 0;
 const FLOAT64: c_int = 1;
@@ -26,7 +30,7 @@ const KNOWN: Known = Known {
     title: "LightGBM",
     package: "lightgbm",
     variable: "LINEAL_LIGHTGBM",
-    wanted: Wanted { folder: "lightgbm", stem: "_lightgbm" },
+    wanted: Wanted { folder: "lightgbm/lib", stem: "_lightgbm" },
 };
 
 functions! {
