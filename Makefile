@@ -6,6 +6,7 @@
 # make bench   predictions beside a bare echo, pinned to cores
 # make bench-registry   calls of the registry on both databases beside their bare SQL; PEER=mlflow adds the newest MLflow
 # make bench-train   fits of every family, reading and job creation beside scikit-learn, LightGBM, XGBoost and pandas
+# make bench-evaluators   the walk of trees beside LightGBM's own library, in one process on one thread
 # make chart-check   the Helm chart, linted, rendered and validated
 
 SHELL := /bin/bash
@@ -14,7 +15,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 VENV := $(CACHE)/venv
 NODE := $(CACHE)/node
 
-.PHONY: demo demo-football test check faults bench bench-registry bench-train chart-check test-tools fmt
+.PHONY: demo demo-football test check faults bench bench-registry bench-train bench-evaluators chart-check test-tools fmt
 
 demo:
 	cargo build --locked --release --package lineal
@@ -46,6 +47,10 @@ bench-registry:
 bench-train:
 	cargo build --locked --release --package lineal --package lineal-load
 	"$(CARGO_TARGET_DIR)/release/lineal-load" train --peer-folder "$(CACHE)/peers"
+
+bench-evaluators: test-tools
+	cargo build --locked --release --package lineal-load
+	VIRTUAL_ENV="$(VENV)" "$(CARGO_TARGET_DIR)/release/lineal-load" evaluators
 
 chart-check:
 	deploy/chart-check.sh

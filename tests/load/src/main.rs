@@ -3,6 +3,7 @@
 mod client;
 mod cores;
 mod echo;
+mod evaluators;
 mod http;
 mod load;
 mod memory;
@@ -31,6 +32,8 @@ enum Command {
     Registry(registry::Args),
     /// Fits of every family, the reading of a table and the creation of a job, beside Python libraries
     Train(train::Args),
+    /// The walk of trees in this process, beside LightGBM's own library
+    Evaluators(evaluators::Args),
     /// The bare gRPC server, started by the others
     #[command(hide = true)]
     Echo(echo::Args),
@@ -47,6 +50,7 @@ fn main() -> anyhow::Result<()> {
         Command::Predictions(args) => on_one_thread(predictions::run(args)),
         Command::Registry(args) => on_one_thread(registry::run(args)),
         Command::Train(args) => on_one_thread(train::run(args)),
+        Command::Evaluators(args) => evaluators::run(&args),
         // The same runtime as that of Lineal.
         Command::Echo(args) => Builder::new_multi_thread().enable_all().build()?.block_on(echo::run(args)),
         Command::Fit(args) => train::fit(&args),
