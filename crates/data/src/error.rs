@@ -37,6 +37,9 @@ pub enum DataError {
     /// A file that cannot be read at all.
     #[error("the file cannot be read")]
     Io(#[from] std::io::Error),
+    /// A snapshot that finds no room.
+    #[error("the snapshot cannot be written")]
+    Unwritten(#[source] std::io::Error),
     /// A header field without text.
     #[error("the column at position {position} has no name, name it in the header")]
     UnnamedColumn { position: usize },

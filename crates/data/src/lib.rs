@@ -4,6 +4,7 @@
 //! [`Frame`], which a [`FittedFeatures`] turns into a [`Matrix`]. A request is a [`Frame`] from the start, so training,
 //! batch and online evaluation run the same code.
 
+mod builder;
 mod csv;
 mod error;
 mod features;
@@ -22,6 +23,7 @@ mod spool;
 mod table;
 mod table_file;
 
+pub use builder::{TableBuilder, Value};
 pub use error::DataError;
 pub use features::{
     Feature, FeatureKind, FeatureSet, Fill, FittedFeatures, Gap, MAX_CATEGORIES, MissingRule, Transform,
@@ -35,7 +37,7 @@ pub use report::{
 };
 pub use resample::{ResampleMethod, resample};
 pub use sample::{Limit, Sample, Sampled};
-pub use snapshot::Snapshot;
+pub use snapshot::{Snapshot, SnapshotWriter, Written};
 pub use split::{Parts, SplitKind, SplitRule, TestPart, TimeCut, Window, split};
 pub use spool::Spool;
 pub use table::{ColumnType, Table};

@@ -12,9 +12,12 @@ use arrow::{
     datatypes::{DataType, Float64Type},
 };
 use bytes::Bytes;
-use parquet::arrow::{
-    ProjectionMask,
-    arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder},
+use parquet::{
+    arrow::{
+        ProjectionMask,
+        arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder},
+    },
+    file::reader::ChunkReader,
 };
 
 use crate::{ColumnType, DataError, Limit, Sampled, Table};
@@ -37,13 +40,15 @@ impl Table {
         Ok(table)
     }
 
-    /// Reads a Parquet file, holding no more of its rows than `limit` and one sample allow.
+    /// Reads a Parquet file that `open` opens anew each time, holding no more of its rows than `limit` and one sample allow.
     ///
     /// # Errors
-    /// As [`Table::from_parquet`], and [`DataError::LimitTooSmall`] if no row would fit.
-    pub fn read_parquet(bytes: impl Into<Bytes>, limit: Limit) -> Result<Sampled, DataError> {
-        let bytes = bytes.into();
-        catch_unwind(AssertUnwindSafe(|| within(&bytes, limit))).unwrap_or(Err(DataError::DamagedParquet))
+    /// As [`Table::from_parquet`], [`DataError::Io`], and [`DataError::LimitTooSmall`] if no row would fit.
+    pub fn read_parquet<R: ChunkReader + 'static>(
+        open: impl Fn() -> std::io::Result<R>,
+        limit: Limit,
+    ) -> Result<Sampled, DataError> {
+        catch_unwind(AssertUnwindSafe(|| within(open, limit))).unwrap_or(Err(DataError::DamagedParquet))
     }
 
     /// Reads a Parquet file that may have no rows.
@@ -54,9 +59,9 @@ impl Table {
 }
 
 /// Looks at all rows once to know their size, and if they are too many, again to choose.
-fn within(bytes: &Bytes, limit: Limit) -> Result<Sampled, DataError> {
+fn within<R: ChunkReader + 'static>(open: impl Fn() -> std::io::Result<R>, limit: Limit) -> Result<Sampled, DataError> {
     let (mut kept, mut rows, mut size) = (Vec::new(), 0, 0);
-    for table in batches(bytes)? {
+    for table in batches(open()?)? {
         let table = table?;
         rows += table.rows();
         size += table.bytes();
@@ -69,7 +74,7 @@ fn within(bytes: &Bytes, limit: Limit) -> Result<Sampled, DataError> {
         return Err(DataError::NoRows);
     }
     if let Some(mut sampler) = limit.sampler(size)? {
-        for table in batches(bytes)? {
+        for table in batches(open()?)? {
             sampler.add(&table?)?;
         }
         return sampler.finish();
@@ -79,8 +84,8 @@ fn within(bytes: &Bytes, limit: Limit) -> Result<Sampled, DataError> {
 }
 
 /// The rows in parts that need little memory.
-fn batches(bytes: &Bytes) -> Result<impl Iterator<Item = Result<Table, DataError>>, DataError> {
-    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes.clone())?.with_batch_size(BATCH).build()?;
+fn batches<R: ChunkReader + 'static>(file: R) -> Result<impl Iterator<Item = Result<Table, DataError>>, DataError> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file)?.with_batch_size(BATCH).build()?;
     Ok(reader.map(|batch| table(&batch?)))
 }
 
@@ -248,10 +253,10 @@ mod tests {
         let csv = ids.clone().fold("id\n".to_owned(), |csv, id| csv + &format!("{id}\n"));
         let parquet = file(vec![("id", Arc::new(Int64Array::from_iter_values(ids)))]);
         let limit = Limit { bytes: 100_000, seed: 3 };
-        let sampled = Table::read_parquet(parquet.clone(), limit).unwrap();
+        let sampled = Table::read_parquet(|| Ok(Bytes::from(parquet.clone())), limit).unwrap();
         assert_eq!(sampled, Table::read_csv(|| Ok(csv.as_bytes()), limit).unwrap());
         assert!(sampled.sample.is_some() && sampled.table.rows() * 8 <= limit.bytes);
-        let whole = Table::read_parquet(parquet.clone(), Limit::NONE).unwrap();
+        let whole = Table::read_parquet(|| Ok(Bytes::from(parquet.clone())), Limit::NONE).unwrap();
         assert_eq!((whole.table, whole.rows, whole.sample), (Table::from_parquet(parquet).unwrap(), 30_000, None));
     }
 

@@ -1,10 +1,16 @@
 //! A table as it is kept: canonical bytes and their digest.
 
+use std::{
+    io::{self, Write},
+    mem,
+};
+
 use bytes::Bytes;
-use lineal_kernel::Digest;
+use lineal_kernel::{Digest, Hasher};
 use parquet::{
     arrow::{ArrowWriter, arrow_writer::ArrowWriterOptions},
     basic::Compression,
+    errors::ParquetError,
     file::properties::{EnabledStatistics, WriterProperties, WriterVersion},
 };
 
@@ -27,12 +33,11 @@ impl Snapshot {
     /// # Errors
     /// [`DataError::Parquet`].
     pub fn of(table: &Table) -> Result<Self, DataError> {
-        let options = ArrowWriterOptions::new().with_properties(properties()).with_skip_arrow_metadata(true);
         let mut bytes = Vec::new();
-        let mut writer = ArrowWriter::try_new_with_options(&mut bytes, table.batch().schema(), options)?;
-        writer.write(table.batch())?;
-        writer.close()?;
-        Ok(Self { digest: Digest::of(&bytes), rows: table.rows(), bytes: bytes.into() })
+        let mut writer = SnapshotWriter::new(table, &mut bytes)?;
+        writer.push(table)?;
+        let Written { digest, rows } = writer.finish()?;
+        Ok(Self { digest, rows, bytes: bytes.into() })
     }
 
     /// Reads the table back from `bytes` that have the digest `expected`.
@@ -46,6 +51,83 @@ impl Snapshot {
             return Err(DataError::DigestMismatch { expected, found });
         }
         Table::decode_parquet(bytes)
+    }
+}
+
+/// A snapshot that is written part by part, for tables that do not fit into memory: the same bytes as [`Snapshot::of`] the whole,
+/// as long as every part but the last has a multiple of 1024 rows. Holds about a million rows, encoded, at a time.
+pub struct SnapshotWriter<W: Write + Send> {
+    writer: ArrowWriter<Hashing<W>>,
+    rows: usize,
+}
+
+/// A snapshot that was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written {
+    /// Its digest.
+    pub digest: Digest,
+    /// How many rows.
+    pub rows: usize,
+}
+
+impl<W: Write + Send> SnapshotWriter<W> {
+    /// Begins a snapshot with the columns of `table`.
+    ///
+    /// # Errors
+    /// [`DataError::Parquet`].
+    pub fn new(table: &Table, to: W) -> Result<Self, DataError> {
+        let options = ArrowWriterOptions::new().with_properties(properties()).with_skip_arrow_metadata(true);
+        let to = Hashing { to, hasher: Hasher::default() };
+        Ok(Self { writer: ArrowWriter::try_new_with_options(to, table.batch().schema(), options)?, rows: 0 })
+    }
+
+    /// Adds the rows of `table`.
+    ///
+    /// # Errors
+    /// [`DataError::Parquet`], also for other columns than before; [`DataError::Unwritten`] if they cannot be written.
+    pub fn push(&mut self, table: &Table) -> Result<(), DataError> {
+        self.writer.write(table.batch()).map_err(unwritten)?;
+        self.rows += table.rows();
+        Ok(())
+    }
+
+    /// Ends the snapshot.
+    ///
+    /// # Errors
+    /// [`DataError::Parquet`]; [`DataError::Unwritten`] if it cannot be written.
+    pub fn finish(mut self) -> Result<Written, DataError> {
+        self.writer.finish().map_err(unwritten)?;
+        let hasher = mem::take(&mut self.writer.inner_mut().hasher);
+        Ok(Written { digest: hasher.finish(), rows: self.rows })
+    }
+}
+
+/// A failed write is no matter of the format.
+fn unwritten(error: ParquetError) -> DataError {
+    match error {
+        ParquetError::External(source) => match source.downcast::<io::Error>() {
+            Ok(source) => DataError::Unwritten(*source),
+            Err(source) => DataError::Parquet(ParquetError::External(source)),
+        },
+        error => DataError::Parquet(error),
+    }
+}
+
+/// Digests what passes through.
+struct Hashing<W> {
+    to: W,
+    hasher: Hasher,
+}
+
+impl<W: Write> Write for Hashing<W> {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        let written = self.to.write(piece)?;
+        self.hasher.update(&piece[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
     }
 }
 
@@ -71,6 +153,8 @@ fn properties() -> WriterProperties {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
 
     fn table() -> Table {
@@ -105,6 +189,58 @@ mod tests {
         assert_eq!(Snapshot::of(&taken).unwrap(), Snapshot::of(&table()).unwrap());
         let again = Table::from_parquet(Snapshot::of(&table()).unwrap().bytes).unwrap();
         assert_eq!(Snapshot::of(&again).unwrap(), Snapshot::of(&table()).unwrap());
+    }
+
+    // F58
+    #[test]
+    fn a_snapshot_written_in_parts_is_that_of_the_whole() {
+        let mut csv = "id,charge,plan\n".to_owned();
+        for row in 0..1_100_000_u32 {
+            match row % 5 {
+                0 => csv.push_str(",,\n"),
+                _ => writeln!(csv, "{row},{}.25,plan {}", row % 977, row % 70_001).unwrap(),
+            }
+        }
+        let whole = Table::from_csv(csv.as_bytes()).unwrap();
+        let mut bytes = Vec::new();
+        let mut writer = SnapshotWriter::new(&whole, &mut bytes).unwrap();
+        let rows: Vec<_> = (0..whole.rows()).collect();
+        rows.chunks(8192).for_each(|part| writer.push(&whole.take(part).unwrap()).unwrap());
+        let written = writer.finish().unwrap();
+        let snapshot = Snapshot::of(&whole).unwrap();
+        assert_eq!((written.digest, written.rows), (snapshot.digest, snapshot.rows));
+        assert!(bytes == snapshot.bytes);
+    }
+
+    /// A disk with room for so many bytes.
+    struct Small(usize);
+
+    impl Write for Small {
+        fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+            self.0 = self.0.checked_sub(piece.len()).ok_or(io::ErrorKind::StorageFull)?;
+            Ok(piece.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_told_as_one() {
+        let table = table();
+        let whole = Snapshot::of(&table).unwrap().bytes.len();
+        for room in 0..=whole {
+            let written = SnapshotWriter::new(&table, Small(room)).and_then(|mut writer| {
+                writer.push(&table)?;
+                writer.finish()
+            });
+            match written {
+                Ok(_) => assert_eq!(room, whole),
+                Err(DataError::Unwritten(error)) => assert_eq!(error.kind(), io::ErrorKind::StorageFull),
+                Err(error) => panic!("{room} of {whole}: {error:?}"),
+            }
+        }
     }
 
     // F34

@@ -89,7 +89,7 @@ impl App {
         let (sampled, snapshot, report) = blocking(move || {
             let sampled = match format {
                 SourceFormat::Csv => Table::sample_csv(&content, limit)?,
-                SourceFormat::Parquet => Table::read_parquet(content, limit)?,
+                SourceFormat::Parquet => Table::read_parquet(|| Ok(content.clone()), limit)?,
             };
             let snapshot = Snapshot::of(&sampled.table)?;
             let mut report = DataReport::of(&dataset, &sampled.table, snapshot.digest, &expectations, now)?;
