@@ -49,7 +49,7 @@ async function main() {
 
   const stream = client.ModelStreamInfer();
   const ids = [];
-  stream.on("data", ({ error_message: problem, infer_response: told }) => {
+  stream.on("data", ({ error_message: problem = "", infer_response: told }) => {
     assert.strictEqual(problem.startsWith("MODEL_NOT_SERVED: "), told.id === "3", problem);
     ids.push(told.id);
   });
