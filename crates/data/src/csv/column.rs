@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Builder, Int64Builder, StringBuilder};
 
-use super::number::{Number, number};
+use super::number::{Number, leading, number};
 use crate::{ColumnType, DataError};
 
 /// Texts are addressed by 32-bit offsets.
@@ -110,13 +110,36 @@ impl ColumnReader {
                 }
                 other => self.widen(other),
             },
-            Values::Floats(values) => match float(text) {
-                Some(value) => values.append_value(value),
+            Values::Floats(values) => match number(text) {
+                Some(number) => values.append_value(number.float()),
                 None => self.values = Values::Dropped(ColumnType::Text),
             },
             Values::Texts(values) => values.append_value(text),
             Values::Dropped(column_type) => *column_type = wider(*column_type, text),
         }
+    }
+
+    /// Adds the number of few digits that `bytes` begin with, if it is of the column's type and ends with its field; how long it
+    /// is. What this leaves is for [`ColumnReader::push`].
+    #[inline]
+    pub(super) fn push_leading(&mut self, bytes: &[u8]) -> Option<usize> {
+        let length = match &mut self.values {
+            Values::Integers(values) => {
+                let (Number::Integer { value, negative_zero }, length) = leading(bytes)? else { return None };
+                self.negative_zero |= negative_zero;
+                values.append_value(value);
+                length
+            }
+            Values::Floats(values) => {
+                let (number, length) = leading(bytes)?;
+                values.append_value(number.float());
+                length
+            }
+            Values::Missing | Values::Texts(_) | Values::Dropped(_) => return None,
+        };
+        self.rows += 1;
+        self.text_bytes += length;
+        Some(length)
     }
 
     fn push_missing(&mut self) {
@@ -199,13 +222,4 @@ fn wider(known: ColumnType, text: &str) -> ColumnType {
         (ColumnType::Integer | ColumnType::Float, Some(_)) => ColumnType::Float,
         _ => ColumnType::Text,
     }
-}
-
-/// A number of any kind; an integer is rounded to the nearest float.
-fn float(text: &str) -> Option<f64> {
-    Some(match number(text)? {
-        Number::Integer { negative_zero: true, .. } => -0.0,
-        Number::Integer { value, .. } => value as f64,
-        Number::Float(value) => value,
-    })
 }

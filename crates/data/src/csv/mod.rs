@@ -311,6 +311,23 @@ mod tests {
     }
 
     #[test]
+    fn files_without_quotes_are_what_the_parser_finds() {
+        for csv in [
+            "a,b\n1,2\n3,",
+            "a,b\n1,2\n\n3,4",
+            "a,b\r\n1,\r\n-5,.5\r\n\r\n",
+            "a,b\n1,2\r3,4\n",
+            "a\n1\n\n-0\n",
+            "a,b\n1.5,x\n2,7\n+3,07\n",
+            "a,b\n,\n,\n",
+            "a,b\n1,2,3\n",
+            "a,b\n1,2\n3\n",
+        ] {
+            assert_eq!(Table::from_csv(csv.as_bytes()).ok(), in_order(csv.as_bytes()).ok(), "{csv}");
+        }
+    }
+
+    #[test]
     fn parts_read_at_once_are_the_file_read_in_order() {
         let rows = 200_000;
         let file = |odd: &str, at: usize| {

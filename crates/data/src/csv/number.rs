@@ -9,6 +9,17 @@ pub(super) enum Number {
     Float(f64),
 }
 
+impl Number {
+    /// An integer is rounded to the nearest float.
+    pub(super) fn float(self) -> f64 {
+        match self {
+            Self::Integer { negative_zero: true, .. } => -0.0,
+            Self::Integer { value, .. } => value as f64,
+            Self::Float(value) => value,
+        }
+    }
+}
+
 /// Most digits that make an `i64` and, in a float, an integer that every step of `f64` arithmetic keeps exact.
 const INTEGER_DIGITS: usize = 18;
 const FLOAT_DIGITS: usize = 15;
@@ -28,31 +39,49 @@ pub(super) fn number(text: &str) -> Option<Number> {
     }
 }
 
-/// A number of few digits. One of its two integers is divided by the other, both exact, so that the quotient is the float
-/// that is closest (Clinger, How to read floating point numbers accurately, 1990).
+/// The number of few digits, without a superfluous zero, that `bytes` begin with and a comma or a line break ends; and how many
+/// bytes it takes.
+#[inline]
+pub(super) fn leading(bytes: &[u8]) -> Option<(Number, usize)> {
+    let negative = bytes.first() == Some(&b'-');
+    let digits = &bytes[usize::from(negative)..];
+    let (number, length) = scan(negative, digits);
+    let is_plain = !matches!(digits, [b'0', b'0'..=b'9', ..] | [b'.', b',' | b'\n', ..]);
+    let ended = matches!(digits.get(length), Some(b',' | b'\n')) && length > 0;
+    number.filter(|_| is_plain && ended).map(|number| (number, length + usize::from(negative)))
+}
+
 fn short(negative: bool, digits: &[u8]) -> Option<Number> {
-    let (mut value, mut point) = (0_i64, None);
-    if digits.len() > INTEGER_DIGITS {
-        return None;
-    }
-    for (place, byte) in digits.iter().enumerate() {
+    let (number, length) = scan(negative, digits);
+    number.filter(|_| length == digits.len())
+}
+
+/// A number of few digits, up to where it ends. One of its two integers is divided by the other, both exact, so that the
+/// quotient is the float that is closest (Clinger, How to read floating point numbers accurately, 1990).
+#[inline]
+fn scan(negative: bool, digits: &[u8]) -> (Option<Number>, usize) {
+    let (mut value, mut point, mut length) = (0_i64, None, 0);
+    for byte in digits.iter().take(INTEGER_DIGITS + 1) {
         match byte {
-            b'0'..=b'9' => value = 10 * value + i64::from(byte - b'0'),
-            b'.' if point.is_none() => point = Some(place),
-            _ => return None,
+            b'0'..=b'9' => value = value.wrapping_mul(10).wrapping_add(i64::from(byte - b'0')),
+            b'.' if point.is_none() => point = Some(length),
+            _ => break,
         }
+        length += 1;
     }
-    match point {
-        None => {
-            let negative_zero = negative && value == 0;
-            Some(Number::Integer { value: if negative { -value } else { value }, negative_zero })
-        }
-        Some(_) if digits.len() > FLOAT_DIGITS + 1 => None,
+    let number = match point {
+        _ if length > INTEGER_DIGITS => None,
+        None => Some(Number::Integer {
+            value: if negative { -value } else { value },
+            negative_zero: negative && value == 0,
+        }),
+        Some(_) if length > FLOAT_DIGITS + 1 => None,
         Some(point) => {
-            let size = value as f64 / TENS.get(digits.len() - 1 - point)?;
+            let size = value as f64 / TENS[length - 1 - point];
             Some(Number::Float(if negative { -size } else { size }))
         }
-    }
+    };
+    (number, length)
 }
 
 fn long(text: &str) -> Option<Number> {
@@ -74,11 +103,7 @@ mod tests {
     }
 
     fn found(text: &str) -> Option<u64> {
-        Some(match number(text)? {
-            Number::Integer { negative_zero: true, .. } => (-0.0_f64).to_bits(),
-            Number::Integer { value, .. } => (value as f64).to_bits(),
-            Number::Float(value) => value.to_bits(),
-        })
+        number(text).map(|number| number.float().to_bits())
     }
 
     #[test]
@@ -90,6 +115,19 @@ mod tests {
         assert_eq!(number("-0"), Some(Number::Integer { value: 0, negative_zero: true }));
         assert_eq!(number("9223372036854775807"), Some(Number::Integer { value: i64::MAX, negative_zero: false }));
         assert_eq!(number("9223372036854775808"), Some(Number::Float(9_223_372_036_854_775_808.0)));
+    }
+
+    #[test]
+    fn a_leading_number_ends_with_its_field() {
+        let integer = |value| Number::Integer { value, negative_zero: false };
+        assert_eq!(leading(b"12,x"), Some((integer(12), 2)));
+        assert_eq!(leading(b"-7\n"), Some((integer(-7), 2)));
+        assert_eq!(leading(b"-0,"), Some((Number::Integer { value: 0, negative_zero: true }, 2)));
+        assert_eq!(leading(b"-2.50,1"), Some((Number::Float(-2.5), 5)));
+        assert_eq!(leading(b".5,"), Some((Number::Float(0.5), 2)));
+        for text in ["", ",", "-,", ".,", "-.\n", "07,", "12", "1x,", "1.2.3,", "+1,", "1e5,", "1234567890123456789,"] {
+            assert_eq!(leading(text.as_bytes()), None, "{text}");
+        }
     }
 
     proptest! {

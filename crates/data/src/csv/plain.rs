@@ -8,22 +8,28 @@ use super::column::ColumnReader;
 /// return stands elsewhere than before a line break.
 pub(super) fn rows_of(text: &str, columns: &mut [ColumnReader]) -> Option<usize> {
     let mut rows = Rows { columns, column: 0, count: 0, returns: 0 };
-    let mut start = 0;
-    for (end, byte) in text.bytes().enumerate() {
-        if byte == b',' || byte == b'\n' {
-            let field = &text[start..end];
-            if byte == b',' {
-                rows.push(field)?;
-            } else {
-                rows.end(field)?;
-            }
-            start = end + 1;
+    let (bytes, mut start) = (text.as_bytes(), 0);
+    while start < bytes.len() {
+        let known = rows.columns.get_mut(rows.column)?.push_leading(&bytes[start..]);
+        let end = start + known.unwrap_or_else(|| length(&bytes[start..]));
+        let field = known.is_none().then(|| &text[start..end]);
+        if bytes.get(end) == Some(&b',') {
+            rows.push(field)?
+        } else {
+            rows.end(field)?
         }
+        start = end + 1;
     }
-    if start < text.len() {
-        rows.end(&text[start..])?;
+    if rows.column > 0 {
+        // The file ends behind a comma.
+        rows.end(Some(""))?;
     }
-    (rows.returns == memchr_iter(b'\r', text.as_bytes()).count()).then_some(rows.count)
+    (rows.returns == memchr_iter(b'\r', bytes).count()).then_some(rows.count)
+}
+
+/// Up to the next comma or line break.
+fn length(bytes: &[u8]) -> usize {
+    bytes.iter().position(|byte| matches!(byte, b',' | b'\n')).unwrap_or(bytes.len())
 }
 
 struct Rows<'a> {
@@ -36,19 +42,22 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
+    /// The end of a field, which is in its column unless it is given here.
     #[inline]
-    fn push(&mut self, field: &str) -> Option<()> {
-        self.columns.get_mut(self.column)?.push(field);
+    fn push(&mut self, field: Option<&str>) -> Option<()> {
+        if let Some(field) = field {
+            self.columns.get_mut(self.column)?.push(field);
+        }
         self.column += 1;
         Some(())
     }
 
-    /// Adds the last field of a row, unless the line is blank.
-    fn end(&mut self, field: &str) -> Option<()> {
-        let trimmed = field.strip_suffix('\r');
+    /// The end of a row, unless the line is blank.
+    fn end(&mut self, field: Option<&str>) -> Option<()> {
+        let trimmed = field.and_then(|field| field.strip_suffix('\r'));
         self.returns += usize::from(trimmed.is_some());
-        let field = trimmed.unwrap_or(field);
-        if self.column == 0 && field.is_empty() {
+        let field = trimmed.or(field);
+        if self.column == 0 && field == Some("") {
             return Some(());
         }
         self.push(field)?;
