@@ -37,8 +37,8 @@ pub struct Fit<'a> {
 pub struct Round {
     /// From 1 on.
     pub number: usize,
-    /// The metric on the training rows.
-    pub training: f64,
+    /// The metric on the training rows, if it was wanted.
+    pub training: Option<f64>,
     /// The metric on the validation rows.
     pub validation: Option<f64>,
 }
@@ -50,6 +50,15 @@ pub enum Flow {
     Continue,
     /// Nothing: the fit is no longer wanted.
     Cancel,
+}
+
+/// Hears of the rounds of a fit.
+pub trait Follow {
+    /// Whether to measure the next round on the training rows, which takes a pass over them.
+    fn wants_metric(&self) -> bool;
+
+    /// A round is done.
+    fn hear(&mut self, round: Round) -> Flow;
 }
 
 /// What a fit came to.
@@ -85,13 +94,22 @@ impl Rows<'_> {
     }
 }
 
+/// Which rows to measure on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Those that are learned from.
+    Training,
+    /// Those that say when to stop.
+    Validation,
+}
+
 /// A fit under way in a library.
 pub(crate) trait Booster {
     /// Adds the trees of round `number`, from 1 on; whether there were any to add.
     fn update(&mut self, number: usize) -> Result<bool, NativeError>;
 
-    /// The metric after round `number`, on the training rows and on the validation rows.
-    fn metrics(&mut self, number: usize) -> Result<(f64, Option<f64>), NativeError>;
+    /// The metric after round `number`, on the rows of each of `parts`.
+    fn metrics(&mut self, number: usize, parts: &[Part]) -> Result<Vec<f64>, NativeError>;
 
     /// The model of the first `rounds` rounds, and the margins it gives `rows`.
     fn finish(&mut self, rounds: usize, rows: Rows<'_>) -> Result<(Vec<u8>, Vec<f64>), NativeError>;
@@ -111,19 +129,19 @@ impl Fit<'_> {
     }
 
     /// Goes through the rounds.
-    pub(crate) fn run(
-        &self,
-        booster: &mut impl Booster,
-        follow: &mut dyn FnMut(Round) -> Flow,
-    ) -> Result<Fitted, NativeError> {
+    pub(crate) fn run(&self, booster: &mut impl Booster, follow: &mut dyn Follow) -> Result<Fitted, NativeError> {
         let (mut best, mut lowest, mut done) = (0, f64::INFINITY, 0);
         while done < self.rounds && booster.update(done + 1)? {
             done += 1;
-            let (training, validation) = booster.metrics(done)?;
+            let training = follow.wants_metric().then_some(Part::Training);
+            let parts: Vec<_> = training.into_iter().chain(self.validation.map(|_| Part::Validation)).collect();
+            let mut found = if parts.is_empty() { Vec::new() } else { booster.metrics(done, &parts)? }.into_iter();
+            let training = training.and_then(|_| found.next());
+            let validation = found.next();
             if let Some(metric) = validation.filter(|metric| *metric < lowest) {
                 (best, lowest) = (done, metric);
             }
-            if follow(Round { number: done, training, validation }) == Flow::Cancel {
+            if follow.hear(Round { number: done, training, validation }) == Flow::Cancel {
                 return Err(NativeError::Cancelled);
             }
             let is_over = self.patience > 0 && validation.is_some() && done - best >= self.patience;

@@ -14,7 +14,7 @@ mod search;
 mod xgboost;
 
 pub use error::NativeError;
-pub use fit::{Fit, Fitted, Flow, Round, Rows};
+pub use fit::{Fit, Fitted, Flow, Follow, Round, Rows};
 pub use lightgbm::{LightGbm, Predictor};
 pub use onnx::{OnnxRuntime, Session, Values};
 pub use search::Search;

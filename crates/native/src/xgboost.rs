@@ -7,8 +7,8 @@ use std::{
 };
 
 use crate::{
-    Fit, Fitted, Flow, NativeError, Round, Rows, Search,
-    fit::Booster,
+    Fit, Fitted, Follow, NativeError, Rows, Search,
+    fit::{Booster, Part},
     library::{Handle, Known, Raw, check, functions, load, old, text},
     search::Wanted,
 };
@@ -78,7 +78,7 @@ impl XgBoost {
     ///
     /// # Errors
     /// [`NativeError::Shape`], [`NativeError::Refused`], [`NativeError::Cancelled`].
-    pub fn fit(&self, fit: &Fit<'_>, follow: &mut dyn FnMut(Round) -> Flow) -> Result<Fitted, NativeError> {
+    pub fn fit(&self, fit: &Fit<'_>, follow: &mut dyn Follow) -> Result<Fitted, NativeError> {
         fit.check()?;
         let mut matrices = vec![self.matrix(&fit.training)?];
         if let Some(rows) = &fit.validation {
@@ -202,10 +202,10 @@ impl Booster for Training<'_> {
         self.library.check(code, "XGBoosterUpdateOneIter").map(|()| true)
     }
 
-    fn metrics(&mut self, number: usize) -> Result<(f64, Option<f64>), NativeError> {
+    fn metrics(&mut self, number: usize, parts: &[Part]) -> Result<Vec<f64>, NativeError> {
         const FUNCTION: &str = "XGBoosterEvalOneIter";
-        let raws: Vec<Raw> = self.matrices.iter().map(Handle::raw).collect();
-        let names: Vec<_> = NAMES.iter().take(raws.len()).map(|name| name.as_ptr()).collect();
+        let raws: Vec<Raw> = parts.iter().map(|part| self.matrices[*part as usize].raw()).collect();
+        let names: Vec<_> = parts.iter().map(|part| NAMES[*part as usize].as_ptr()).collect();
         let (round, length, mut said) = (number as c_int - 1, raws.len() as u64, ptr::null());
         // SAFETY: `raws` and `names` hold as many items as are told, all alive.
         let code = unsafe {
@@ -223,7 +223,7 @@ impl Booster for Training<'_> {
         let said = unsafe { CStr::from_ptr(said) }.to_string_lossy();
         let found = parse(&said);
         let missing = || NativeError::Refused { function: FUNCTION, problem: format!("`{said}` holds no metric") };
-        Ok((*found.first().ok_or_else(missing)?, found.get(1).copied()))
+        if found.len() < parts.len() { Err(missing()) } else { Ok(found) }
     }
 
     fn finish(&mut self, rounds: usize, rows: Rows<'_>) -> Result<(Vec<u8>, Vec<f64>), NativeError> {

@@ -14,9 +14,9 @@ pub(super) fn rows_of(text: &str, columns: &mut [ColumnReader]) -> Option<usize>
         let end = start + known.unwrap_or_else(|| length(&bytes[start..]));
         let field = known.is_none().then(|| &text[start..end]);
         if bytes.get(end) == Some(&b',') {
-            rows.push(field)?
+            rows.push(field)?;
         } else {
-            rows.end(field)?
+            rows.end(field)?;
         }
         start = end + 1;
     }

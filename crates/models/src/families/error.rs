@@ -160,7 +160,7 @@ pub enum FitError {
         /// The first such training row, from 0.
         row: usize,
     },
-    /// The tree library refused.
-    #[error("could not grow trees: {0}")]
-    Trees(String),
+    /// Boosting went so far that the loss is no number any more.
+    #[error("the loss grew beyond all numbers, lower `learning_rate` or scale the target")]
+    Diverged,
 }

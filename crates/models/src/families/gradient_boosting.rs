@@ -1,28 +1,11 @@
-//! Gradient boosting of depth-wise trees. forust grows each tree; the rounds are run here, so that every round can be
-//! followed and cancelled, and the trees are kept in Lineal's own form.
-
-use forust_ml::{
-    Matrix as Columns,
-    binning::{BinnedData, bin_matrix},
-    constraints::ConstraintMap,
-    gradientbooster::GrowPolicy,
-    sampler::SampleMethod,
-    splitter::MissingImputerSplitter,
-    tree::{Tree, TreeRows},
-};
-use lineal_data::Matrix;
+//! Gradient boosting of depth-wise trees.
 
 use super::{
     Family, FamilyDescription, FitContext, FitError, HyperparameterDescription as Description,
-    HyperparameterKind as Kind, Hyperparameters, TrainingData, boosting,
-    objective::{Derivatives, Objective},
-    random::SplitMix64,
-    weights,
+    HyperparameterKind as Kind, Hyperparameters, TrainingData, bins::Bins, boosting, bundles::Bundles, levels::Ground,
+    margins::Margins, objective::Objective, random::SplitMix64, weights,
 };
 use crate::{Model, Softmax, Task, Trees};
-
-/// Values per feature that a split can fall between.
-const BINS: u16 = 256;
 
 pub(super) struct GradientBoosting;
 
@@ -96,22 +79,15 @@ impl Family for GradientBoosting {
             max_depth: params.integer("max_depth")?,
             subsample: params.float("subsample")?,
             patience,
-            splitter: MissingImputerSplitter {
-                l1: 0.0,
-                l2: params.float("l2")? as f32,
-                max_delta_step: 0.0,
-                gamma: 0.0,
-                min_leaf_weight: params.float("min_leaf_weight")? as f32,
-                learning_rate: params.float("learning_rate")? as f32,
-                allow_missing_splits: true,
-                constraints_map: ConstraintMap::new(),
-            },
+            l2: params.float("l2")?,
+            min_leaf_weight: params.float("min_leaf_weight")?,
+            learning_rate: params.float("learning_rate")?,
         };
         let mut trees = context.on_threads(|| boost(data, &row_weights, &settings, context))?;
-        if let Objective::Multiclass(_) = objective {
-            return Ok(Model::Softmax(Softmax::new(trees.into_iter().map(Model::Trees).collect())));
-        }
-        trees.pop().map(Model::Trees).ok_or_else(|| FitError::Trees("there is no margin".to_owned()))
+        Ok(match trees.pop() {
+            Some(only) if trees.is_empty() => Model::Trees(only),
+            last => Model::Softmax(Softmax::new(trees.into_iter().chain(last).map(Model::Trees).collect())),
+        })
     }
 }
 
@@ -122,7 +98,23 @@ struct Settings {
     subsample: f64,
     /// 0 is endless.
     patience: usize,
-    splitter: MissingImputerSplitter,
+    l2: f64,
+    min_leaf_weight: f64,
+    learning_rate: f64,
+}
+
+impl Settings {
+    fn ground(&self, data: &TrainingData<'_>) -> Ground {
+        let bins = Bins::new(data.features);
+        Ground {
+            bundles: Bundles::new(&bins, data.features.rows(), data.features.cols()),
+            bins,
+            max_depth: self.max_depth,
+            min_leaf_weight: self.min_leaf_weight,
+            l2: self.l2,
+            learning_rate: self.learning_rate,
+        }
+    }
 }
 
 /// Trees for each margin.
@@ -133,10 +125,7 @@ fn boost(
     context: &FitContext<'_>,
 ) -> Result<Vec<Trees>, FitError> {
     let (rows, cols) = (data.features.rows(), data.features.cols());
-    let values: Vec<f64> = (0..cols).flat_map(|j| data.features.column(j)).collect();
-    let columns = Columns::new(&values, rows, cols);
-    let binned =
-        bin_matrix(&columns, row_weights, BINS, f64::NAN, true).map_err(|error| FitError::Trees(error.to_string()))?;
+    let ground = settings.ground(data);
     let mut draws = SplitMix64(context.seed);
     let start = settings.objective.start(data.labels, row_weights)?;
     let link = settings.objective.link();
@@ -144,24 +133,31 @@ fn boost(
     let mut gains = vec![Vec::new(); trees.len()];
     let mut training = Margins::new(data.labels, &start, settings.objective);
     let mut validation = data.validation.map(|kept| (Margins::new(kept.labels, &start, settings.objective), kept));
-    let ones = validation.as_ref().map_or_else(Vec::new, |(kept, _)| vec![1.0; kept.labels.len()]);
+    let ones = validation.as_ref().map_or_else(Vec::new, |(kept, _)| vec![1.0; kept.rows()]);
     let mut best = Best::default();
     for round in 1..=settings.rounds {
         let drawn = draws.rows(rows, settings.subsample);
-        for (k, derivatives) in training.derive(row_weights).iter().enumerate() {
-            context.check_cancelled()?;
-            let (tree, placed) = grow(&columns, &binned, drawn.clone(), derivatives, settings);
-            add_leaves(&mut training.by_margin[k], &columns, &tree, placed.as_ref());
-            gains[k].push(push(&mut trees[k], &tree));
+        for (k, slopes) in training.slopes(row_weights)?.iter().enumerate() {
+            let (leaves, gained) = ground.grow(&mut trees[k], drawn.clone(), slopes, context)?;
+            gains[k].push(gained);
+            if drawn.len() == rows {
+                training.add_leaves(k, &leaves);
+            } else {
+                training.add_last_tree(k, &trees[k], data.features);
+            }
             if let Some((margins, kept)) = &mut validation {
                 margins.add_last_tree(k, &trees[k], kept.features);
             }
         }
         let [name, validation_name] = settings.objective.metrics();
-        let mut metrics = vec![(name, training.mean_loss(row_weights))];
+        let mut metrics = Vec::new();
+        if context.progress.wants_metrics() {
+            metrics.push((name, training.mean_loss(row_weights, context)?));
+        }
         if let Some((margins, _)) = &validation {
-            metrics.push((validation_name, margins.mean_loss(&ones)));
-            best.hear(round, margins.mean_loss(&ones));
+            let loss = margins.mean_loss(&ones, context)?;
+            metrics.push((validation_name, loss));
+            best.hear(round, loss);
         }
         context.progress.step(round as u64, settings.rounds as u64, &metrics);
         if settings.patience > 0 && best.is_over(round, settings.patience) {
@@ -195,111 +191,4 @@ impl Best {
     fn is_over(&self, round: usize, patience: usize) -> bool {
         round - self.round >= patience
     }
-}
-
-/// Where rows are on their way.
-struct Margins<'a> {
-    objective: Objective,
-    labels: &'a [f64],
-    /// For each margin, that of every row.
-    by_margin: Vec<Vec<f64>>,
-}
-
-impl<'a> Margins<'a> {
-    fn new(labels: &'a [f64], start: &[f64], objective: Objective) -> Self {
-        Self { objective, labels, by_margin: start.iter().map(|base| vec![*base; labels.len()]).collect() }
-    }
-
-    /// Sets `margins` to those of `row`.
-    fn copy(&self, row: usize, margins: &mut [f64]) {
-        margins.iter_mut().zip(&self.by_margin).for_each(|(margin, all)| *margin = all[row]);
-    }
-
-    fn derive(&self, row_weights: &[f64]) -> Vec<Derivatives> {
-        let mut derivatives = vec![Derivatives::default(); self.by_margin.len()];
-        let mut margins = vec![0.0; self.by_margin.len()];
-        for (row, (&label, &weight)) in self.labels.iter().zip(row_weights).enumerate() {
-            self.copy(row, &mut margins);
-            self.objective.derive(label, weight, &mut margins, &mut derivatives);
-        }
-        derivatives
-    }
-
-    fn mean_loss(&self, row_weights: &[f64]) -> f64 {
-        let (mut sum, mut total) = (0.0, 0.0);
-        let mut margins = vec![0.0; self.by_margin.len()];
-        for (row, (&label, &weight)) in self.labels.iter().zip(row_weights).enumerate() {
-            self.copy(row, &mut margins);
-            sum += weight * self.objective.loss(label, &margins);
-            total += weight;
-        }
-        sum / total
-    }
-
-    fn add_last_tree(&mut self, margin: usize, trees: &Trees, features: &Matrix) {
-        let Some(&root) = trees.roots.last() else { return };
-        for (row, margin) in self.by_margin[margin].iter_mut().enumerate() {
-            *margin += trees.values[trees.walk(root as usize, features.row(row))];
-        }
-    }
-}
-
-/// One tree on the rows `drawn`, and where it placed them.
-fn grow(
-    columns: &Columns<'_, f64>,
-    binned: &BinnedData<f64>,
-    drawn: Vec<usize>,
-    derivatives: &Derivatives,
-    settings: &Settings,
-) -> (Tree, Option<TreeRows>) {
-    let sampling = if drawn.len() == columns.rows { SampleMethod::None } else { SampleMethod::Random };
-    let mut tree = Tree::new();
-    let placed = tree.fit(
-        &Columns::new(&binned.binned_data, columns.rows, columns.cols),
-        drawn,
-        &(0..columns.cols).collect::<Vec<_>>(),
-        &binned.cuts,
-        &derivatives.first,
-        &derivatives.second,
-        &settings.splitter,
-        usize::MAX,
-        settings.max_depth,
-        true,
-        &sampling,
-        &GrowPolicy::DepthWise,
-    );
-    (tree, placed)
-}
-
-/// Adds each row's leaf to its margin: where growing placed every row that is known, otherwise rows walk the tree.
-fn add_leaves(margins: &mut [f64], columns: &Columns<'_, f64>, tree: &Tree, placed: Option<&TreeRows>) {
-    if let Some(placed) = placed.filter(|placed| placed.index.len() == margins.len()) {
-        for (rows, leaf) in placed.leaves(tree) {
-            for &row in rows {
-                margins[row] += leaf;
-            }
-        }
-    } else {
-        let leaves = tree.predict(columns, true, &f64::NAN);
-        margins.iter_mut().zip(leaves).for_each(|(margin, leaf)| *margin += leaf);
-    }
-}
-
-/// Adds a grown tree, renumbered level by level so that siblings are neighbours; returns what each feature gained.
-fn push(trees: &mut Trees, grown: &Tree) -> Vec<f64> {
-    let mut gains = vec![0.0; trees.features];
-    let root = trees.push_root();
-    let mut queue = std::collections::VecDeque::from([(0, root)]);
-    while let Some((from, to)) = queue.pop_front() {
-        let node = &grown.nodes[from];
-        if node.is_leaf {
-            trees.values[to] = f64::from(node.weight_value);
-            continue;
-        }
-        let left = trees.split(to, node.split_feature, node.split_value, node.missing_node == node.left_child);
-        gains[node.split_feature] += f64::from(node.split_gain).max(0.0);
-        queue.push_back((node.left_child, left));
-        queue.push_back((node.right_child, left + 1));
-    }
-    gains
 }

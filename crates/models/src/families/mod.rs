@@ -4,6 +4,7 @@
 mod bins;
 mod blocks;
 mod boosting;
+mod bundles;
 pub(crate) mod cholesky;
 mod data;
 mod elastic_net;
@@ -13,9 +14,11 @@ mod grower;
 mod hyperparameters;
 mod importances;
 mod least_squares;
+mod levels;
 mod lightgbm;
 mod linear_regression;
 mod logistic_regression;
+mod margins;
 mod native;
 mod newton;
 mod objective;
@@ -24,6 +27,7 @@ mod random;
 mod random_forest;
 mod ridge;
 mod splits;
+mod sums;
 mod weights;
 mod xgboost;
 
@@ -94,6 +98,11 @@ pub struct FitContext<'a> {
 pub trait Progress: Sync {
     /// `step` of at most `total` is done; `metrics` are measured on the training rows.
     fn step(&self, step: u64, total: u64, metrics: &[(&'static str, f64)]);
+
+    /// Whether metrics of the next step will be looked at. Where they cost a pass over all rows, they are left out if not.
+    fn wants_metrics(&self) -> bool {
+        true
+    }
 
     /// Whether to stop; asked before every step.
     fn cancelled(&self) -> bool;

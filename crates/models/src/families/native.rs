@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use lineal_native::{Fit, Fitted, Flow, NativeError, Round, Rows, Search};
+use lineal_native::{Fit, Fitted, Flow, Follow, NativeError, Round, Rows, Search};
 
 use super::{
     FitContext, FitError, HyperparameterDescription as Description, HyperparameterKind as Kind, Hyperparameters,
@@ -77,7 +77,7 @@ impl<'a> Order<'a> {
         &self,
         parameters: &[(&str, String)],
         context: &FitContext<'_>,
-        fit: impl FnOnce(&Fit<'_>, &mut dyn FnMut(Round) -> Flow) -> Result<Fitted, NativeError>,
+        fit: impl FnOnce(&Fit<'_>, &mut dyn Follow) -> Result<Fitted, NativeError>,
     ) -> Result<Model, FitError> {
         context.check_cancelled()?;
         let columns = self.data.features.cols();
@@ -101,13 +101,8 @@ impl<'a> Order<'a> {
             patience: self.patience,
             scored: SCORED,
         };
-        let [name, validation_name] = self.metrics();
-        let fitted = fit(&order, &mut |round| {
-            let validation = round.validation.map(|metric| (validation_name, metric));
-            let metrics: Vec<_> = [(name, round.training)].into_iter().chain(validation).collect();
-            context.progress.step(round.number as u64, self.rounds as u64, &metrics);
-            if context.progress.cancelled() { Flow::Cancel } else { Flow::Continue }
-        });
+        let names = metrics(self.objective);
+        let fitted = fit(&order, &mut Follower { context, names, rounds: self.rounds });
         let fitted = fitted.map_err(|error| match error {
             NativeError::Cancelled => FitError::Cancelled,
             error => FitError::Native(error),
@@ -135,14 +130,34 @@ impl<'a> Order<'a> {
             None => Ok(()),
         }
     }
+}
 
-    /// What progress calls the metric of the training rows, and that of the validation rows.
-    fn metrics(&self) -> [&'static str; 2] {
-        match self.objective {
-            Objective::LogLoss | Objective::Multiclass(_) => ["log_loss", "validation_log_loss"],
-            Objective::Squared => ["root_mean_squared_error", "validation_root_mean_squared_error"],
-            Objective::Poisson => ["negative_log_likelihood", "validation_negative_log_likelihood"],
-        }
+/// The way of the rounds to whoever follows the fit.
+struct Follower<'a> {
+    context: &'a FitContext<'a>,
+    names: [&'static str; 2],
+    rounds: usize,
+}
+
+impl Follow for Follower<'_> {
+    fn wants_metric(&self) -> bool {
+        self.context.progress.wants_metrics()
+    }
+
+    fn hear(&mut self, round: Round) -> Flow {
+        let found = self.names.into_iter().zip([round.training, round.validation]);
+        let metrics: Vec<_> = found.filter_map(|(name, metric)| Some((name, metric?))).collect();
+        self.context.progress.step(round.number as u64, self.rounds as u64, &metrics);
+        if self.context.progress.cancelled() { Flow::Cancel } else { Flow::Continue }
+    }
+}
+
+/// What progress calls the libraries' metric of the training rows, and that of the validation rows.
+fn metrics(objective: Objective) -> [&'static str; 2] {
+    match objective {
+        Objective::LogLoss | Objective::Multiclass(_) => ["log_loss", "validation_log_loss"],
+        Objective::Squared => ["root_mean_squared_error", "validation_root_mean_squared_error"],
+        Objective::Poisson => ["negative_log_likelihood", "validation_negative_log_likelihood"],
     }
 }
 

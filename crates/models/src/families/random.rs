@@ -19,12 +19,12 @@ impl SplitMix64 {
     }
 
     /// About `share` of the rows, in order; all of them if the draw was empty.
-    pub(super) fn rows(&mut self, rows: usize, share: f64) -> Vec<usize> {
+    pub(super) fn rows(&mut self, rows: usize, share: f64) -> Vec<u32> {
         if share >= 1.0 {
-            return (0..rows).collect();
+            return (0..rows as u32).collect();
         }
-        let drawn: Vec<usize> = (0..rows).filter(|_| (self.next() as f64) < share * 2f64.powi(64)).collect();
-        if drawn.is_empty() { (0..rows).collect() } else { drawn }
+        let drawn: Vec<u32> = (0..rows as u32).filter(|_| (self.next() as f64) < share * 2f64.powi(64)).collect();
+        if drawn.is_empty() { (0..rows as u32).collect() } else { drawn }
     }
 }
 

@@ -10,8 +10,8 @@ use std::{
 };
 
 use crate::{
-    Fit, Fitted, Flow, NativeError, Round, Rows, Search,
-    fit::Booster,
+    Fit, Fitted, Follow, NativeError, Rows, Search,
+    fit::{Booster, Part},
     library::{Handle, Known, Raw, check, functions, load, old, text},
     search::Wanted,
 };
@@ -80,7 +80,7 @@ impl LightGbm {
     ///
     /// # Errors
     /// [`NativeError::Shape`], [`NativeError::Refused`], [`NativeError::Cancelled`].
-    pub fn fit(&self, fit: &Fit<'_>, follow: &mut dyn FnMut(Round) -> Flow) -> Result<Fitted, NativeError> {
+    pub fn fit(&self, fit: &Fit<'_>, follow: &mut dyn Follow) -> Result<Fitted, NativeError> {
         fit.check()?;
         let mut parameters = String::from("verbosity=-1");
         for (name, value) in fit.parameters {
@@ -135,7 +135,7 @@ impl LightGbm {
             let code = unsafe { (self.functions.add_validation)(booster.raw(), validation.raw()) };
             self.check(code, "LGBM_BoosterAddValidData")?;
         }
-        Ok(Training { library: self, booster, datasets, parameters })
+        Ok(Training { library: self, booster, _datasets: datasets, parameters })
     }
 }
 
@@ -144,7 +144,7 @@ struct Training<'a> {
     library: &'a LightGbm,
     booster: Handle,
     /// The rows to learn from and, if there are some, those to measure on.
-    datasets: Vec<Handle>,
+    _datasets: Vec<Handle>,
     parameters: String,
 }
 
@@ -222,9 +222,8 @@ impl Booster for Training<'_> {
         Ok(finished == 0)
     }
 
-    fn metrics(&mut self, _: usize) -> Result<(f64, Option<f64>), NativeError> {
-        let validation = self.datasets.get(1).map(|_| self.metric(1)).transpose()?;
-        Ok((self.metric(0)?, validation))
+    fn metrics(&mut self, _: usize, parts: &[Part]) -> Result<Vec<f64>, NativeError> {
+        parts.iter().map(|part| self.metric(*part as c_int)).collect()
     }
 
     fn finish(&mut self, rounds: usize, rows: Rows<'_>) -> Result<(Vec<u8>, Vec<f64>), NativeError> {

@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -113,7 +116,8 @@ impl Execution<'_> {
         split: &Split,
     ) -> Result<Fitted, StepError> {
         let (progress, updates) = watch::channel(Update::default());
-        let follower = Follower { progress, stop: self.stop() };
+        let wanted = Arc::new(AtomicBool::new(true));
+        let follower = Follower { progress, wanted: wanted.clone(), stop: self.stop() };
         let work: Box<dyn FnOnce() -> Result<Fitted, StepError> + Send> = match self.method()? {
             Method::Model(family) => {
                 let fit = self.model_fit(family, recipe, loaded, split, follower).await?;
@@ -134,7 +138,7 @@ impl Execution<'_> {
         };
         let fitted = tokio::select! {
             fitted = blocking(work) => fitted?,
-            error = self.tell(updates) => return Err(error),
+            error = self.tell(updates, &wanted) => return Err(error),
         };
         self.note(1.0, BTreeMap::new(), &format!("fitted in {:.1} s", fitted.duration.as_secs_f64())).await?;
         Ok(fitted)
@@ -209,22 +213,19 @@ impl Execution<'_> {
         Ok((features, frame))
     }
 
-    /// Writes the latest progress now and then, until it fails.
-    async fn tell(&self, mut updates: watch::Receiver<Update>) -> StepError {
-        let mut pace = tokio::time::interval(PROGRESS);
-        pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            pace.tick().await;
-            if updates.changed().await.is_err() {
-                // The fit is over; its result comes by another way.
-                return std::future::pending().await;
-            }
+    /// Writes progress now and then, until it fails.
+    async fn tell(&self, mut updates: watch::Receiver<Update>, wanted: &AtomicBool) -> StepError {
+        while updates.changed().await.is_ok() {
             let Update { step, total, metrics } = updates.borrow_and_update().clone();
             let progress = step as f64 / total.max(1) as f64;
             if let Err(error) = self.note(progress.min(1.0), metrics, &format!("{step} of {total}")).await {
                 return error.into();
             }
+            tokio::time::sleep(PROGRESS).await;
+            wanted.store(true, Ordering::Relaxed);
         }
+        // The fit is over; its result comes by another way.
+        std::future::pending().await
     }
 }
 
@@ -281,25 +282,33 @@ struct Update {
     metrics: BTreeMap<String, f64>,
 }
 
-/// The fit's way to the job: only its latest word is kept.
+/// The fit's way to the job: steps nobody waits for are not told.
 pub(super) struct Follower {
     progress: watch::Sender<Update>,
+    wanted: Arc<AtomicBool>,
     stop: CancellationToken,
 }
 
 impl Follower {
     /// Tells nobody, and stops when `stop` says so.
     pub(super) fn silent(stop: CancellationToken) -> Self {
-        Self { progress: watch::channel(Update::default()).0, stop }
+        Self { progress: watch::channel(Update::default()).0, wanted: Arc::default(), stop }
     }
 }
 
 impl Progress for Follower {
     fn step(&self, step: u64, total: u64, metrics: &[(&'static str, f64)]) {
         stop_here!("fitting");
+        if !self.wanted.swap(false, Ordering::Relaxed) {
+            return;
+        }
         let finite = metrics.iter().filter(|(_, value)| value.is_finite());
         let metrics = finite.map(|(name, value)| ((*name).to_owned(), *value)).collect();
         self.progress.send_replace(Update { step, total, metrics });
+    }
+
+    fn wants_metrics(&self) -> bool {
+        self.wanted.load(Ordering::Relaxed)
     }
 
     fn cancelled(&self) -> bool {
