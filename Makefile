@@ -46,7 +46,7 @@ bench-registry:
 
 bench-train:
 	cargo build --locked --release --package lineal --package lineal-load
-	"$(CARGO_TARGET_DIR)/release/lineal-load" train --peer-folder "$(CACHE)/peers"
+	tests/with-postgres "$(CARGO_TARGET_DIR)/release/lineal-load" train --peer-folder "$(CACHE)/peers"
 
 bench-evaluators: test-tools
 	cargo build --locked --release --package lineal-load

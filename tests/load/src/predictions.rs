@@ -58,7 +58,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let data_dir = folder.path().join("data");
     eprintln!("training, validating and promoting the champions");
-    let server = training::start(&lineal, &data_dir, None).await?;
+    let server = training::start(&lineal, &data_dir, None, None).await?;
     training::champions(&lineal, server.address(), &args.data).await?;
     server.stop().await?;
 
@@ -66,7 +66,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         cores.pin_load()?;
     }
     let core = cores.as_ref().ok().map(|cores| cores.server);
-    let server = training::start(&lineal, &data_dir, core).await?;
+    let server = training::start(&lineal, &data_dir, None, core).await?;
     let bench =
         Bench { own, answer: folder.path().join("answer"), core, turn: Duration::from_secs(1) * args.seconds / TURNS };
     let mut report = Report::default();

@@ -14,9 +14,16 @@ const FAMILIES: [(&str, &[&str]); 2] =
 const TRIES: u32 = 600;
 
 /// Starts all of Lineal on `folder` and waits until it serves what it should.
-pub(crate) async fn start(lineal: &Path, folder: &Path, core: Option<usize>) -> anyhow::Result<Server> {
+pub(crate) async fn start(
+    lineal: &Path,
+    folder: &Path,
+    config: Option<&Path>,
+    core: Option<usize>,
+) -> anyhow::Result<Server> {
     let args = ["dev", "--listen", "127.0.0.1:0", "--data-dir"].map(OsStr::new);
-    let server = Server::start(lineal, &[&args[..], &[folder.as_os_str()]].concat(), core).await?;
+    let config = config.map(|config| [OsStr::new("--config"), config.as_os_str()]);
+    let args = args.into_iter().chain([folder.as_os_str()]).chain(config.into_iter().flatten());
+    let server = Server::start(lineal, &args.collect::<Vec<_>>(), core).await?;
     let mut client = GrpcInferenceServiceClient::new(lineal_rpc::connect(server.address(), ACTOR)?);
     for _ in 0..TRIES {
         let answer = client.server_ready(ServerReadyRequest {}).await;

@@ -1,13 +1,13 @@
 //! One fit of our own.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Instant};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use anyhow::Context as _;
 use lineal_data::Matrix;
 use lineal_models::{FitContext, Hyperparameters, LibrarySearch, Progress, TrainingData, Value, families_in};
 
 use super::{
-    Measured, THREADS,
+    Stopwatch, THREADS,
     families::CASES,
     flights::{FEATURES, numbers, write},
 };
@@ -29,6 +29,10 @@ struct Quiet;
 impl Progress for Quiet {
     fn step(&self, _: u64, _: u64, _: &[(&'static str, f64)]) {}
 
+    fn wants_metrics(&self) -> bool {
+        false
+    }
+
     fn cancelled(&self) -> bool {
         false
     }
@@ -49,10 +53,10 @@ pub(crate) fn fit(args: &Args) -> anyhow::Result<()> {
     let cols = features.len() / labels.len();
     let features = Matrix::new(labels.len(), cols, features)?;
     let names: Vec<_> = (0..cols).map(|column| column.to_string()).collect();
-    let start = Instant::now();
+    let watch = Stopwatch::start();
     let data = TrainingData::new(case.label.task(), &features, &labels, &names)?;
     let model = family.fit(&data, &params, &FitContext { seed: 7, threads: THREADS, progress: &Quiet })?;
-    let measured = Measured::now(start.elapsed().as_secs_f64(), None)?;
+    let measured = watch.stop()?;
     let reference = numbers(&args.rows.join("reference").join(FEATURES))?;
     let mut scores = Vec::new();
     model.evaluator(cols)?.evaluate(&Matrix::new(reference.len() / cols, cols, reference)?, &mut scores);

@@ -24,9 +24,9 @@ def export(every, arrived):
 
 def read(path):
     """A table as a matrix of its columns of numbers."""
-    start = time.perf_counter()
+    start = now()
     matrix = pandas.read_csv(path).select_dtypes("number").to_numpy(numpy.float64)
-    tell(time.perf_counter() - start, "pandas", sum=float(numpy.nansum(matrix)))
+    tell(since(start), "pandas", sum=float(numpy.nansum(matrix)))
 
 
 def fit(estimator, settings, folder, label, scores):
@@ -35,9 +35,9 @@ def fit(estimator, settings, folder, label, scores):
     model = getattr(importlib.import_module(module), name)(**json.loads(settings))
     labels = numbers(folder, "train", label)
     features = numbers(folder, "train", "features").reshape(len(labels), -1)
-    start = time.perf_counter()
+    start = now()
     model.fit(features, labels)
-    tell(time.perf_counter() - start, module.split(".")[0])
+    tell(since(start), module.split(".")[0])
     reference = numbers(folder, "reference", "features").reshape(-1, features.shape[1])
     found = model.predict_proba(reference)[:, 1] if hasattr(model, "predict_proba") else model.predict(reference)
     found.astype(numpy.float64).tofile(scores)
@@ -47,11 +47,21 @@ def numbers(folder, part, name):
     return numpy.fromfile(os.path.join(folder, part, name + ".f64"))
 
 
-def tell(seconds, package, **others):
+def now():
+    """On the wall, and of all threads of this process."""
+    return time.perf_counter(), time.process_time()
+
+
+def since(start):
+    return [after - before for after, before in zip(now(), start)]
+
+
+def tell(times, package, **others):
     with open("/proc/self/status") as status:
         peak = next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM:"))
     version = importlib.import_module(package).__version__
-    print(json.dumps({"seconds": seconds, "peak": peak, "by": f"{package} {version}", **others}))
+    seconds, cpu = times
+    print(json.dumps({"seconds": seconds, "cpu": cpu, "peak": peak, "by": f"{package} {version}", **others}))
 
 
 {"export": export, "read": read, "fit": fit}[sys.argv[1]](*sys.argv[2:])

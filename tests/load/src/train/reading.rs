@@ -1,10 +1,10 @@
 //! One reading of a table of our own.
 
-use std::{fs, path::PathBuf, time::Instant};
+use std::{fs, path::PathBuf};
 
 use lineal_data::{Feature, FeatureKind, FeatureSet, MissingRule, Table, Transform};
 
-use super::Measured;
+use super::{Measured, Stopwatch};
 
 /// `lineal-load read`
 #[derive(Debug, clap::Args)]
@@ -15,7 +15,7 @@ pub(crate) struct Args {
 
 /// Reads a table as the matrix of its columns of numbers, and prints what it took.
 pub(crate) fn read(args: &Args) -> anyhow::Result<()> {
-    let start = Instant::now();
+    let watch = Stopwatch::start();
     let table = Table::from_csv(&fs::read(&args.file)?)?;
     let numbers = table.schema().filter(|(_, column)| column.is_number()).map(|(name, _)| Feature {
         name: name.to_owned(),
@@ -27,8 +27,8 @@ pub(crate) fn read(args: &Args) -> anyhow::Result<()> {
     let set = FeatureSet { version: "numbers".to_owned(), features: numbers.collect() };
     let frame = table.frame(set.features.iter().map(|feature| feature.source.as_str()))?;
     let matrix = set.fit(&frame)?.transform(&frame)?;
-    let seconds = start.elapsed().as_secs_f64();
+    let measured = watch.stop()?;
     let sum = matrix.values().iter().filter(|value| !value.is_nan()).sum();
-    println!("{}", serde_json::to_string(&Measured::now(seconds, Some(sum))?)?);
+    println!("{}", serde_json::to_string(&Measured { sum: Some(sum), ..measured })?);
     Ok(())
 }
