@@ -3,7 +3,7 @@
 # make test    everything; installs what the tests need first and says so
 # make check   formatting, lints with warnings denied, rules
 # make faults  processes that die at every point of a promotion, and storms, on both databases
-# make bench   predictions beside a bare echo, pinned to cores
+# make bench-inference   predictions beside a bare echo, pinned to cores; PEER=mlserver adds the newest MLServer
 # make bench-registry   calls of the registry on both databases beside their bare SQL; PEER=mlflow adds the newest MLflow
 # make bench-train   fits of every family, reading and job creation beside scikit-learn, LightGBM, XGBoost and pandas
 # make bench-evaluators   the walk of trees beside LightGBM's own library, in one process on one thread
@@ -15,7 +15,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 VENV := $(CACHE)/venv
 NODE := $(CACHE)/node
 
-.PHONY: demo demo-football test check faults bench bench-registry bench-train bench-evaluators chart-check test-tools fmt
+.PHONY: demo demo-football test check faults bench-inference bench-registry bench-train bench-evaluators chart-check test-tools fmt
 
 demo:
 	cargo build --locked --release --package lineal
@@ -36,9 +36,9 @@ check:
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 	tests/rules.sh
 
-bench:
+bench-inference: test-tools
 	cargo build --locked --release --package lineal --package lineal-load
-	"$(CARGO_TARGET_DIR)/release/lineal-load" predictions
+	VIRTUAL_ENV="$(VENV)" "$(CARGO_TARGET_DIR)/release/lineal-load" inference $(if $(PEER),--peer $(PEER) --peer-folder "$(CACHE)/$(PEER)")
 
 bench-registry:
 	cargo build --locked --release --package lineal --package lineal-load

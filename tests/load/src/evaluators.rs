@@ -5,15 +5,16 @@
 
 use std::{hint::black_box, path::PathBuf, time::Instant};
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use lineal_data::Matrix;
 use lineal_models::{Evaluator, ForeignModel, LibrarySearch};
-use lineal_native::{Fit, Flow, LightGbm, Predictor, Rows};
+use lineal_native::{LightGbm, Predictor};
 
-use crate::report::{Figure, Goal, Report};
+use crate::{
+    inference::synthetic::{self, FEATURES, Objective, TREES},
+    report::{Figure, Goal, Report},
+};
 
-const FEATURES: usize = 30;
-const TREES: usize = 100;
 const ROWS: usize = 10_000;
 const TURNS: usize = 15;
 /// Rows of a request, as they are scored at once.
@@ -30,8 +31,9 @@ pub(crate) struct Args {
 /// Fits, compares and measures.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let library = LightGbm::open(&LibrarySearch::in_environment(|name| std::env::var_os(name)))?;
-    let values = draw(ROWS * FEATURES);
-    let text = fit(&library, &values)?;
+    let values = synthetic::draw(ROWS * FEATURES);
+    let labels: Vec<f64> = values.chunks(FEATURES).map(synthetic::signal).collect();
+    let text = synthetic::fit(&library, Objective::Regression, &values, &labels)?;
     let model = ForeignModel::read(text.as_bytes())?.model.margins();
     let evaluator = model.evaluator(FEATURES)?;
     let mut peer = library.predictor(&text, FEATURES)?;
@@ -96,32 +98,4 @@ fn fastest(mut turn: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<f64> 
         best = best.min(start.elapsed().as_secs_f64());
     }
     Ok(best)
-}
-
-/// The text of a model of full trees.
-fn fit(library: &LightGbm, values: &[f64]) -> anyhow::Result<String> {
-    let signal = |row: &[f64]| row[0] * row[1] + (3.0 * row[2]).sin() + row[3..].iter().sum::<f64>() / 10.0;
-    let labels: Vec<f64> = values.chunks(FEATURES).map(signal).collect();
-    let parameters = [("objective", "regression"), ("metric", "rmse"), ("num_leaves", "31"), ("num_threads", "2")];
-    let fit = Fit {
-        training: Rows { values, columns: FEATURES, labels: &labels, weights: None },
-        validation: None,
-        parameters: &parameters.map(|(name, value)| (name, value.to_owned())),
-        rounds: TREES,
-        patience: 0,
-        scored: 0,
-    };
-    let fitted = library.fit(&fit, &mut |_| Flow::Continue)?;
-    ensure!(fitted.rounds == TREES, "{} trees were fitted", fitted.rounds);
-    String::from_utf8(fitted.model).context("the model is no text")
-}
-
-/// Numbers between -1 and 1, always the same ones.
-fn draw(count: usize) -> Vec<f64> {
-    let mut state = 7_u64;
-    let next = |_| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
-    };
-    (0..count).map(next).collect()
 }

@@ -5,9 +5,10 @@ mod cores;
 mod echo;
 mod evaluators;
 mod http;
+mod inference;
 mod load;
 mod memory;
-mod predictions;
+mod peer;
 mod python;
 mod registry;
 mod report;
@@ -26,8 +27,8 @@ use tokio::{
 #[derive(Debug, Parser)]
 #[command(name = "lineal-load")]
 enum Command {
-    /// Predictions a second, their latency and their price, beside a bare gRPC server with the same messages
-    Predictions(predictions::Args),
+    /// Predictions a second, their latency and their price, beside a bare gRPC server with the same messages and beside MLServer
+    Inference(inference::Args),
     /// Calls of a registry on each database, beside their bare SQL statements and beside MLflow
     Registry(registry::Args),
     /// Fits of every family, the reading of a table and the creation of a job, beside Python libraries
@@ -47,7 +48,7 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     match Command::parse() {
-        Command::Predictions(args) => on_one_thread(predictions::run(args)),
+        Command::Inference(args) => on_one_thread(inference::run(args)),
         Command::Registry(args) => on_one_thread(registry::run(args)),
         Command::Train(args) => on_one_thread(train::run(args)),
         Command::Evaluators(args) => evaluators::run(&args),

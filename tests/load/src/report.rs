@@ -71,6 +71,12 @@ impl Figure {
         Some([self.case.clone(), found, goal, verdict.to_owned()])
     }
 
+    /// With the figure of another system.
+    fn beside(self, peer: f64) -> Self {
+        let (goal, met) = (self.goal, self.met);
+        Self { goal, met, ..Self::new(self.case, self.unit, self.ours, self.limit, Some(peer)) }
+    }
+
     fn cells(&self) -> [String; COLUMNS] {
         let ratio = |ratio: Option<f64>| ratio.map(|ratio| format!("{ratio:.2}")).unwrap_or_default();
         [
@@ -96,6 +102,13 @@ pub(crate) struct Report {
 }
 
 impl Report {
+    /// Puts the figure of another system beside the case.
+    pub(crate) fn beside_peer(&mut self, case: &str, peer: f64) {
+        for figure in self.figures.iter_mut().filter(|figure| figure.case == case) {
+            *figure = figure.clone().beside(peer);
+        }
+    }
+
     /// Writes the list as `bench/<name>.json` in `target` and returns where.
     pub(crate) fn write(&self, target: &Path, name: &str) -> anyhow::Result<PathBuf> {
         let folder = target.join("bench");
@@ -114,6 +127,13 @@ impl fmt::Display for Report {
         // Texts to the left, numbers to the right.
         f.write_str(&aligned(&lines, 2))
     }
+}
+
+/// The goals among `figures`, and whether they are met, as a table.
+pub(crate) fn verdicts(figures: &[Figure]) -> String {
+    let headings = ["goal", "found", "wanted", ""].map(str::to_owned);
+    let goals = figures.iter().filter_map(Figure::verdict);
+    aligned(&std::iter::once(headings).chain(goals).collect::<Vec<_>>(), 1)
 }
 
 /// Lines of a table, the first `left` columns to the left and the others to the right; the first line is the headings. A column that

@@ -152,7 +152,9 @@ impl Place {
     /// Of a column of bins, not yet in a bundle; in how many rows it is not the usual one.
     fn of(column: &[u8]) -> (Self, usize) {
         let mut counts = [0_usize; CODES];
-        column.iter().for_each(|bin| counts[usize::from(*bin)] += 1);
+        for bin in column {
+            counts[usize::from(*bin)] += 1;
+        }
         let missing = counts[usize::from(MISSING)];
         let present = counts[..usize::from(MISSING)].iter().rposition(|count| *count > 0).map_or(0, |last| last + 1);
         let (usual, count) =
@@ -217,7 +219,7 @@ mod tests {
     /// Two numbers, one of three texts as a column each, a constant, and a column with holes.
     fn bins(rows: usize) -> Bins {
         let row = |i: usize| {
-            let hole = if i % 3 == 0 { f64::NAN } else { (i % 4) as f64 };
+            let hole = if i.is_multiple_of(3) { f64::NAN } else { (i % 4) as f64 };
             let text = |k: usize| f64::from(i % 7 % 3 == k);
             [(i % 5) as f64, (i * 7 % 11) as f64, text(0), text(1), text(2), 1.0, hole]
         };
@@ -235,13 +237,15 @@ mod tests {
         let chosen: Vec<u32> = (0..rows as u32).filter(|row| row % 8 != 2).collect();
         let histogram = bundles.histogram(&chosen, &pairs);
         let mut total = [0; 2];
-        chosen.iter().for_each(|row| add(&mut total, pairs[*row as usize]));
+        for row in &chosen {
+            add(&mut total, pairs[*row as usize]);
+        }
         let mut found = FeatureSums::new();
         for j in 0..7 {
             let mut expected = vec![[0; 2]; CODES];
-            chosen
-                .iter()
-                .for_each(|row| add(&mut expected[usize::from(bins.of(j)[*row as usize])], pairs[*row as usize]));
+            for row in &chosen {
+                add(&mut expected[usize::from(bins.of(j)[*row as usize])], pairs[*row as usize]);
+            }
             bundles.of_feature(j, &histogram, total, &mut found);
             assert_eq!(found.bins, expected[..found.bins.len()], "feature {j}");
             assert_eq!(found.missing, expected[usize::from(MISSING)], "feature {j}");

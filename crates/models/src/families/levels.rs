@@ -80,7 +80,9 @@ impl Ground {
         context: &FitContext<'_>,
     ) -> Result<(Vec<Leaf>, Vec<f64>), FitError> {
         let mut sum = [0; 2];
-        rows.iter().for_each(|row| add(&mut sum, slopes.pairs[*row as usize]));
+        for row in &rows {
+            add(&mut sum, slopes.pairs[*row as usize]);
+        }
         let mut level = vec![Node { at: trees.push_root(), rows, sum, histogram: None }];
         let (mut leaves, mut gains) = (Vec::new(), vec![0.0; self.bundles.features()]);
         for depth in 1..=self.max_depth {

@@ -71,7 +71,9 @@ mod tests {
         let scale = Scale::new(3, [0.7; 2]);
         let pairs = [[0.1, 0.2], [-0.7, 0.3], [0.6, 0.1]].map(|pair| scale.whole(pair));
         let mut sum = [0; 2];
-        pairs.iter().for_each(|pair| add(&mut sum, *pair));
+        for pair in pairs {
+            add(&mut sum, pair);
+        }
         assert_eq!(without(without(sum, pairs[0]), pairs[2]), pairs[1]);
     }
 }

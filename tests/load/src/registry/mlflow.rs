@@ -3,7 +3,6 @@
 use std::{
     net::TcpListener,
     path::{Path, PathBuf},
-    process::Stdio,
     sync::Arc,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
@@ -12,7 +11,7 @@ use std::{
 use anyhow::{Context as _, ensure};
 use hyper::Method;
 use serde_json::{Value, json};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
 use super::{
     operations::{METRICS, Operation, PAGE, Turns},
@@ -21,10 +20,10 @@ use super::{
 use crate::{
     http::Http,
     load::{Asks, measure},
+    peer::Peer,
     python,
 };
 
-const TRIES: u32 = 1200;
 /// Enough for a first page; the registry's has a thousand times as many behind it.
 const VERSIONS: u64 = 200;
 
@@ -48,7 +47,7 @@ impl MlFlow {
 
     /// Measures what both can do and puts it beside the registry's cases on SQLite.
     pub(super) async fn measure(self, folder: &Path, time: Duration, outcome: &mut Outcome) -> anyhow::Result<()> {
-        let (server, base) = Running::start(&self.program, folder).await?;
+        let (server, base) = start(&self.program, folder).await?;
         let contents = Arc::new(Contents::begin(&base).await?);
         let turns = Turns::new(AtomicU64::new(1));
         for case in outcome.cases.iter_mut().filter(|case| case.is_on_sqlite()) {
@@ -68,67 +67,21 @@ impl MlFlow {
     }
 }
 
-/// A server with its workers: a process group.
-struct Running {
-    process: Child,
-    group: u32,
-}
-
-impl Running {
-    /// Two workers, which may use every core.
-    async fn start(program: &Path, folder: &Path) -> anyhow::Result<(Self, String)> {
-        std::fs::create_dir_all(folder)?;
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let log = std::fs::File::create(folder.join("log"))?;
-        let mut command = Command::new(program);
-        command.args(["server", "--host", "127.0.0.1", "--workers", "2", "--port", &port.to_string()]);
-        command.arg("--backend-store-uri").arg(format!("sqlite:///{}", folder.join("mlflow.db").display()));
-        command.arg("--default-artifact-root").arg(folder.join("artifacts"));
-        command.env("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false").current_dir(folder);
-        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0);
-        let process = command.spawn().with_context(|| format!("cannot run {}", program.display()))?;
-        let group = process.id().context("MLflow ended at once")?;
-        let mut running = Self { process, group };
-        let base = format!("127.0.0.1:{port}");
-        for _ in 0..TRIES {
-            if let Some(status) = running.process.try_wait()? {
-                let said = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
-                anyhow::bail!("MLflow ended ({status}):\n{said}");
-            }
-            if let Ok(mut http) = Http::connect(&base).await
-                && http.call(Method::GET, "/health", &Value::Null).await.is_ok()
-            {
-                return Ok((running, base));
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        anyhow::bail!("MLflow did not answer")
-    }
-
-    /// Ends it and waits until it is gone.
-    async fn stop(mut self) -> anyhow::Result<()> {
-        self.signal("TERM");
-        let ended = tokio::time::timeout(Duration::from_secs(20), self.process.wait()).await;
-        ended.context("MLflow does not stop")??;
-        Ok(())
-    }
-
-    fn signal(&self, name: &str) {
-        let group = format!("-{}", self.group);
-        let sent = std::process::Command::new("kill").args(["-s", name, "--", &group]).stderr(Stdio::null()).status();
-        if let Err(error) = sent {
-            eprintln!("cannot stop MLflow, process group {}: {error}", self.group);
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Its workers outlive it otherwise.
-        if self.process.id().is_some() {
-            self.signal("KILL");
-        }
-    }
+/// Starts it with two workers, which may use every core; returns it and where it listens.
+async fn start(program: &Path, folder: &Path) -> anyhow::Result<(Peer, String)> {
+    std::fs::create_dir_all(folder)?;
+    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let mut command = Command::new(program);
+    command.args(["server", "--host", "127.0.0.1", "--workers", "2", "--port", &port.to_string()]);
+    command.arg("--backend-store-uri").arg(format!("sqlite:///{}", folder.join("mlflow.db").display()));
+    command.arg("--default-artifact-root").arg(folder.join("artifacts"));
+    command.env("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false");
+    let base = format!("127.0.0.1:{port}");
+    let answers = async || match Http::connect(&base).await {
+        Ok(mut http) => http.call(Method::GET, "/health", &Value::Null).await.is_ok(),
+        Err(_) => false,
+    };
+    Ok((Peer::start("MLflow", command, folder, answers).await?, base))
 }
 
 /// What requests have to name.

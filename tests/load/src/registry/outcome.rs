@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use super::{databases::Database, operations::Operation};
 use crate::{
     load::{Measured, middle},
-    report::{Figure, Goal, Report, aligned},
+    report::{Figure, Goal, Report, aligned, verdicts},
 };
 
 /// The client count that goals speak of.
@@ -160,10 +160,7 @@ impl fmt::Display for Outcome {
             cells
         });
         writeln!(f, "{}", aligned(&std::iter::once(headings).chain(cells).collect::<Vec<_>>(), 1))?;
-        let report = self.report();
-        let goals = report.figures.iter().filter_map(Figure::verdict).map(Vec::from);
-        let headings = ["goal", "found", "wanted", ""].map(str::to_owned).to_vec();
-        write!(f, "{}", aligned(&std::iter::once(headings).chain(goals).collect::<Vec<_>>(), 1))
+        f.write_str(&verdicts(&self.report().figures))
     }
 }
 

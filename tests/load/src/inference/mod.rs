@@ -1,6 +1,10 @@
-//! Predictions over the Open Inference Protocol, beside an echo of the same messages.
+//! Predictions over the Open Inference Protocol, beside an echo of the same messages and beside MLServer.
+
+mod mlserver;
+pub(crate) mod synthetic;
 
 use std::{
+    ffi::OsStr,
     fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -10,6 +14,8 @@ use std::{
 use anyhow::{Context as _, ensure};
 use bytes::Bytes;
 use http::uri::PathAndQuery;
+use lineal_models::LibrarySearch;
+use lineal_native::LightGbm;
 use lineal_proto::inference::{
     ModelInferResponse, ModelMetadataRequest, grpc_inference_service_client::GrpcInferenceServiceClient,
 };
@@ -19,20 +25,34 @@ use crate::{
     client::{ACTOR, Client},
     cores::Cores,
     load::{Asks, Measured, measure, middle},
-    report::{Figure, Report},
+    report::{self, Figure, Goal, Report},
     requests::Table,
     server::Server,
     training,
 };
+use mlserver::MlServer;
+use synthetic::{FEATURES, Objective};
 
 const MODEL_INFER: PathAndQuery = PathAndQuery::from_static("/inference.GRPCInferenceService/ModelInfer");
+/// The imported model of 100 trees.
+const TREES: &str = "trees";
 /// Model and rows of a request.
-const KINDS: [(&str, usize); 3] = [("gradient_boosting", 1), ("gradient_boosting", 100), ("logistic_regression", 1)];
+const KINDS: [(&str, usize); 6] = [
+    (TREES, 1),
+    (TREES, 100),
+    ("random_forest", 1),
+    ("random_forest", 100),
+    ("logistic_regression", 1),
+    ("logistic_regression", 100),
+];
 const IN_FLIGHT: [usize; 3] = [1, 16, 64];
 /// Machines drift, so both servers are measured in turns, and the middle one of each counts.
 const TURNS: u32 = 3;
+/// Rows that the trees are fitted to and asked about.
+const ROWS: usize = 10_000;
+const MIB: f64 = 1_048_576.0;
 
-/// `lineal-load predictions`
+/// `lineal-load inference`
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The `lineal` binary [default: the one beside this program]
@@ -44,39 +64,126 @@ pub(crate) struct Args {
     /// Measuring time of a case for each of both servers
     #[arg(long, value_name = "SECONDS", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=600))]
     seconds: u32,
-    /// Folder of `bench/predictions.json`
+    /// Measure another server on the same trees too
+    #[arg(long, value_enum, requires = "peer_folder")]
+    peer: Option<PeerKind>,
+    /// Where the peer is installed
+    #[arg(long, value_name = "FOLDER")]
+    peer_folder: Option<PathBuf>,
+    /// Folder of `bench/inference.json`
     #[arg(long, value_name = "FOLDER", env = "CARGO_TARGET_DIR", default_value = "target")]
     target_dir: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum PeerKind {
+    Mlserver,
 }
 
 /// Prepares champions, measures all cases and reports them.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let own = std::env::current_exe()?;
-    let lineal = args.lineal.unwrap_or_else(|| own.with_file_name("lineal"));
-    let table = Table::read(&args.data)?;
-    let cores = Cores::choose();
+    let lineal = args.lineal.clone().unwrap_or_else(|| own.with_file_name("lineal"));
     let folder = tempfile::tempdir()?;
+    let peer = match (args.peer, &args.peer_folder) {
+        (Some(PeerKind::Mlserver), Some(place)) => Some(MlServer::install(place).await?),
+        _ => None,
+    };
+    let trees = Trees::fit(folder.path())?;
     let data_dir = folder.path().join("data");
-    eprintln!("training, validating and promoting the champions");
+    let cores = Cores::choose();
+    eprintln!("training, importing, validating and promoting the champions");
     let server = training::start(&lineal, &data_dir, None, None).await?;
     training::champions(&lineal, server.address(), &args.data).await?;
+    trees.import(&lineal, server.address()).await?;
     server.stop().await?;
 
     if let Ok(cores) = &cores {
         cores.pin_load()?;
     }
     let core = cores.as_ref().ok().map(|cores| cores.server);
-    let server = training::start(&lineal, &data_dir, None, core).await?;
+    let registry = training::registry(&lineal, &data_dir).await?;
+    let server = training::replica(&lineal, folder.path(), registry.address(), core).await?;
     let bench =
         Bench { own, answer: folder.path().join("answer"), core, turn: Duration::from_secs(1) * args.seconds / TURNS };
+    let churn = Table::read(&args.data)?;
+    let rows = Table::read(&trees.table)?;
     let mut report = Report::default();
-    for (model, rows) in KINDS {
-        bench.measure(&server, &table, model, rows, &mut report).await?;
+    for (model, count) in KINDS {
+        let table = if model == TREES { &rows } else { &churn };
+        bench.measure(&server, table, model, count, &mut report).await?;
     }
+    let models = size_of_files(&data_dir.join("artifacts"))? / MIB;
+    let memory = Figure::new("peak memory of the replica".to_owned(), "MiB", server.memory()?, None, None);
+    report.figures.push(memory.goal(Some(Goal::AtMost((40.0 + models).round()))));
     server.stop().await?;
+    registry.stop().await?;
+    if let Some(peer) = peer {
+        let place = folder.path().join("peer");
+        fs::create_dir_all(&place)?;
+        let time = Duration::from_secs(1) * args.seconds;
+        let rates = peer.rates(&place, &trees.text, &trees.values[..50 * FEATURES], &IN_FLIGHT, time).await?;
+        for (in_flight, rate) in IN_FLIGHT.into_iter().zip(rates) {
+            report.beside_peer(&format!("{}, rate", case(TREES, 1, in_flight)), rate);
+        }
+    }
     println!("{report}\n{}", explanation(args.seconds, &cores));
-    println!("written to {}", report.write(&args.target_dir, "predictions")?.display());
+    println!("{}", report::verdicts(&report.figures));
+    println!("written to {}", report.write(&args.target_dir, "inference")?.display());
     Ok(())
+}
+
+/// A model as the Python library writes it, and rows for it.
+struct Trees {
+    model: PathBuf,
+    table: PathBuf,
+    text: String,
+    values: Vec<f64>,
+}
+
+impl Trees {
+    fn fit(folder: &Path) -> anyhow::Result<Self> {
+        let library = LightGbm::open(&LibrarySearch::in_environment(|name| std::env::var_os(name)))?;
+        let values = synthetic::draw(ROWS * FEATURES);
+        let labels: Vec<f64> =
+            values.chunks(FEATURES).map(|row| f64::from(u8::from(synthetic::signal(row) > 0.0))).collect();
+        let text = synthetic::fit(&library, Objective::Binary, &values, &labels)?;
+        let (model, table) = (folder.join("trees.txt"), folder.join("trees.csv"));
+        fs::write(&model, &text)?;
+        let mut csv = csv::Writer::from_path(&table)?;
+        let names = (0..FEATURES).map(|feature| format!("Column_{feature}"));
+        csv.write_record(names.chain(["label".to_owned()]))?;
+        for (row, label) in values.chunks(FEATURES).zip(&labels) {
+            csv.write_record(row.iter().chain([label]).map(f64::to_string))?;
+        }
+        csv.flush()?;
+        Ok(Self { model, table, text, values })
+    }
+
+    /// Makes it champion, the way a user does.
+    async fn import(&self, lineal: &Path, address: &str) -> anyhow::Result<()> {
+        let run = |words| training::run(lineal, address, words);
+        let (model, table) = (self.model.as_os_str(), self.table.as_os_str());
+        let import = ["import", "--model", TREES, "--label", "label", "--signature"].map(OsStr::new);
+        run([&import[..], &[table, model]].concat()).await?;
+        run(["validate", TREES, "1"].map(OsStr::new).to_vec()).await?;
+        run(["promote", TREES, "1", "--reason", "benchmark"].map(OsStr::new).to_vec()).await
+    }
+}
+
+/// Bytes of all files under `folder`.
+fn size_of_files(folder: &Path) -> anyhow::Result<f64> {
+    let mut bytes = 0.0;
+    for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        bytes += if metadata.is_dir() { size_of_files(&entry.path())? } else { metadata.len() as f64 };
+    }
+    Ok(bytes)
+}
+
+fn case(model: &str, rows: usize, in_flight: usize) -> String {
+    format!("{model} {rows} row{}, {in_flight} in flight", if rows == 1 { "" } else { "s" })
 }
 
 fn explanation(seconds: u32, cores: &anyhow::Result<Cores>) -> String {
@@ -119,8 +226,7 @@ impl Bench {
         let args = [Path::new("echo"), Path::new("--answer"), &self.answer];
         let echo = Server::start(&self.own, &args, self.core).await?;
         for in_flight in IN_FLIGHT {
-            let plural = if rows == 1 { "" } else { "s" };
-            let case = format!("{model} {rows} row{plural}, {in_flight} in flight");
+            let case = case(model, rows, in_flight);
             eprintln!("{case}");
             let (mut ours, mut limit) = (Vec::new(), Vec::new());
             for _ in 0..TURNS {
@@ -130,7 +236,7 @@ impl Bench {
                     turns.push(measured.with_context(|| format!("{case}: {}", server.address()))?);
                 }
             }
-            report.figures.extend(figures(&case, &ours, &limit));
+            report.figures.extend(figures(&case, goals(model, rows, in_flight), &ours, &limit));
         }
         echo.stop().await
     }
@@ -177,15 +283,25 @@ async fn answer(address: &str, request: &Bytes, rows: usize) -> anyhow::Result<B
     Ok(answer)
 }
 
-fn figures(case: &str, ours: &[Measured], limit: &[Measured]) -> [Figure; 4] {
+/// What rate and processor time should be.
+fn goals(model: &str, rows: usize, in_flight: usize) -> [Option<Goal>; 2] {
+    match (model, rows, in_flight) {
+        // Either will do: the load's core may be full before the server's.
+        (TREES, 1, 64) => [None, Some(Goal::AtMost(20.0))],
+        (TREES, 100, 16) => [Some(Goal::AtLeast(2400.0)), None],
+        _ => [None, None],
+    }
+}
+
+fn figures(case: &str, [rate, cpu]: [Option<Goal>; 2], ours: &[Measured], limit: &[Measured]) -> [Figure; 4] {
     let figure = |what, unit, of: fn(&Measured) -> f64| {
         Figure::new(format!("{case}, {what}"), unit, middle(ours, of), Some(middle(limit, of)), None)
     };
     [
-        figure("rate", "1/s", |turn| turn.rate),
+        figure("rate", "1/s", |turn| turn.rate).goal(rate),
         figure("p50", "ms", |turn| turn.p50),
         figure("p99", "ms", |turn| turn.p99),
-        figure("server CPU", "us/request", |turn| turn.cpu),
+        figure("server CPU", "us/request", |turn| turn.cpu).goal(cpu),
     ]
 }
 
@@ -199,7 +315,7 @@ mod tests {
 
     #[test]
     fn the_middle_turn_of_each_server_counts() {
-        let found = figures("trees", &turns([30.0, 10.0, 20.0]), &turns([90.0, 40.0, 1.0]));
+        let found = figures("trees", [None, None], &turns([30.0, 10.0, 20.0]), &turns([90.0, 40.0, 1.0]));
         assert_eq!(found[0], Figure::new("trees, rate".to_owned(), "1/s", 20.0, Some(40.0), None));
         assert_eq!(found[3], Figure::new("trees, server CPU".to_owned(), "us/request", 10.0, Some(10.0), None));
     }
