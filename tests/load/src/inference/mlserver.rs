@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use lineal_proto::inference::{
-    InferTensorContents, ModelInferRequest, ServerReadyRequest,
+    InferTensorContents, ModelInferRequest, ModelReadyRequest,
     grpc_inference_service_client::GrpcInferenceServiceClient, model_infer_request::InferInputTensor,
 };
 use prost::Message as _;
@@ -32,7 +32,8 @@ impl MlServer {
     /// Installs the newest release into `folder`, or brings what is there up to date.
     pub(super) async fn install(folder: &Path) -> anyhow::Result<Self> {
         eprintln!("installing the newest MLServer into {}", folder.display());
-        let bin = python::install(folder, &["mlserver", "mlserver-lightgbm"]).await?;
+        // Its workers ask for an event loop in a way that newer ones of these refuse.
+        let bin = python::install(folder, &["mlserver", "mlserver-lightgbm", "uvloop<0.22"]).await?;
         Ok(Self { program: bin.join("mlserver") })
     }
 
@@ -63,7 +64,8 @@ impl MlServer {
         let address = format!("http://127.0.0.1:{grpc}");
         let mut client = GrpcInferenceServiceClient::new(lineal_rpc::connect(&address, ACTOR)?);
         let answers = async || {
-            let ready = client.server_ready(ServerReadyRequest {}).await;
+            let request = ModelReadyRequest { name: MODEL.to_owned(), version: String::new() };
+            let ready = client.model_ready(request).await;
             ready.is_ok_and(|answer| answer.into_inner().ready)
         };
         let server = Peer::start("MLServer", command, folder, answers).await?;
