@@ -37,6 +37,7 @@ const FILES: &[&str] = &[
     "lineal/trainer/v1/reproductions.proto",
     "lineal/trainer/v1/splits.proto",
     "lineal/validator/v1/reports.proto",
+    "lineal/inference/v1/batches.proto",
     "lineal/inference/v1/control.proto",
     "lineal/inference/v1/predictions.proto",
 ];

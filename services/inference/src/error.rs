@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use lineal_kernel::{Digest, FieldError, FieldErrors, ModelName, Slot, VersionNumber};
+use lineal_data::DataError;
+use lineal_kernel::{Digest, FieldError, FieldErrors, ModelName, Name, Slot, VersionNumber};
 use lineal_models::{BundleError, ScoreError};
 
 use crate::registry::RegistryError;
@@ -104,6 +105,65 @@ pub(crate) enum InferenceError {
         /// What the version predicts.
         found: &'static str,
     },
+    /// The registry does not know it either.
+    #[error("`{model}` has no version `{asked}`; `lineal versions {model}` lists them")]
+    VersionNotFound {
+        /// The model.
+        model: ModelName,
+        /// The number or alias that was asked for.
+        asked: String,
+    },
+    /// The input of a batch cannot be read at all.
+    #[error("the input cannot be read")]
+    InputUnreadable(#[source] object_store::Error),
+    /// The input of a batch is not one.
+    #[error(transparent)]
+    Input(#[from] DataError),
+    /// The batch was begun as another one.
+    #[error(
+        "`{model}` has a batch `{batch_id}` with another {field}; choose another id, or repeat what was asked then"
+    )]
+    BatchExists {
+        /// The model.
+        model: ModelName,
+        /// The batch.
+        batch_id: Name,
+        /// What is not the same.
+        field: &'static str,
+    },
+    /// The batch is under way in this replica.
+    #[error("batch `{batch_id}` of `{model}` is under way; wait for its end or cancel it")]
+    BatchRunning {
+        /// The model.
+        model: ModelName,
+        /// The batch.
+        batch_id: Name,
+    },
+    /// The batch is not under way in this replica.
+    #[error("batch `{batch_id}` of `{model}` does not run here; ask the replica that runs it")]
+    BatchNotRunning {
+        /// The model.
+        model: ModelName,
+        /// The batch.
+        batch_id: Name,
+    },
+    /// Somebody stopped the batch.
+    #[error("the batch was stopped; score it again under the same id to go on")]
+    BatchCancelled,
+    /// A file in the folder of a batch is not what was written.
+    #[error("`{file}` is damaged ({problem}); move the folder away and score the batch under another id")]
+    BatchDamaged {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The store of the predictions does not work.
+    #[error("the predictions cannot be stored")]
+    Store(#[from] object_store::Error),
+    /// Predictions have no form.
+    #[error("the predictions cannot be written")]
+    Encode(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The registry did not give what was asked of it.
     #[error("the registry cannot be asked")]
     Registry(#[source] RegistryError),
@@ -126,6 +186,12 @@ pub(crate) enum BundleFault {
 impl From<BundleError> for BundleFault {
     fn from(error: BundleError) -> Self {
         Self::Content(error.into())
+    }
+}
+
+impl From<parquet::errors::ParquetError> for InferenceError {
+    fn from(error: parquet::errors::ParquetError) -> Self {
+        Self::Encode(error.into())
     }
 }
 

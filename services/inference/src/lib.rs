@@ -2,13 +2,16 @@
 //! generation without losing a request.
 //!
 //! A call goes `grpc` (convert) -> `app` (find, score; fetch, load, switch) -> `domain` (the serving table). `registry` is the
-//! port to the registry, `cache` the replica's own disk. The request path takes no lock: one load of the serving table.
+//! port to the registry, `cache` the replica's own disk, `folder` what a batch of predictions leaves. The request path takes no lock: one load of the serving table.
 
 mod app;
 mod cache;
 mod domain;
 mod error;
+pub mod failpoints;
+mod folder;
 mod grpc;
+mod prediction_log;
 mod registry;
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
@@ -19,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use error::InferenceError;
+pub use prediction_log::PredictionLogConfig;
 
 /// How one replica runs.
 #[derive(Debug, Clone)]
@@ -41,12 +45,16 @@ pub struct InferenceConfig {
     pub large_batches: usize,
     /// Rows that are in memory to be scored at the same time; requests with further ones are refused.
     pub rows_in_flight: usize,
+    /// Files that are scored at the same time, each on a thread of its own; further ones wait their turn.
+    pub scoring_batches: usize,
+    /// Which answers are logged; `None` for none.
+    pub prediction_log: Option<PredictionLogConfig>,
 }
 
 impl InferenceConfig {
     /// A replica that loads a bundle in 45 seconds or not at all, whose prepared bundles wait ten minutes, that tries the way back
-    /// every five, that says every three seconds what it counted, that scores one large batch on each core, and has at most a
-    /// million rows in flight.
+    /// every five, that says every three seconds what it counted, that scores one large batch on each core and one file beside
+    /// them, has at most a million rows in flight, and logs no predictions.
     pub fn new(replica: Name, advertise: String, cache_dir: PathBuf) -> Self {
         Self {
             replica,
@@ -58,6 +66,8 @@ impl InferenceConfig {
             report_interval: Duration::from_secs(3),
             large_batches: std::thread::available_parallelism().map_or(1, usize::from),
             rows_in_flight: 1 << 20,
+            scoring_batches: 1,
+            prediction_log: None,
         }
     }
 }
@@ -91,9 +101,10 @@ impl Inference {
     }
 
     /// Says what the requests counted that were still in flight when [`Inference::run`] ended. Call it once the listener has
-    /// closed: after that no count is missing.
+    /// closed: after that no count and no logged prediction is missing.
     pub async fn close(&self) {
         self.replica.report_last().await;
+        self.replica.close_log().await;
     }
 }
 

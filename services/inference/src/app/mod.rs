@@ -1,4 +1,4 @@
-//! What a replica does: predict, prepare, reload, follow the registry. Each file is one verb on [`Replica`].
+//! What a replica does: predict, score, prepare, reload, follow the registry. Each file is one verb on [`Replica`].
 
 mod bundles;
 mod follow;
@@ -7,6 +7,7 @@ mod predict;
 mod prepare;
 mod reload;
 mod report;
+mod score;
 mod standbys;
 
 use std::sync::{Arc, atomic::AtomicU32};
@@ -17,12 +18,13 @@ use lineal_rpc::{Health, READY};
 use tokio::sync::{Mutex, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::{InferenceConfig, cache::Cache, domain::ServingTable, registry::Registry};
+use crate::{InferenceConfig, cache::Cache, domain::ServingTable, prediction_log::PredictionLog, registry::Registry};
 pub(crate) use predict::Prediction;
 
 use bundles::Bundles;
 use loader::Loader;
 use report::UsageBook;
+pub(crate) use score::{FinishedBatch, Report};
 use standbys::Standbys;
 
 /// One inference process.
@@ -50,6 +52,10 @@ pub(crate) struct Replica {
     rows: Arc<Semaphore>,
     /// Cancelled when streams of requests are to end.
     ending: CancellationToken,
+    /// Where answers are logged, if they are.
+    log: Option<PredictionLog>,
+    /// Files that are scored.
+    batches: score::Batches,
     /// Tells predictions in the same microsecond apart.
     sequence: AtomicU32,
     /// What each version did in this process.
@@ -66,6 +72,8 @@ impl Replica {
         let (cache, loader) = (Cache::new(config.cache_dir.clone()), Loader::new(config.load_deadline));
         Self {
             bundles: Arc::new(Bundles::new(registry.clone(), cache.clone(), loader, config.prepared_ttl)),
+            log: config.prediction_log.clone().map(|log| PredictionLog::start(log, &config.replica)),
+            batches: score::Batches::new(config.scoring_batches),
             large_batches: Arc::new(Semaphore::new(config.large_batches.max(1))),
             rows: Arc::new(Semaphore::new(config.rows_in_flight.min(Semaphore::MAX_PERMITS))),
             ending: CancellationToken::new(),
@@ -96,6 +104,18 @@ impl Replica {
         }
         self.report_last().await;
         self.give_back_lease().await;
+    }
+
+    /// Writes what the prediction log still holds.
+    pub(crate) async fn close_log(&self) {
+        if let Some(log) = &self.log {
+            log.close().await;
+        }
+    }
+
+    /// The prediction log, if there is one.
+    pub(crate) fn log(&self) -> Option<&PredictionLog> {
+        self.log.as_ref()
     }
 
     /// What is served now.

@@ -14,6 +14,7 @@ use super::Replica;
 use crate::{
     InferenceError,
     domain::{Entry, Pedigree, Target, Wanted, prediction_id},
+    prediction_log::Logged,
 };
 
 /// Values that are scored on the serving thread: below this, handing over costs more than scoring.
@@ -48,8 +49,8 @@ impl Replica {
         let admitted = self.admit(frame.rows())?;
         let model = target.entry.model();
         let is_quick = !model.is_graph() || model.bytes() <= INLINE_GRAPH;
-        let (scores, waiting) = if is_quick && frame.rows() * frame.names().count() <= INLINE_VALUES {
-            (model.score(&frame)?, Duration::ZERO)
+        let (scores, frame, waiting) = if is_quick && frame.rows() * frame.names().count() <= INLINE_VALUES {
+            (model.score(&frame)?, frame, Duration::ZERO)
         } else {
             self.score_apart(target.entry.clone(), frame, admitted).await?
         };
@@ -59,6 +60,9 @@ impl Replica {
         let replica = self.config.replica.clone();
         let prediction_id = prediction_id(&target.entry.facts, target.generation, scored_time, &replica, sequence);
         let pedigree = Pedigree { prediction_id, target, replica, scored_time };
+        if let Some(log) = self.log().filter(|log| log.wants(&pedigree.prediction_id)) {
+            log.offer(Logged { pedigree: pedigree.clone(), frame, scores: scores.clone() });
+        }
         Ok(Prediction { scores, pedigree, begun, waiting, scoring })
     }
 
@@ -69,14 +73,15 @@ impl Replica {
         self.rows.clone().try_acquire_many_owned(count).map_err(|_| full())
     }
 
-    /// Scores a large batch, or with a large graph, on a thread that serves nothing else; also how long it waited for one. If nobody waits for the answer
+    /// Scores a large batch, or with a large graph, on a thread that serves nothing else; also the
+    /// frame, and how long it waited for a thread. If nobody waits for the answer
     /// any more when its turn comes, the batch is dropped.
     async fn score_apart(
         &self,
         entry: Arc<Entry>,
         frame: Frame,
         admitted: OwnedSemaphorePermit,
-    ) -> Result<(Vec<f64>, Duration), InferenceError> {
+    ) -> Result<(Vec<f64>, Frame, Duration), InferenceError> {
         let begun = Instant::now();
         let permit = self.large_batches.clone().acquire_owned().await;
         let gone = CancellationToken::new();
@@ -85,10 +90,10 @@ impl Replica {
             // Given back when the work ends, also if nobody waits for it any more.
             let _permits = (permit, admitted);
             if gone.is_cancelled() {
-                return Ok((Vec::new(), Duration::ZERO));
+                return Ok((Vec::new(), frame, Duration::ZERO));
             }
             let waited = begun.elapsed();
-            Ok((entry.model().score(&frame)?, waited))
+            Ok((entry.model().score(&frame)?, frame, waited))
         };
         tokio::task::spawn_blocking(score).await?
     }

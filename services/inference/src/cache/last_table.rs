@@ -13,10 +13,11 @@ struct StoredTable {
     aliases: Vec<StoredFacts>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct StoredFacts {
-    model: String,
-    slot: String,
+/// What the registry says of one version, as a file keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct StoredFacts {
+    pub(crate) model: String,
+    pub(crate) slot: String,
     #[serde(default = "champion")]
     alias: String,
     version: u64,

@@ -11,6 +11,8 @@ use bytes::Bytes;
 use lineal_kernel::Digest;
 use uuid::Uuid;
 
+pub(crate) use last_table::StoredFacts;
+
 use crate::domain::Listing;
 
 const LAST_TABLE: &str = "serving.json";

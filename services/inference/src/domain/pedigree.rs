@@ -19,6 +19,18 @@ pub(crate) fn prediction_id(
     format!("{model}:{version}:g{generation}:{}:{replica}:{sequence:08x}", scored_time.micros())
 }
 
+/// The name of what a batch wrote into its file `part`, in the same form: `b<batch>` stands in place of the generation.
+pub(crate) fn batch_prediction_id(
+    facts: &Facts,
+    batch_id: &Name,
+    scored_time: Timestamp,
+    replica: &Name,
+    part: u64,
+) -> String {
+    let Facts { model, version, .. } = facts;
+    format!("{model}:{version}:b{batch_id}:{}:{replica}:{part:08x}", scored_time.micros())
+}
+
 /// Where one answer comes from.
 #[derive(Debug, Clone)]
 pub(crate) struct Pedigree {

@@ -34,6 +34,7 @@ impl ControlService for InferenceGrpc {
             replica: self.replica.name().to_owned(),
             generation: table.generation(),
             served: table.seats().into_iter().map(convert::served).collect(),
+            prediction_log: self.replica.log().map(|log| convert::log(log.counts())),
         }))
     }
 }

@@ -1,9 +1,14 @@
 //! What several contracts of this service say in the same way.
 
+use std::sync::atomic::Ordering;
+
 use lineal_proto::lineal::inference::v1 as pb;
 use lineal_rpc::timestamp;
 
-use crate::domain::{Counts, Entry, Facts, Pedigree, Seat};
+use crate::{
+    domain::{Counts, Entry, Facts, Pedigree, Seat},
+    prediction_log::LogCounts,
+};
 
 pub(super) fn pedigree(pedigree: Pedigree) -> pb::Pedigree {
     let Pedigree { prediction_id, target, replica, scored_time } = pedigree;
@@ -22,6 +27,15 @@ pub(super) fn pedigree(pedigree: Pedigree) -> pb::Pedigree {
         replica: replica.to_string(),
         trained_time: facts.trained_time.map(timestamp),
         scored_time: Some(timestamp(scored_time)),
+    }
+}
+
+pub(super) fn log(counts: &LogCounts) -> pb::PredictionLogState {
+    pb::PredictionLogState {
+        logged_rows: counts.logged.load(Ordering::Relaxed),
+        dropped_rows: counts.dropped.load(Ordering::Relaxed),
+        queued_rows: counts.queued.load(Ordering::Relaxed) as u64,
+        files: counts.files.load(Ordering::Relaxed),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The contracts: convert in, call, convert out.
 
+mod batches;
 mod columns;
 mod control;
 mod convert;
@@ -19,7 +20,8 @@ use lineal_kernel::FieldError;
 use lineal_proto::{
     inference::grpc_inference_service_server::GrpcInferenceServiceServer,
     lineal::inference::v1::{
-        control_service_server::ControlServiceServer, prediction_service_server::PredictionServiceServer,
+        batch_service_server::BatchServiceServer, control_service_server::ControlServiceServer,
+        prediction_service_server::PredictionServiceServer,
     },
 };
 use tonic::{codec::CompressionEncoding::Gzip, service::Routes};
@@ -34,7 +36,7 @@ fn wanted(text: &str, field: &str) -> Result<Wanted, FieldError> {
     Wanted::parse(text).map_err(|error| error.under(field))
 }
 
-/// The three services of one replica.
+/// The four services of one replica.
 #[derive(Clone)]
 struct InferenceGrpc {
     replica: Arc<Replica>,
@@ -50,5 +52,9 @@ pub(crate) fn mount(replica: &Arc<Replica>, routes: Routes) -> Routes {
         .max_decoding_message_size(MAX_REQUEST)
         .accept_compressed(Gzip)
         .send_compressed(Gzip);
-    routes.add_service(open_inference).add_service(predictions).add_service(ControlServiceServer::new(service))
+    routes
+        .add_service(open_inference)
+        .add_service(predictions)
+        .add_service(BatchServiceServer::new(service.clone()))
+        .add_service(ControlServiceServer::new(service))
 }

@@ -14,6 +14,7 @@ const DOMAIN: &str = "inference.lineal";
 const RETRY: Duration = Duration::from_secs(1);
 
 /// The status of every error of this service.
+#[allow(clippy::too_many_lines, reason = "one arm per error, nothing else")]
 pub(super) fn from_error(error: InferenceError) -> Status {
     let text = error.to_string();
     let problem = match &error {
@@ -44,6 +45,42 @@ pub(super) fn from_error(error: InferenceError) -> Status {
         InferenceError::ShuttingDown => {
             Problem::new(Code::Unavailable, "SHUTTING_DOWN", text).retry_after(Duration::ZERO)
         }
+        InferenceError::VersionNotFound { model, asked } => {
+            Problem::new(Code::NotFound, "VERSION_NOT_FOUND", text).resource("version", asked).with("model", model)
+        }
+        InferenceError::Input(DataError::SourceChanged { .. }) => Problem::new(
+            Code::Aborted,
+            "INPUT_CHANGED",
+            "the input changed while it was scored; leave it alone and score it under another id",
+        ),
+        InferenceError::InputUnreadable(_) | InferenceError::Input(_) => {
+            Problem::invalid(&FieldError::new("input", chain(&error)).into())
+        }
+        InferenceError::BatchExists { model, batch_id, field } => {
+            Problem::new(Code::AlreadyExists, "BATCH_EXISTS", text)
+                .resource("batch", batch_id)
+                .with("model", model)
+                .with("field", field)
+        }
+        InferenceError::BatchRunning { model, batch_id } => {
+            Problem::new(Code::FailedPrecondition, "BATCH_RUNNING", text)
+                .with("model", model)
+                .with("batch", batch_id)
+                .retry_after(RETRY)
+        }
+        InferenceError::BatchNotRunning { model, batch_id } => {
+            Problem::new(Code::NotFound, "BATCH_NOT_RUNNING", text).resource("batch", batch_id).with("model", model)
+        }
+        InferenceError::BatchCancelled => Problem::new(Code::Aborted, "BATCH_CANCELLED", text),
+        InferenceError::BatchDamaged { file, problem } => {
+            Problem::new(Code::FailedPrecondition, "BATCH_DAMAGED", text.clone())
+                .precondition(file, problem)
+                .with("file", file)
+        }
+        InferenceError::Store(_) => {
+            Problem::new(Code::Unavailable, "STORE_UNAVAILABLE", chain(&error)).retry_after(RETRY)
+        }
+        InferenceError::Encode(cause) => Problem::internal(cause.as_ref()),
         InferenceError::BundleDamaged { digest, .. } => {
             Problem::new(Code::FailedPrecondition, "BUNDLE_DAMAGED", chain(&error))
                 .precondition(&digest.to_string(), &chain(&error))

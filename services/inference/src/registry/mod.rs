@@ -1,16 +1,20 @@
 //! What a replica needs of the registry, and how it asks for it.
 
+mod batches;
 mod remote;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use lineal_kernel::{Digest, FieldError, Name};
+use lineal_kernel::{Digest, FieldError, ModelName, Name, Slot};
 
 pub(crate) use remote::RemoteRegistry;
 
-use crate::domain::{Listing, Standing, VersionCounts};
+use crate::{
+    domain::{Facts, Listing, Standing, VersionCounts, Wanted},
+    folder::BatchManifest,
+};
 
 /// The registry as a replica sees it.
 #[async_trait]
@@ -38,6 +42,18 @@ pub(crate) trait Registry: Send + Sync {
         counts: &[VersionCounts],
     ) -> Result<(), RegistryError>;
 
+    /// What is known of a version that this replica need not serve; `None` if there is none such.
+    async fn version(&self, model: &ModelName, slot: &Slot, wanted: &Wanted) -> Result<Option<Facts>, RegistryError>;
+
+    /// Where the batch of this id was written to, if it is on record.
+    async fn batch_output(&self, model: &ModelName, batch_id: &Name) -> Result<Option<String>, RegistryError>;
+
+    /// The id of the batch on record last, and the edges of its bins.
+    async fn last_batch(&self, model: &ModelName, slot: &Slot) -> Result<Option<(String, Vec<f64>)>, RegistryError>;
+
+    /// Puts a batch on record, once, and returns how far it is from the batch before.
+    async fn record_batch(&self, batch: &BatchRecord<'_>) -> Result<Option<f64>, RegistryError>;
+
     /// Gives the lease back.
     async fn deregister(&self, replica: &Name) -> Result<(), RegistryError>;
 }
@@ -51,6 +67,18 @@ pub(crate) struct Beat {
     pub(crate) problem: String,
     /// The standbys it looked after.
     pub(crate) standbys: Vec<(Digest, Standing)>,
+}
+
+/// A batch that is finished.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BatchRecord<'a> {
+    pub(crate) manifest: &'a BatchManifest,
+    /// Digest of the manifest.
+    pub(crate) digest: Digest,
+    /// The folder that holds it.
+    pub(crate) output: &'a str,
+    /// The version that scored.
+    pub(crate) facts: &'a Facts,
 }
 
 /// A replica's lease.
@@ -88,6 +116,9 @@ pub(crate) enum RegistryError {
         /// What is wrong with it.
         problem: String,
     },
+    /// The registry has a batch of this id that was written elsewhere.
+    #[error("the registry has another batch of this id")]
+    BatchTaken,
     /// An answer that makes no sense, e.g. from another release of the registry.
     #[error("the registry's answer cannot be read: {0}")]
     Answer(#[from] FieldError),

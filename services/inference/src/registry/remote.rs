@@ -5,18 +5,21 @@ use std::{collections::BTreeSet, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use lineal_kernel::{AliasName, Digest, FieldError, ModelName, Name, Slot, Timestamp, VersionNumber};
-use lineal_proto::lineal::registry::v1::{
-    DeregisterReplicaRequest, GetServingTableRequest, GetServingTableResponse, HeartbeatRequest,
-    RegisterReplicaRequest, ReportUsageRequest, ServingEntry, StandbyReport, UsageCount,
-    alias_service_client::AliasServiceClient, replica_service_client::ReplicaServiceClient,
-    usage_service_client::UsageServiceClient,
+use lineal_proto::{
+    lineal::registry::v1::{
+        DeregisterReplicaRequest, GetServingTableRequest, GetServingTableResponse, HeartbeatRequest,
+        RegisterReplicaRequest, ReportUsageRequest, ServingEntry, StandbyReport, UsageCount,
+        alias_service_client::AliasServiceClient, replica_service_client::ReplicaServiceClient,
+        usage_service_client::UsageServiceClient,
+    },
+    pbjson_types,
 };
 use lineal_rpc::{Peer, artifacts, timestamp};
 use tokio::time::timeout;
 use tonic::{Code, Request, Status};
 
-use super::{Beat, Lease, Registry, RegistryError};
-use crate::domain::{Facts, Listing, Standing, VersionCounts};
+use super::{BatchRecord, Beat, Lease, Registry, RegistryError, batches};
+use crate::domain::{Facts, Listing, Standing, VersionCounts, Wanted};
 
 /// Longest time that a call may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -107,6 +110,22 @@ impl Registry for RemoteRegistry {
         Ok(())
     }
 
+    async fn version(&self, model: &ModelName, slot: &Slot, wanted: &Wanted) -> Result<Option<Facts>, RegistryError> {
+        batches::version(&self.peer, model, slot, wanted).await
+    }
+
+    async fn batch_output(&self, model: &ModelName, batch_id: &Name) -> Result<Option<String>, RegistryError> {
+        batches::output(&self.peer, model, batch_id).await
+    }
+
+    async fn last_batch(&self, model: &ModelName, slot: &Slot) -> Result<Option<(String, Vec<f64>)>, RegistryError> {
+        batches::last(&self.peer, model, slot).await
+    }
+
+    async fn record_batch(&self, batch: &BatchRecord<'_>) -> Result<Option<f64>, RegistryError> {
+        batches::record(&self.peer, batch).await
+    }
+
     async fn deregister(&self, replica: &Name) -> Result<(), RegistryError> {
         let request = DeregisterReplicaRequest { name: replica.to_string() };
         self.replicas().deregister_replica(timed(request)).await.map_err(unavailable)?;
@@ -114,7 +133,7 @@ impl Registry for RemoteRegistry {
     }
 }
 
-fn timed<T>(message: T) -> Request<T> {
+pub(super) fn timed<T>(message: T) -> Request<T> {
     let mut request = Request::new(message);
     request.set_timeout(DEADLINE);
     request
@@ -133,7 +152,7 @@ fn usage_count(counted: &VersionCounts) -> UsageCount {
     }
 }
 
-fn unavailable(status: Status) -> RegistryError {
+pub(super) fn unavailable(status: Status) -> RegistryError {
     RegistryError::Unavailable { problem: format!("{}: {}", status.code(), status.message()) }
 }
 
@@ -155,11 +174,13 @@ fn facts(entry: ServingEntry) -> Result<Facts, FieldError> {
         code_version: entry.code_version,
         data_digest: entry.data_digest,
         feature_digest: entry.feature_digest,
-        trained_time: entry.trained_time.map(|moment| {
-            let micros = moment.seconds.saturating_mul(1_000_000).saturating_add(i64::from(moment.nanos / 1000));
-            Timestamp::from_micros(micros)
-        }),
+        trained_time: entry.trained_time.map(moment),
     })
+}
+
+pub(super) fn moment(moment: pbjson_types::Timestamp) -> Timestamp {
+    let micros = moment.seconds.saturating_mul(1_000_000).saturating_add(i64::from(moment.nanos / 1000));
+    Timestamp::from_micros(micros)
 }
 
 fn report((digest, standing): (Digest, Standing)) -> StandbyReport {

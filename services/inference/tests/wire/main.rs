@@ -12,6 +12,7 @@ mod models;
 mod predict;
 mod reload;
 mod rows;
+mod score;
 mod standbys;
 mod stream;
 mod tasks;
