@@ -68,7 +68,10 @@ impl Replica {
             other => InferenceError::Registry(other),
         })?;
         stop_here!("recorded");
-        let champion = self.find(wish.model.as_str(), &wish.slot, &Wanted::champion()).ok();
+        // Whoever asked for a version of their own knows that it need not be champion.
+        let champion = (wish.wanted == Wanted::champion())
+            .then(|| self.find(wish.model.as_str(), &wish.slot, &wish.wanted).ok())
+            .flatten();
         let now = champion.map(|target| target.entry.facts.version).filter(|now| *now != facts.version);
         if let Some(champion) = now {
             tracing::info!(model = %wish.model, batch = %wish.batch_id, version = %facts.version, %champion,
