@@ -135,6 +135,8 @@ impl Services {
                     let own = InferenceConfig {
                         rows_in_flight: settings.rows_in_flight,
                         load_deadline: settings.load_deadline,
+                        scoring_batches: settings.scoring_batches,
+                        prediction_log: settings.prediction_log.clone(),
                         ..InferenceConfig::new(settings.replica.clone(), advertise, settings.cache_dir.clone())
                     };
                     services.inference = Some(Inference::new(own, registry_of("inference")?, clock, health.clone()));

@@ -63,16 +63,18 @@ async fn explain(args: Args, ctx: &Context) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// Ids of predictions carry their generation, e.g. `:g7:`; no name of a version does.
+/// Ids of predictions carry their generation, e.g. `:g7:`, or their batch, e.g. `:bdaily:`; no name of a version does.
 fn is_prediction(reference: &str) -> bool {
-    let mut parts = reference.split(':').skip(1).peekable();
-    while let Some(part) = parts.next() {
+    let parts: Vec<&str> = reference.split(':').collect();
+    let is_generation = |part: &&str| {
         let digits = part.strip_prefix('g').unwrap_or_default();
-        if parts.peek().is_some() && !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            return true;
-        }
+        !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    match parts.as_slice() {
+        [_, _, origin, _, _, _] if origin.starts_with('b') => true,
+        [_, middle @ .., _] => middle.iter().any(is_generation),
+        _ => false,
     }
-    false
 }
 
 fn render(story: &Story, style: Style) -> String {
@@ -246,6 +248,7 @@ fn render_trace(trace: &TracePredictionResponse, style: Style) -> String {
     table.fact("trained", format::time(trace.trained_time.as_ref()));
     table.fact("scored", format::time(trace.scored_time.as_ref()));
     table.fact("generation", trace.generation.to_string());
+    table.fact("batch", &trace.score_batch_id);
     table.fact("replica", &trace.replica);
     let facts = section(style, &format!("answered by {name}"), &table.render());
     format!("{facts}next: lineal explain {}/{}\n", version.model, version.number)

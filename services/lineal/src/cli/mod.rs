@@ -2,6 +2,7 @@
 
 mod aliases;
 mod audit;
+mod batches;
 mod card;
 mod compare;
 mod context;
@@ -36,6 +37,7 @@ mod rollback;
 mod rollbacks;
 mod rows;
 mod runs;
+mod score;
 mod serve;
 mod source;
 mod status;
@@ -129,6 +131,10 @@ enum Command {
     Promotions(promotions::Args),
     /// Score rows with the champion
     Predict(predict::Args),
+    /// Score a whole file, each row once
+    Score(score::Args),
+    /// List, show and stop scored files
+    Batches(batches::Args),
     /// Tell how a version or a prediction came to be
     Explain(explain::Args),
     /// Train a version again from what was recorded and compare digests
@@ -202,6 +208,8 @@ impl Cli {
             Command::Fail(args) => fail::run(args, ctx).await,
             Command::Promotions(args) => promotions::run(args, ctx).await,
             Command::Predict(args) => predict::run(args, ctx).await,
+            Command::Score(args) => score::run(args, ctx).await,
+            Command::Batches(args) => batches::run(args, ctx).await,
             Command::Explain(args) => explain::run(args, ctx).await,
             Command::Reproduce(args) => reproduce::run(args, ctx).await,
             Command::Card(args) => card::run(args, ctx).await,
@@ -264,6 +272,8 @@ mod tests {
             "data reports churn",
             "lineage churn 1",
             "predict churn --row a=1",
+            "score churn rows.csv --out scores --batch-id b-1",
+            "batches churn",
         ] {
             let words = format!("lineal {command} --address {address}");
             let cli = Cli::try_parse_from(words.split(' ')).unwrap();

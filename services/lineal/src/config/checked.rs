@@ -7,13 +7,14 @@ use std::{
 };
 
 use lineal_db::DatabaseUrl;
+use lineal_inference::PredictionLogConfig;
 use lineal_kernel::Name;
 use lineal_models::LibrarySearch;
 use lineal_registry::{RegistryConfig, sink::SinkConfig};
 use lineal_trainer::TrainerConfig;
 use lineal_validator::ValidatorConfig;
 
-use super::{ConfigError, LogSettings, RawConfig, RawOpenLineage, RawTrainer};
+use super::{ConfigError, LogSettings, RawConfig, RawOpenLineage, RawPredictionLog, RawTrainer};
 
 /// Checked values, by part.
 #[derive(Debug, Clone)]
@@ -75,6 +76,10 @@ pub struct InferenceSettings {
     pub rows_in_flight: usize,
     /// How long a version may take to load.
     pub load_deadline: Duration,
+    /// Files that are scored at the same time.
+    pub scoring_batches: usize,
+    /// Which answers are logged.
+    pub prediction_log: Option<PredictionLogConfig>,
 }
 
 /// Gathers problems with their paths.
@@ -251,13 +256,34 @@ fn inference(raw: &RawConfig, data: &Path, problems: &mut Problems) -> Option<In
     let enough = (rows >= 65_536).then_some(rows).ok_or("expected 65536, the most rows of one request, or more");
     let rows_in_flight = problems.check("inference.max_rows_in_flight", enough);
     let load_deadline = problems.seconds("inference.load_timeout_seconds", raw.inference.load_timeout_seconds);
+    let scoring_batches = problems.count("inference.scoring_batches", raw.inference.scoring_batches);
+    let prediction_log = prediction_log(&raw.inference.prediction_log, problems);
     Some(InferenceSettings {
         advertise,
         replica: replica?,
         cache_dir,
         rows_in_flight: rows_in_flight?,
         load_deadline: load_deadline?,
+        scoring_batches: scoring_batches?,
+        prediction_log,
     })
+}
+
+/// What is logged; `None` also for values whose problems were noted.
+fn prediction_log(raw: &RawPredictionLog, problems: &mut Problems) -> Option<PredictionLogConfig> {
+    const PATH: &str = "inference.prediction_log";
+    let rotate_bytes = problems.mebibytes(&format!("{PATH}.rotate_mib"), raw.rotate_mib.max(1));
+    let rotate_after = problems.seconds(&format!("{PATH}.rotate_seconds"), raw.rotate_seconds);
+    if raw.place.is_empty() {
+        return None;
+    }
+    let checked = PredictionLogConfig::new(&raw.place, raw.share);
+    let noted = checked.map_err(|error| problems.0.push((format!("{PATH}.{}", error.path), error.problem)));
+    let mut config = noted.ok()?;
+    config.rotate_bytes = rotate_bytes?;
+    config.rotate_after = rotate_after?;
+    config.queue_rows = raw.queue_rows;
+    Some(config)
 }
 
 fn database(problems: &mut Problems, role: &str, url: &str, data: &Path) -> Option<DatabaseUrl> {

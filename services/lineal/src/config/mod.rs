@@ -13,7 +13,7 @@ use figment::{
 };
 
 pub use checked::{Config, InferenceSettings, Peers, ServerSettings};
-pub use raw::{LogFormat, LogSettings, RawConfig, RawOpenLineage, RawTrainer};
+pub use raw::{LogFormat, LogSettings, RawConfig, RawOpenLineage, RawPredictionLog, RawTrainer};
 
 const PREFIX: &str = "LINEAL__";
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// A whole `lineal.yaml`; `deploy/lineal.yaml` explains every key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawConfig {
     /// Version of this layout.
@@ -186,7 +186,7 @@ pub struct RawValidator {
 }
 
 /// The inference service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawInference {
     /// Where others reach this replica; empty for `server.listen`.
@@ -199,6 +199,10 @@ pub struct RawInference {
     pub max_rows_in_flight: usize,
     /// How long a version may take to load.
     pub load_timeout_seconds: u64,
+    /// Files that are scored at the same time.
+    pub scoring_batches: usize,
+    /// Which answers are kept.
+    pub prediction_log: RawPredictionLog,
 }
 
 impl Default for RawInference {
@@ -209,7 +213,31 @@ impl Default for RawInference {
             cache_dir: String::new(),
             max_rows_in_flight: 1_048_576,
             load_timeout_seconds: 45,
+            scoring_batches: 1,
+            prediction_log: RawPredictionLog::default(),
         }
+    }
+}
+
+/// Answers that are kept with their inputs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawPredictionLog {
+    /// A folder, or the url of an object store; empty for no log.
+    pub place: String,
+    /// The share of all answers that is logged, 0 to 1.
+    pub share: f64,
+    /// Size at which a file is finished.
+    pub rotate_mib: usize,
+    /// Age at which a file is finished.
+    pub rotate_seconds: u64,
+    /// Rows that may wait to be written; further ones are dropped and counted.
+    pub queue_rows: usize,
+}
+
+impl Default for RawPredictionLog {
+    fn default() -> Self {
+        Self { place: String::new(), share: 1.0, rotate_mib: 16, rotate_seconds: 300, queue_rows: 65_536 }
     }
 }
 
