@@ -1,4 +1,5 @@
 //! What tests of whole processes share.
 
+pub(crate) mod batches;
 pub(crate) mod process;
 pub(crate) mod scenario;

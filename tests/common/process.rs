@@ -79,6 +79,19 @@ impl Process {
         lineal_rpc::connect(&self.address, "tester").unwrap()
     }
 
+    /// The most memory that it had at once so far, in bytes.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+    }
+
+    /// Counts its peak from now on; returns what it has now.
+    pub(crate) fn forget_peak_memory(&self) -> u64 {
+        std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5").unwrap();
+        self.peak_memory()
+    }
+
     /// Runs a client command against it.
     pub(crate) async fn cli(&self, arguments: &[&str]) -> Finished {
         let words: Vec<&str> = ["--address", &self.address].into_iter().chain(arguments.iter().copied()).collect();

@@ -13,13 +13,15 @@ mod determinism;
 mod drain;
 mod foreign;
 mod import;
+mod prediction_log;
 mod promotions;
 mod reproductions;
 mod restart;
+mod score;
 mod split;
 mod tasks;
 mod upgrade;
 mod usage;
 mod way_back;
 
-use common::{process, scenario};
+use common::{batches, process, scenario};

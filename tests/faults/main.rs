@@ -10,7 +10,8 @@ mod databases;
 mod fleet;
 mod jobs;
 mod pipelines;
+mod score;
 mod shared;
 mod storm;
 
-use common::{process, scenario};
+use common::{batches, process, scenario};
