@@ -35,6 +35,7 @@ const FILES: &[&str] = &[
     "lineal/trainer/v1/jobs.proto",
     "lineal/trainer/v1/pipelines.proto",
     "lineal/trainer/v1/reproductions.proto",
+    "lineal/trainer/v1/sources.proto",
     "lineal/trainer/v1/splits.proto",
     "lineal/validator/v1/reports.proto",
     "lineal/inference/v1/batches.proto",

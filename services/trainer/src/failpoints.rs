@@ -3,6 +3,9 @@
 /// Every point of a job, in the order in which it comes to them.
 pub const JOB: [&str; 7] = ["queued", "fitting", "half_uploaded", "uploaded", "prepared", "registered", "finished"];
 
+/// Every point of an import, of a report on its rows and of a split of them, in the order in which they come.
+pub const DATA: [&str; 5] = ["import_fetched", "import_sent", "import_kept", "report_sent", "split_kept"];
+
 /// Every point of a run of a pipeline, in the order in which it comes to them.
 pub const PIPELINE: [&str; 4] = ["run_stored", "step_started", "step_ended", "run_ended"];
 

@@ -10,15 +10,16 @@ mod domain;
 pub mod failpoints;
 mod grpc;
 mod registry;
+mod sources;
 mod store;
 #[cfg(test)]
 mod tests;
 mod validator;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use lineal_db::{DatabaseUrl, OpenError};
-use lineal_kernel::Clock;
+use lineal_kernel::{Clock, Name};
 use lineal_models::LibrarySearch;
 use lineal_rpc::Peer;
 use tokio_util::sync::CancellationToken;
@@ -26,7 +27,10 @@ use tonic::service::Routes;
 
 use app::{App, Settings};
 use registry::RegistryClient;
+use sources::Sources;
 use validator::ValidatorClient;
+
+pub use sources::{AddressError, SourceAddress};
 
 /// What a trainer is told when it starts.
 #[derive(Debug, Clone)]
@@ -47,6 +51,10 @@ pub struct TrainerConfig {
     pub lease: Duration,
     /// Where the libraries of foreign families may be.
     pub libraries: LibrarySearch,
+    /// Databases, folders and object storage that rows can be imported from.
+    pub sources: BTreeMap<Name, SourceAddress>,
+    /// Folder of files on their way; nothing in it outlives the process.
+    pub scratch: PathBuf,
     /// The version of this program, for lineage.
     pub release: String,
 }
@@ -75,9 +83,11 @@ impl Trainer {
             table_limit: config.table_limit,
             feature_cache: config.feature_cache,
             lease: config.lease,
+            scratch: config.scratch,
             release: config.release,
         };
-        Ok(Self { app: Arc::new(App::new(store, registry, validator, clock, families, settings)) })
+        let sources = Sources::new(config.sources);
+        Ok(Self { app: Arc::new(App::new(store, registry, validator, clock, sources, families, settings)) })
     }
 
     /// Adds the trainer's services to `routes`.

@@ -13,7 +13,7 @@ use lineal_rpc::artifacts;
 use super::{
     context::Context,
     error::{CliError, Exit},
-    format,
+    format, imports,
     output::{Style, Table, cell, printable, verdict},
     request::PageArgs,
     source::{Format, read, stem},
@@ -26,7 +26,8 @@ const SHOWN: usize = 24;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  lineal data check churn.csv\n  lineal data describe 0198c0de-7000-7000-8000-000000000000\n  \
-                  lineal data expect churn expectations.json"
+                  lineal data expect churn expectations.json\n  \
+                  lineal data add churn --source shop --query 'select * from customers order by id'"
 )]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -44,6 +45,20 @@ enum DataCommand {
     },
     /// List the reports of a dataset, newest first
     Reports {
+        /// The dataset
+        dataset: String,
+        #[command(flatten)]
+        page: PageArgs,
+    },
+    /// Fetch rows from a database, a folder or object storage that the trainer knows
+    Add(Box<imports::AddArgs>),
+    /// List the databases, folders and object storage that the trainer knows
+    Sources {
+        #[command(flatten)]
+        page: PageArgs,
+    },
+    /// List what was fetched for a dataset, newest first
+    Imports {
         /// The dataset
         dataset: String,
         #[command(flatten)]
@@ -76,6 +91,9 @@ pub(super) async fn run(args: Args, ctx: &Context) -> Result<Exit, CliError> {
         DataCommand::Check(args) => check(args, ctx).await,
         DataCommand::Describe { report } => describe(report, ctx).await,
         DataCommand::Reports { dataset, page } => reports(dataset, page, ctx).await,
+        DataCommand::Add(args) => imports::add(*args, ctx).await,
+        DataCommand::Sources { page } => imports::sources(page, ctx).await,
+        DataCommand::Imports { dataset, page } => imports::imports(dataset, page, ctx).await,
         DataCommand::Expect { dataset, file } => expect(dataset, file, ctx).await,
     }
 }

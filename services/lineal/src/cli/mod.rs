@@ -21,6 +21,7 @@ mod health;
 mod hints;
 mod history;
 mod import;
+mod imports;
 mod jobs;
 mod lineage;
 mod models;
@@ -270,6 +271,7 @@ mod tests {
             "history churn",
             "data describe r1",
             "data reports churn",
+            "data sources",
             "lineage churn 1",
             "predict churn --row a=1",
             "score churn rows.csv --out scores --batch-id b-1",

@@ -1,6 +1,7 @@
 //! The configuration as the program uses it.
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
@@ -11,7 +12,7 @@ use lineal_inference::PredictionLogConfig;
 use lineal_kernel::Name;
 use lineal_models::LibrarySearch;
 use lineal_registry::{RegistryConfig, sink::SinkConfig};
-use lineal_trainer::TrainerConfig;
+use lineal_trainer::{SourceAddress, TrainerConfig};
 use lineal_validator::ValidatorConfig;
 
 use super::{ConfigError, LogSettings, RawConfig, RawOpenLineage, RawPredictionLog, RawTrainer};
@@ -148,6 +149,7 @@ impl Config {
         let threads = problems.count("trainer.threads", raw.trainer.threads);
         let table_limit = problems.mebibytes("trainer.table_limit_mib", raw.trainer.table_limit_mib.max(1));
         let feature_cache = problems.mebibytes("trainer.feature_cache_mib", raw.trainer.feature_cache_mib);
+        let sources = sources(&raw.trainer, problems);
         let validator_database = database(problems, "validator", &raw.validator.database_url, &data);
         let inference = inference(&raw, &data, problems);
         Some(Self {
@@ -164,6 +166,8 @@ impl Config {
                 feature_cache: feature_cache?,
                 lease: lease?,
                 libraries: libraries(&raw.trainer),
+                sources: sources?,
+                scratch: data.join("scratch"),
                 release: env!("CARGO_PKG_VERSION").to_owned(),
             },
             validator: ValidatorConfig { database: validator_database? },
@@ -191,6 +195,18 @@ fn onnxruntime(raw: &RawConfig) -> LibrarySearch {
 
 fn named(file: &str) -> Option<PathBuf> {
     (!file.is_empty()).then(|| PathBuf::from(file))
+}
+
+/// Where rows can be imported from. Clients of object storage find their keys in the environment, as everywhere.
+fn sources(raw: &RawTrainer, problems: &mut Problems) -> Option<BTreeMap<Name, SourceAddress>> {
+    let environment =
+        || std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let checked = raw.sources.iter().map(|(name, source)| {
+        let path = format!("trainer.sources.{name}");
+        let address = problems.check(&format!("{path}.url"), SourceAddress::parse(&source.url, environment()));
+        Some((problems.check(&path, Name::new(name).map_err(|error| error.problem))?, address?))
+    });
+    checked.collect()
 }
 
 fn server(raw: &RawConfig, problems: &mut Problems) -> Option<ServerSettings> {

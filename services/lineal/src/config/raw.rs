@@ -1,5 +1,7 @@
 //! The configuration as it is written down. Unknown keys are refused.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// A whole `lineal.yaml`; `deploy/lineal.yaml` explains every key.
@@ -155,6 +157,8 @@ pub struct RawTrainer {
     pub table_limit_mib: usize,
     /// Computed features that are kept for other jobs; 0 for none.
     pub feature_cache_mib: usize,
+    /// Where rows can be imported from, by name.
+    pub sources: BTreeMap<String, RawSource>,
     /// File of LightGBM's library; empty to look for it.
     pub lightgbm_library: String,
     /// File of XGBoost's library; empty to look for it.
@@ -171,10 +175,19 @@ impl Default for RawTrainer {
             threads: 2,
             table_limit_mib: 4096,
             feature_cache_mib: 256,
+            sources: BTreeMap::new(),
             lightgbm_library: String::new(),
             xgboost_library: String::new(),
         }
     }
+}
+
+/// A place that rows come from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawSource {
+    /// Its address, with what opens it.
+    pub url: String,
 }
 
 /// The validator.

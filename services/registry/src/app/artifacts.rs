@@ -38,6 +38,7 @@ impl From<ArtifactError> for RegistryError {
                 FieldError::new("chunk", "the upload broke off and nothing was kept; send the whole content again")
                     .into()
             }
+            ArtifactError::Full(_) => Self::StorageFull,
             ArtifactError::Storage(_) => Self::Artifacts(Box::new(error)),
         }
     }

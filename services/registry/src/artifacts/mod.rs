@@ -32,9 +32,27 @@ pub enum ArtifactError {
     /// The sender stopped midway; nothing was kept.
     #[error("the upload stopped midway")]
     Interrupted,
+    /// There is no room for it; nothing was kept.
+    #[error("the artifact storage is full")]
+    Full(#[source] object_store::Error),
     /// The storage failed.
     #[error("the artifact storage failed")]
-    Storage(#[from] object_store::Error),
+    Storage(#[source] object_store::Error),
+}
+
+impl From<object_store::Error> for ArtifactError {
+    fn from(error: object_store::Error) -> Self {
+        use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+        while let Some(inner) = cause {
+            let kind = inner.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+            if matches!(kind, Some(StorageFull | QuotaExceeded | FileTooLarge)) {
+                return Self::Full(error);
+            }
+            cause = inner.source();
+        }
+        Self::Storage(error)
+    }
 }
 
 /// Where files are kept.

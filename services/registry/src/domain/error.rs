@@ -132,6 +132,8 @@ pub enum RegistryError {
     Audited(Box<Self>),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("the artifact store is full and nothing was kept; free space there and try again")]
+    StorageFull,
     #[error("the artifact store failed")]
     Artifacts(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("the registry is shutting down")]
@@ -143,7 +145,7 @@ impl RegistryError {
     pub fn is_refusal(&self) -> bool {
         match self {
             Self::Audited(inner) => inner.is_refusal(),
-            Self::Store(_) | Self::Artifacts(_) | Self::ShuttingDown => false,
+            Self::Store(_) | Self::StorageFull | Self::Artifacts(_) | Self::ShuttingDown => false,
             _ => true,
         }
     }

@@ -204,6 +204,7 @@ fn problem(error: E) -> Problem {
             Problem::new(Code::Unavailable, "DATABASE_BUSY", text).retry_after(Duration::from_secs(1))
         }
         E::Store(inner @ StoreError::Backend(_)) => Problem::internal(&inner),
+        E::StorageFull => Problem::new(Code::ResourceExhausted, lineal_rpc::artifacts::FULL, text),
         E::Artifacts(inner) => Problem::internal(inner.as_ref()),
         E::ShuttingDown => Problem::new(Code::Unavailable, "SHUTTING_DOWN", text).retry_after(Duration::from_secs(1)),
     }

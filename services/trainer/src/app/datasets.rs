@@ -1,6 +1,11 @@
 //! Expectations of datasets, and reports on what their files hold.
 
-use lineal_data::{DataReport, Expectations, Limit, Sampled, Snapshot, Table};
+use std::{
+    fs::File,
+    io::{self, BufReader, Read as _, Seek as _},
+};
+
+use lineal_data::{DataError, DataReport, Expectations, Limit, Sampled, Snapshot, Table};
 use lineal_db::StoreError;
 use lineal_kernel::{Caller, Name, PageRequest};
 use uuid::Uuid;
@@ -9,7 +14,10 @@ use super::{
     App,
     failure::{StepError, blocking},
 };
-use crate::domain::{DataRefusal, ReportSummary, Source, SourceFormat, TrainerError};
+use crate::{
+    domain::{DataRefusal, ReportSummary, Source, SourceFormat, TrainerError},
+    failpoints::stop_here,
+};
 
 /// The rows of a file, their canonical form, and what is known of them.
 pub(super) struct Examined {
@@ -82,15 +90,13 @@ impl App {
 
     /// Fetches a file, reads as many of its rows as fit, and reports on them; `seed` chooses the rows if they are too many.
     pub(super) async fn examine(&self, source: &Source, seed: u64) -> Result<Examined, StepError> {
-        let content = self.registry.download(source.digest).await?;
+        let file = self.scratch()?;
+        self.registry.fetch(source.digest, &file).await?;
         let (format, dataset, now) = (source.format, source.dataset.to_string(), self.clock.now());
         let limit = Limit { bytes: self.settings.table_limit, seed };
         let expectations = self.expectations(&source.dataset).await?;
         let (sampled, snapshot, report) = blocking(move || {
-            let sampled = match format {
-                SourceFormat::Csv => Table::sample_csv(&content, limit)?,
-                SourceFormat::Parquet => Table::read_parquet(|| Ok(content.clone()), limit)?,
-            };
+            let sampled = rows(&file, format, limit)?;
             let snapshot = Snapshot::of(&sampled.table)?;
             let mut report = DataReport::of(&dataset, &sampled.table, snapshot.digest, &expectations, now)?;
             report.sample = sampled.sample;
@@ -100,6 +106,7 @@ impl App {
         .await?;
         // First the report, then who speaks of it: a summary never points at nothing.
         let digest = self.registry.upload(report.to_bytes()?.into()).await?;
+        stop_here!("report_sent");
         let summary = ReportSummary {
             id: Uuid::now_v7().to_string(),
             digest,
@@ -113,5 +120,24 @@ impl App {
         };
         self.store.add_report(&summary).await?;
         Ok(Examined { sampled, snapshot, report, summary })
+    }
+}
+
+/// As many rows of a file as fit. A file that is no larger than its table may be is read at once, others piece by piece.
+fn rows(file: &File, format: SourceFormat, limit: Limit) -> Result<Sampled, DataError> {
+    // Each reader begins at the beginning: they have one position between them.
+    let open = || -> io::Result<File> {
+        let mut file = file.try_clone()?;
+        file.rewind()?;
+        Ok(file)
+    };
+    match format {
+        SourceFormat::Parquet => Table::read_parquet(open, limit),
+        SourceFormat::Csv if file.metadata()?.len() <= limit.bytes as u64 => {
+            let mut content = Vec::new();
+            open()?.read_to_end(&mut content)?;
+            Table::sample_csv(&content, limit)
+        }
+        SourceFormat::Csv => Table::read_csv(|| Ok(BufReader::new(open()?)), limit),
     }
 }

@@ -4,7 +4,9 @@ use std::{
     any::Any,
     backtrace::Backtrace,
     cell::{Cell, RefCell},
+    io,
     panic::{self, AssertUnwindSafe},
+    path::PathBuf,
     sync::Once,
     time::Duration,
 };
@@ -19,6 +21,7 @@ use lineal_models::{
 use crate::{
     domain::{DataRefusal, DefinitionConflict, Failure, FailureReason, Step, TrainerError},
     registry::RegistryError,
+    sources::SourceError,
 };
 
 /// As much of a trace as is kept, in characters.
@@ -63,6 +66,10 @@ pub(super) enum StepError {
     Name(#[from] FieldError),
     #[error(transparent)]
     Unusable(FieldErrors),
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error("the scratch folder `{}` takes no more: {source}; free space there and try again", folder.display())]
+    Scratch { folder: PathBuf, source: io::Error },
     #[error(transparent)]
     Registry(#[from] RegistryError),
     #[error(transparent)]
@@ -109,6 +116,10 @@ impl StepError {
             | Self::NoChampion { .. }
             | Self::Alone { .. }
             | Self::Forked { .. } => FailureReason::Specification,
+            Self::Scratch { .. }
+            | Self::Source(SourceError::Scratch { .. })
+            | Self::Registry(RegistryError::Full { .. }) => FailureReason::StorageFull,
+            Self::Source(_) => FailureReason::Data,
             Self::Registry(RegistryError::Unavailable { .. }) => FailureReason::RegistryUnavailable,
             Self::Registry(
                 RegistryError::NotFound { .. } | RegistryError::Damaged { .. } | RegistryError::Refused { .. },
@@ -133,6 +144,16 @@ impl StepError {
             Self::Refused(refusal) => TrainerError::DataRefused(refusal),
             Self::Abandoned => TrainerError::Stopping,
             Self::Registry(RegistryError::Unavailable { message }) => TrainerError::RegistryUnavailable { message },
+            Self::Registry(RegistryError::Full { message: problem }) => TrainerError::StorageFull { problem },
+            Self::Source(SourceError::Unavailable { ref source_name, .. }) => {
+                TrainerError::SourceUnavailable { name: source_name.clone(), problem: self.chain() }
+            }
+            Self::Source(
+                SourceError::Refused { ref source_name, .. } | SourceError::OtherKind { ref source_name, .. },
+            ) => TrainerError::SourceRefused { name: source_name.clone(), problem: self.chain() },
+            Self::Scratch { .. } | Self::Source(SourceError::Scratch { .. }) => {
+                TrainerError::StorageFull { problem: self.to_string() }
+            }
             error => TrainerError::DataUnreadable { problem: error.chain() },
         }
     }

@@ -24,8 +24,8 @@ impl App {
     pub(super) async fn moved(&self, inputs: &[Input]) -> Result<Vec<String>, RegistryError> {
         let mut moved = Vec::new();
         for Input { role, digest } in inputs {
-            match self.registry.download(*digest).await {
-                Ok(_) => {}
+            match self.registry.verify(*digest).await {
+                Ok(()) => {}
                 Err(RegistryError::NotFound { message } | RegistryError::Damaged { message }) => {
                     moved.push(format!("the {role} is no longer {digest}: {message}"));
                 }

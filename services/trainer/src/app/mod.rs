@@ -10,6 +10,7 @@ mod failure;
 mod feature_cache;
 mod feed;
 mod hub;
+mod imports;
 mod inputs;
 mod pipeline_runs;
 mod pipelines;
@@ -22,7 +23,7 @@ mod stop_job;
 mod watch_job;
 mod worker;
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use lineal_kernel::Clock;
 use lineal_models::Family;
@@ -32,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     domain::{JobId, PipelineRunId},
     registry::Registry,
+    sources::Sources,
     store::TrainerStore,
     validator::Validator,
 };
@@ -41,6 +43,9 @@ use hub::Hub;
 
 /// How often a process looks for what it was not told of.
 const BEAT: Duration = Duration::from_secs(1);
+
+/// Imports at the same time.
+const IMPORTS: usize = 2;
 
 /// How the trainer works, as configured.
 #[derive(Debug, Clone)]
@@ -57,6 +62,8 @@ pub(crate) struct Settings {
     pub(crate) feature_cache: usize,
     /// How long a job belongs to a worker that gives no sign of life.
     pub(crate) lease: Duration,
+    /// Where files lie on their way.
+    pub(crate) scratch: PathBuf,
     /// The version of this program.
     pub(crate) release: String,
 }
@@ -67,10 +74,13 @@ pub(crate) struct App {
     registry: Arc<dyn Registry>,
     validator: Arc<dyn Validator>,
     clock: Arc<dyn Clock>,
+    sources: Sources,
     families: &'static [&'static dyn Family],
     settings: Settings,
     /// Features that another job may need again.
     features: Arc<FeatureCache>,
+    /// One permit per import that runs at the same time: each holds a part of a table.
+    imports: Semaphore,
     /// One permit per reproduction that runs at the same time: each holds a table.
     reproductions: Semaphore,
     /// Told of every event of a job.
@@ -97,6 +107,7 @@ impl App {
         registry: Arc<dyn Registry>,
         validator: Arc<dyn Validator>,
         clock: Arc<dyn Clock>,
+        sources: Sources,
         families: &'static [&'static dyn Family],
         settings: Settings,
     ) -> Self {
@@ -105,9 +116,11 @@ impl App {
             registry,
             validator,
             clock,
+            sources,
             families,
             features: Arc::new(FeatureCache::new(settings.feature_cache)),
             settings,
+            imports: Semaphore::new(IMPORTS),
             reproductions: Semaphore::new(1),
             feed: Feed::default(),
             stops: Hub::default(),

@@ -5,7 +5,10 @@ use lineal_db::StoreError;
 use lineal_kernel::{Caller, Name, PageRequest, Slot};
 
 use super::App;
-use crate::domain::{CreateJob, DefinitionConflict, DefinitionKind, NamedSplit, SplitDefinition, TrainerError};
+use crate::{
+    domain::{CreateJob, DefinitionConflict, DefinitionKind, NamedSplit, SplitDefinition, TrainerError},
+    failpoints::stop_here,
+};
 
 impl App {
     /// Gives a split its name for ever.
@@ -22,6 +25,7 @@ impl App {
         }
         let body = serde_json::to_string(&split.rule).map_err(|error| StoreError::Backend(error.into()))?;
         let known = self.store.create_split(dataset, name, &body, &caller.actor, self.clock.now()).await?;
+        stop_here!("split_kept");
         if rule(&known)? != split.rule {
             return Err(conflict("is another rule"));
         }

@@ -21,6 +21,8 @@ pub(crate) enum FailureReason {
     DeadlineExceeded,
     /// The registry or its artifact store is away.
     RegistryUnavailable,
+    /// There is no room for what it makes.
+    StorageFull,
     /// The registry said no, or has not what was asked for.
     RegistryRefused,
     /// The trainer's own database is away.
@@ -30,7 +32,7 @@ pub(crate) enum FailureReason {
 }
 
 impl FailureReason {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Data,
         Self::Specification,
         Self::Fit,
@@ -39,6 +41,7 @@ impl FailureReason {
         Self::DeadlineExceeded,
         Self::RegistryUnavailable,
         Self::RegistryRefused,
+        Self::StorageFull,
         Self::StoreUnavailable,
         Self::WorkerLost,
     ];
@@ -54,6 +57,7 @@ impl FailureReason {
             Self::DeadlineExceeded => "deadline_exceeded",
             Self::RegistryUnavailable => "registry_unavailable",
             Self::RegistryRefused => "registry_refused",
+            Self::StorageFull => "storage_full",
             Self::StoreUnavailable => "store_unavailable",
             Self::WorkerLost => "worker_lost",
         }

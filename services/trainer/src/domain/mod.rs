@@ -7,10 +7,12 @@ mod definition;
 mod error;
 mod event;
 mod failure;
+mod import;
 mod job;
 mod method;
 mod node;
 mod pipeline;
+mod query;
 mod reproduction;
 mod resampling;
 mod schedule;
@@ -30,6 +32,7 @@ pub(crate) use definition::{
 pub(crate) use error::TrainerError;
 pub(crate) use event::{JobEvent, Step};
 pub(crate) use failure::{Failure, FailureReason};
+pub(crate) use import::{CreateImport, Import, ImportDraft, Wanted};
 pub(crate) use job::{Claim, Creation, Job, JobFilter, JobId, JobSample, JobState, Lease, OpenRun};
 pub(crate) use method::{LabelValues, Method, check_task};
 pub(crate) use node::NodeKey;
@@ -38,6 +41,7 @@ pub(crate) use pipeline::{
     PipelineRunFilter, PipelineRunId, PipelineRunState, PipelineStep, PromoteNode, ReloadPolicy, RowsNode, RunCreation,
     RunLease, RunPipeline, SplitNode, StepInput, StepOutput, StepState, Task, ValidateNode, ValidationLimits,
 };
+pub(crate) use query::Query;
 pub(crate) use reproduction::{Facts, ReproduceVersion, Reproduction, Stage, Verdict, code_differences};
 pub(crate) use resampling::Resampling;
 pub(crate) use schedule::Schedule;

@@ -80,7 +80,11 @@ pub(super) fn task(task: Task) -> pb::Task {
 
 /// How the file is written, if the caller says.
 pub(super) fn format(source: &pb::DataSource) -> Option<SourceFormat> {
-    match source.format() {
+    file_format(source.format())
+}
+
+pub(super) fn file_format(format: pb::SourceFormat) -> Option<SourceFormat> {
+    match format {
         pb::SourceFormat::Unspecified => None,
         pb::SourceFormat::Csv => Some(SourceFormat::Csv),
         pb::SourceFormat::Parquet => Some(SourceFormat::Parquet),
@@ -189,6 +193,7 @@ fn reason(reason: FailureReason) -> pb::JobFailureReason {
         FailureReason::DeadlineExceeded => pb::JobFailureReason::DeadlineExceeded,
         FailureReason::RegistryRefused => pb::JobFailureReason::RegistryRefused,
         FailureReason::RegistryUnavailable => pb::JobFailureReason::RegistryUnavailable,
+        FailureReason::StorageFull => pb::JobFailureReason::StorageFull,
         FailureReason::StoreUnavailable => pb::JobFailureReason::StoreUnavailable,
         FailureReason::WorkerLost => pb::JobFailureReason::WorkerLost,
     }

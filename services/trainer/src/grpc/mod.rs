@@ -4,6 +4,7 @@ mod convert;
 mod datasets;
 mod families;
 mod filter;
+mod imports;
 mod jobs;
 mod pipeline_convert;
 mod pipelines;
@@ -17,7 +18,8 @@ use std::sync::Arc;
 use lineal_proto::lineal::trainer::v1::{
     dataset_service_server::DatasetServiceServer, family_service_server::FamilyServiceServer,
     job_service_server::JobServiceServer, pipeline_service_server::PipelineServiceServer,
-    reproduction_service_server::ReproductionServiceServer, split_service_server::SplitServiceServer,
+    reproduction_service_server::ReproductionServiceServer, source_service_server::SourceServiceServer,
+    split_service_server::SplitServiceServer,
 };
 use tonic::service::Routes;
 
@@ -45,6 +47,7 @@ pub(crate) fn mount(app: &Arc<App>, routes: Routes) -> Routes {
         .add_service(JobServiceServer::from_arc(Arc::clone(&grpc)))
         .add_service(DatasetServiceServer::from_arc(Arc::clone(&grpc)))
         .add_service(SplitServiceServer::from_arc(Arc::clone(&grpc)))
+        .add_service(SourceServiceServer::from_arc(Arc::clone(&grpc)))
         .add_service(PipelineServiceServer::from_arc(Arc::clone(&grpc)))
         .add_service(ReproductionServiceServer::from_arc(Arc::clone(&grpc)))
         .add_service(FamilyServiceServer::from_arc(grpc))

@@ -41,6 +41,21 @@ pub(crate) fn from_error(error: TrainerError) -> Status {
         TrainerError::ReportNotFound { report_id } => {
             Problem::new(Code::NotFound, "DATA_REPORT_NOT_FOUND", message).resource("data_report", report_id)
         }
+        TrainerError::SourceNotFound { name } => {
+            Problem::new(Code::NotFound, "SOURCE_NOT_FOUND", message).resource("source", name)
+        }
+        TrainerError::SourceRefused { name, .. } => {
+            Problem::new(Code::FailedPrecondition, "SOURCE_REFUSED", message).with("source", name)
+        }
+        TrainerError::SourceUnavailable { name, .. } => {
+            Problem::new(Code::Unavailable, "SOURCE_UNAVAILABLE", message).with("source", name).retry_after(LATER)
+        }
+        TrainerError::StorageFull { .. } => Problem::new(Code::ResourceExhausted, "STORAGE_FULL", message),
+        TrainerError::ImportRequestIdReused { request_id, import_id } => {
+            Problem::new(Code::AlreadyExists, "REQUEST_ID_REUSED", message)
+                .resource("request_id", request_id.as_str())
+                .with("import", import_id)
+        }
         TrainerError::SplitNotFound { dataset, name } => {
             Problem::new(Code::NotFound, "SPLIT_NOT_FOUND", message).resource("split", name).with("dataset", dataset)
         }

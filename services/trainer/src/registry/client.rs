@@ -1,6 +1,6 @@
 //! The registry over gRPC.
 
-use std::time::Duration;
+use std::{fs::File, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -52,6 +52,18 @@ impl RegistryClient {
 impl Registry for RegistryClient {
     async fn download(&self, digest: Digest) -> Result<Bytes, RegistryError> {
         retry(|| artifacts::download(&self.peer, digest, MAX_FILE)).await
+    }
+
+    async fn fetch(&self, digest: Digest, to: &File) -> Result<(), RegistryError> {
+        retry(|| artifacts::fetch(&self.peer, digest, to)).await
+    }
+
+    async fn verify(&self, digest: Digest) -> Result<(), RegistryError> {
+        retry(|| artifacts::verify(&self.peer, digest)).await
+    }
+
+    async fn send(&self, digest: Digest, from: &File) -> Result<(), RegistryError> {
+        retry(|| artifacts::send(&self.peer, digest, from)).await
     }
 
     async fn upload(&self, content: Bytes) -> Result<Digest, RegistryError> {

@@ -4,7 +4,7 @@ mod client;
 mod known;
 mod retry;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fs::File};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -34,6 +34,12 @@ pub(crate) enum RegistryError {
     #[error("{message}")]
     Damaged {
         /// The registry's words.
+        message: String,
+    },
+    /// There is no room for what was sent, here or there.
+    #[error("{message}")]
+    Full {
+        /// Where, and what to do.
         message: String,
     },
     /// It said no.
@@ -149,6 +155,15 @@ pub(crate) struct Promoted {
 pub(crate) trait Registry: Send + Sync {
     /// The content with this digest, verified.
     async fn download(&self, digest: Digest) -> Result<Bytes, RegistryError>;
+
+    /// Writes the content with this digest, verified, to the beginning of `to`.
+    async fn fetch(&self, digest: Digest, to: &File) -> Result<(), RegistryError>;
+
+    /// Reads the content with this digest and keeps nothing; an error unless it is there and whole.
+    async fn verify(&self, digest: Digest) -> Result<(), RegistryError>;
+
+    /// Stores the file `from` under its digest.
+    async fn send(&self, digest: Digest, from: &File) -> Result<(), RegistryError>;
 
     /// Stores content under its digest.
     async fn upload(&self, content: Bytes) -> Result<Digest, RegistryError>;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lineal_rpc::{artifacts, reason_of};
 use tonic::{Code, Status};
 
 use super::RegistryError;
@@ -32,6 +33,9 @@ pub(crate) async fn patiently<T, F: Future<Output = Result<T, Status>>>(call: im
 impl From<Status> for RegistryError {
     fn from(status: Status) -> Self {
         let message = status.message().to_owned();
+        if reason_of(&status).as_deref() == Some(artifacts::FULL) {
+            return Self::Full { message };
+        }
         match status.code() {
             // The connection may break at any point of a call, and a broken store behind the registry may come back.
             Code::Unavailable

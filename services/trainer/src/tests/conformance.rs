@@ -32,6 +32,9 @@ macro_rules! suite {
                 the_latest_expectations_are_in_force
                 reports_are_listed_newest_first
             }
+            imports {
+                an_import_is_kept_once_and_found_again
+            }
             waiting {
                 greater_priorities_go_first
                 a_suspended_job_keeps_its_place

@@ -1,10 +1,10 @@
 //! A trainer to experiment with.
 
-use std::{collections::BTreeMap, fmt::Write as _, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt::Write as _, path::Path, sync::Arc, time::Duration};
 
 use futures::StreamExt as _;
 use lineal_db::DatabaseUrl;
-use lineal_kernel::{Caller, ManualClock, RequestId, Timestamp};
+use lineal_kernel::{Caller, ManualClock, Name, RequestId, Timestamp};
 use lineal_models::Family;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -18,6 +18,7 @@ use super::{
 use crate::{
     app::{App, Settings},
     domain::{CreateJob, Job, JobEvent, JobId, JobState, SourceFormat, SpecDraft, Step},
+    sources::{SourceAddress, Sources},
     store::{PostgresStore, SqliteStore, TrainerStore},
 };
 
@@ -36,7 +37,8 @@ pub(super) struct Lab {
     pub(super) registry: Arc<FakeRegistry>,
     pub(super) validator: Arc<FakeValidator>,
     pub(super) clock: ManualClock,
-    _folder: TempDir,
+    pub(super) sources: BTreeMap<Name, SourceAddress>,
+    folder: TempDir,
 }
 
 /// A trainer at work.
@@ -68,18 +70,32 @@ impl Lab {
         let registry = Arc::new(FakeRegistry::new());
         let clock = ManualClock::at(Timestamp::from_micros(1_736_951_422_000_000));
         let validator = Arc::new(FakeValidator::default());
-        let app = app(&store, &registry, &validator, &clock, usize::MAX);
-        Self { app, store, registry, validator, clock, _folder: folder }
+        let sources = BTreeMap::new();
+        let app = app(&store, &registry, &validator, &clock, &sources, folder.path(), usize::MAX);
+        Self { app, store, registry, validator, clock, sources, folder }
     }
 
     /// The same database and registry in a new process.
     pub(super) fn restart(&mut self) {
-        self.app = app(&self.store, &self.registry, &self.validator, &self.clock, usize::MAX);
+        self.restart_with(usize::MAX);
+    }
+
+    /// The folder of its database and its files.
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The same with a source of rows.
+    pub(super) fn restart_on(&mut self, name: &str, address: &str) {
+        let settings = std::iter::empty();
+        self.sources.insert(Name::new(name).unwrap(), SourceAddress::parse(address, settings).unwrap());
+        self.restart();
     }
 
     /// The same with room for tables of so many bytes.
     pub(super) fn restart_with(&mut self, table_limit: usize) {
-        self.app = app(&self.store, &self.registry, &self.validator, &self.clock, table_limit);
+        let Self { store, registry, validator, clock, sources, folder, .. } = self;
+        self.app = app(store, registry, validator, clock, sources, folder.path(), table_limit);
     }
 
     /// Starts the workers.
@@ -171,6 +187,8 @@ fn app(
     registry: &Arc<FakeRegistry>,
     validator: &Arc<FakeValidator>,
     clock: &ManualClock,
+    sources: &BTreeMap<Name, SourceAddress>,
+    folder: &Path,
     table_limit: usize,
 ) -> Arc<App> {
     static ODD: [&dyn Family; 5] = [&Panicking, &Endless, &Chatty, &Deaf, &Counting];
@@ -182,10 +200,11 @@ fn app(
         table_limit,
         feature_cache: 1 << 20,
         lease: LEASE,
+        scratch: folder.join("scratch"),
         release: "0.0.0-test".to_owned(),
     };
-    let clock = Arc::new(clock.clone());
-    Arc::new(App::new(store.clone(), registry.clone(), validator.clone(), clock, families.leak(), settings))
+    let (clock, sources) = (Arc::new(clock.clone()), Sources::new(sources.clone()));
+    Arc::new(App::new(store.clone(), registry.clone(), validator.clone(), clock, sources, families.leak(), settings))
 }
 
 /// A schema of its own in the PostgreSQL that `tests/with-postgres` started. Without one the tests fail: a backend that is skipped

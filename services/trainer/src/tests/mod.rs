@@ -5,6 +5,7 @@ mod conformance;
 mod datasets;
 mod families;
 mod graphs;
+mod imports;
 mod jobs;
 mod lab;
 mod pipeline_runs;

@@ -2,6 +2,8 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    fs::File,
+    io::{Read as _, Seek as _, Write as _},
     sync::{Mutex, MutexGuard},
 };
 
@@ -39,6 +41,8 @@ pub(super) struct Known {
     /// In their order; a request id counts once.
     pub(super) promotions: Vec<Promotion>,
     pub(super) away: bool,
+    /// What is said when something is to be stored.
+    pub(super) full: Option<&'static str>,
     /// The artifact that loses a bit when a run is logged.
     pub(super) decaying: Option<Digest>,
     /// The call that never answers.
@@ -106,9 +110,34 @@ impl Registry for FakeRegistry {
         Ok(content)
     }
 
+    async fn fetch(&self, digest: Digest, mut to: &File) -> Result<(), RegistryError> {
+        let content = self.download(digest).await?;
+        if let Some(problem) = self.known().full {
+            return Err(RegistryError::Full { message: problem.to_owned() });
+        }
+        to.rewind().unwrap();
+        to.set_len(0).unwrap();
+        to.write_all(&content).unwrap();
+        Ok(())
+    }
+
+    async fn verify(&self, digest: Digest) -> Result<(), RegistryError> {
+        self.download(digest).await.map(drop)
+    }
+
+    async fn send(&self, digest: Digest, mut from: &File) -> Result<(), RegistryError> {
+        let mut content = Vec::new();
+        from.rewind().unwrap();
+        from.read_to_end(&mut content).unwrap();
+        assert_eq!(self.upload(content.into()).await?, digest);
+        Ok(())
+    }
+
     async fn upload(&self, content: Bytes) -> Result<Digest, RegistryError> {
         self.answering("upload").await;
-        drop(self.there()?);
+        if let Some(problem) = self.there()?.full {
+            return Err(RegistryError::Full { message: problem.to_owned() });
+        }
         Ok(self.add(&content))
     }
 

@@ -42,7 +42,7 @@ async fn messages(lab: &Lab, model: &str, number: u64, threads: u32) -> Result<V
     answers.into_iter().map(|answer| Ok(answer?.reproduction.unwrap())).collect()
 }
 
-async fn reproduce(lab: &Lab, model: &str, number: u64, threads: u32) -> pb::Reproduction {
+pub(super) async fn reproduce(lab: &Lab, model: &str, number: u64, threads: u32) -> pb::Reproduction {
     messages(lab, model, number, threads).await.unwrap().pop().unwrap()
 }
 
@@ -51,7 +51,7 @@ fn change_log(lab: &Lab, job: &Job, change: impl FnOnce(&mut RunLog)) {
     change(&mut lab.registry.known().runs.get_mut(job.run_id.as_ref().unwrap()).unwrap().log);
 }
 
-fn assert_reproduced(found: &pb::Reproduction) {
+pub(super) fn assert_reproduced(found: &pb::Reproduction) {
     assert!(found.done && found.reproduced && found.differs_at() == Step::Unspecified, "{found:#?}");
     assert_eq!(found.verdicts.len(), 5);
     assert!(found.verdicts.iter().all(|verdict| verdict.same && verdict.problem.is_empty()), "{found:#?}");

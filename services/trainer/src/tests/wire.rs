@@ -1,6 +1,6 @@
 //! What goes over the wire: every reason, every bad field, pages and families.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use lineal_db::{DatabaseUrl, StoreError};
 use lineal_kernel::{FieldError, FieldErrors, ModelName, Name, RequestId, SystemClock};
@@ -175,6 +175,8 @@ fn config(folder: &Path, libraries: LibrarySearch) -> TrainerConfig {
         feature_cache: 0,
         lease: LEASE,
         libraries,
+        sources: BTreeMap::new(),
+        scratch: folder.join("scratch"),
         release: "0.0.0-test".to_owned(),
     }
 }

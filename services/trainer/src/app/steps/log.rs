@@ -9,7 +9,10 @@ use super::{
     split::Split,
     train::Fitted,
 };
-use crate::registry::{RunDataset, RunLog};
+use crate::{
+    domain::{Import, Wanted},
+    registry::{RunDataset, RunLog},
+};
 
 /// As many importances as are kept with a run; the bundle has all.
 const MOST_IMPORTANCES: usize = 100;
@@ -52,6 +55,9 @@ impl Execution<'_> {
         let mut parameters = self.parameters(recipe, loaded, split)?;
         if let Some(created) = self.app.split_rule(&self.spec().dataset, &recipe.split).await? {
             parameters.insert("split_digest".to_owned(), created.digest()?.to_string());
+        }
+        if let Some(import) = self.app.store.import_of(&self.spec().dataset, self.spec().source_digest).await? {
+            parameters.extend(origin(&import));
         }
         let log = RunLog {
             parameters,
@@ -126,6 +132,18 @@ impl Execution<'_> {
         let parts = [("source", &loaded.snapshot), ("training", &split.train), ("reference", &split.reference)];
         parts.into_iter().chain(split.extra.as_ref().map(|extra| ("extra", extra))).map(dataset).collect()
     }
+}
+
+/// Where the rows were imported from, and when.
+fn origin(import: &Import) -> impl Iterator<Item = (String, String)> {
+    let asked = match &import.wish.wanted {
+        Wanted::Rows(query) => {
+            vec![("import.query", query.to_string()), ("import.query_digest", query.digest().to_string())]
+        }
+        Wanted::File { path, .. } => vec![("import.path", path.clone())],
+    };
+    let named = [("import.source", import.wish.source.to_string()), ("import.time", import.create_time.to_string())];
+    named.into_iter().chain(asked).map(|(name, value)| (name.to_owned(), value))
 }
 
 /// The features that the answers depend on most, as shares.

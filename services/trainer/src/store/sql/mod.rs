@@ -3,6 +3,7 @@
 
 mod datasets;
 mod definitions;
+mod imports;
 mod jobs;
 mod pipeline_rows;
 mod pipeline_runs;
