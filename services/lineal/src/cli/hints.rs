@@ -46,6 +46,7 @@ fn after_call(call: &FailedCall) -> Option<String> {
         Some("PROMOTION_NOT_FOUND" | "PROMOTION_CANCELLED") => "lineal promotions".to_owned(),
         Some("DATA_CHECK_FAILED") => "lineal data describe REPORT".to_owned(),
         Some("SOURCE_NOT_FOUND" | "SOURCE_REFUSED") => "lineal data sources".to_owned(),
+        Some("SPLIT_NOT_FOUND") => "lineal split list DATASET".to_owned(),
         Some("JOB_NOT_FOUND") => "lineal jobs".to_owned(),
         Some("PIPELINE_NOT_FOUND") => "lineal pipeline list".to_owned(),
         Some("PIPELINE_RUN_NOT_FOUND" | "PIPELINE_BUSY") => "lineal pipeline runs".to_owned(),

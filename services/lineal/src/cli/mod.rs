@@ -41,6 +41,7 @@ mod runs;
 mod score;
 mod serve;
 mod source;
+mod split;
 mod status;
 mod story;
 mod train;
@@ -88,6 +89,8 @@ enum Command {
     Train(Box<train::Args>),
     /// Look at data before anything is learned from it
     Data(data::Args),
+    /// Name and show the rules that cut rows into those to learn from and those to measure on
+    Split(split::Args),
     /// Make a version of a model that was trained elsewhere: LightGBM, XGBoost, ONNX
     Import(Box<import::Args>),
     /// List, show, watch and cancel training jobs
@@ -187,6 +190,7 @@ impl Cli {
             Command::Demo(args) => demo::run(args, ctx.output.style()).await,
             Command::Train(args) => train::run(*args, ctx).await,
             Command::Data(args) => data::run(args, ctx).await,
+            Command::Split(args) => split::run(args, ctx).await,
             Command::Import(args) => import::run(*args, ctx).await,
             Command::Jobs(args) => jobs::run(*args, ctx).await,
             Command::Pipeline(args) => pipeline::run(*args, ctx).await,
@@ -272,6 +276,7 @@ mod tests {
             "data describe r1",
             "data reports churn",
             "data sources",
+            "split list churn",
             "lineage churn 1",
             "predict churn --row a=1",
             "score churn rows.csv --out scores --batch-id b-1",
