@@ -19,7 +19,7 @@ use lineal_models::{
 };
 
 use crate::{
-    domain::{DataRefusal, DefinitionConflict, Failure, FailureReason, Step, TrainerError},
+    domain::{DataRefusal, DefinitionConflict, Failure, FailureReason, ImportError, Step, TrainerError},
     registry::RegistryError,
     sources::SourceError,
 };
@@ -98,8 +98,12 @@ impl StepError {
 
     fn reason(&self) -> FailureReason {
         match self {
+            Self::Scratch { .. }
+            | Self::Source(SourceError::Scratch { .. })
+            | Self::Registry(RegistryError::Full { .. }) => FailureReason::StorageFull,
             Self::Data(_)
             | Self::Refused(_)
+            | Self::Source(_)
             | Self::Moved { .. }
             | Self::Metric(_)
             | Self::Score(_)
@@ -116,10 +120,6 @@ impl StepError {
             | Self::NoChampion { .. }
             | Self::Alone { .. }
             | Self::Forked { .. } => FailureReason::Specification,
-            Self::Scratch { .. }
-            | Self::Source(SourceError::Scratch { .. })
-            | Self::Registry(RegistryError::Full { .. }) => FailureReason::StorageFull,
-            Self::Source(_) => FailureReason::Data,
             Self::Registry(RegistryError::Unavailable { .. }) => FailureReason::RegistryUnavailable,
             Self::Registry(
                 RegistryError::NotFound { .. } | RegistryError::Damaged { .. } | RegistryError::Refused { .. },
@@ -144,15 +144,15 @@ impl StepError {
             Self::Refused(refusal) => TrainerError::DataRefused(refusal),
             Self::Abandoned => TrainerError::Stopping,
             Self::Registry(RegistryError::Unavailable { message }) => TrainerError::RegistryUnavailable { message },
-            Self::Registry(RegistryError::Full { message: problem }) => TrainerError::StorageFull { problem },
+            Self::Registry(RegistryError::Full { message: problem }) => ImportError::StorageFull { problem }.into(),
             Self::Source(SourceError::Unavailable { ref source_name, .. }) => {
-                TrainerError::SourceUnavailable { name: source_name.clone(), problem: self.chain() }
+                ImportError::SourceUnavailable { name: source_name.clone(), problem: self.chain() }.into()
             }
             Self::Source(
                 SourceError::Refused { ref source_name, .. } | SourceError::OtherKind { ref source_name, .. },
-            ) => TrainerError::SourceRefused { name: source_name.clone(), problem: self.chain() },
+            ) => ImportError::SourceRefused { name: source_name.clone(), problem: self.chain() }.into(),
             Self::Scratch { .. } | Self::Source(SourceError::Scratch { .. }) => {
-                TrainerError::StorageFull { problem: self.to_string() }
+                ImportError::StorageFull { problem: self.to_string() }.into()
             }
             error => TrainerError::DataUnreadable { problem: error.chain() },
         }

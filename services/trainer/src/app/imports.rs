@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{App, failure::StepError};
 use crate::{
-    domain::{CreateImport, Import, TrainerError},
+    domain::{CreateImport, Import, ImportError, TrainerError},
     failpoints::stop_here,
     registry::SnapshotRecord,
     sources::Fetched,
@@ -23,7 +23,7 @@ impl App {
     /// again.
     pub(crate) async fn create_import(&self, caller: &Caller, wish: CreateImport) -> Result<Import, TrainerError> {
         if !self.sources.has(&wish.source) {
-            return Err(TrainerError::SourceNotFound { name: wish.source });
+            return Err(ImportError::SourceNotFound { name: wish.source }.into());
         }
         if let Some(known) = self.store.import_by_request(&wish.request_id).await? {
             return same(known, &wish);
@@ -85,5 +85,5 @@ fn same(import: Import, wish: &CreateImport) -> Result<Import, TrainerError> {
     if import.wish == *wish {
         return Ok(import);
     }
-    Err(TrainerError::ImportRequestIdReused { request_id: wish.request_id.clone(), import_id: import.id })
+    Err(ImportError::RequestIdReused { request_id: wish.request_id.clone(), import_id: import.id }.into())
 }

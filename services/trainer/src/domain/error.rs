@@ -3,7 +3,7 @@
 use lineal_db::StoreError;
 use lineal_kernel::{FieldErrors, ModelName, Name, RequestId};
 
-use super::{DataRefusal, DefinitionConflict, JobId, PipelineId, PipelineRunId};
+use super::{DataRefusal, DefinitionConflict, ImportError, JobId, PipelineId, PipelineRunId};
 
 /// Why a request was not done.
 #[derive(Debug, thiserror::Error)]
@@ -51,42 +51,9 @@ pub(crate) enum TrainerError {
         /// What was asked for.
         report_id: String,
     },
-    /// The source is not configured.
-    #[error("there is no source `{name}`; `lineal data sources` lists them, the trainer's configuration names them")]
-    SourceNotFound {
-        /// What was asked for.
-        name: Name,
-    },
-    /// The source says no.
-    #[error("{problem}")]
-    SourceRefused {
-        /// The source.
-        name: Name,
-        /// What it says.
-        problem: String,
-    },
-    /// The source is away.
-    #[error("{problem}")]
-    SourceUnavailable {
-        /// The source.
-        name: Name,
-        /// What the connection said.
-        problem: String,
-    },
-    /// A disk is full.
-    #[error("{problem}")]
-    StorageFull {
-        /// Which one, and what to do.
-        problem: String,
-    },
-    /// A key that named another import before.
-    #[error("this request id imported something else before, `{import_id}`; send a new one")]
-    ImportRequestIdReused {
-        /// The key.
-        request_id: RequestId,
-        /// The import it made.
-        import_id: String,
-    },
+    /// Rows were not fetched.
+    #[error(transparent)]
+    Import(#[from] ImportError),
     /// The split does not exist.
     #[error("dataset `{dataset}` has no split `{name}`")]
     SplitNotFound {

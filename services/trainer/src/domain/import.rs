@@ -120,6 +120,47 @@ impl Import {
     }
 }
 
+/// Why no rows were fetched.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ImportError {
+    /// The source is not configured.
+    #[error("there is no source `{name}`; `lineal data sources` lists them, the trainer's configuration names them")]
+    SourceNotFound {
+        /// What was asked for.
+        name: Name,
+    },
+    /// The source says no.
+    #[error("{problem}")]
+    SourceRefused {
+        /// The source.
+        name: Name,
+        /// What it says.
+        problem: String,
+    },
+    /// The source is away.
+    #[error("{problem}")]
+    SourceUnavailable {
+        /// The source.
+        name: Name,
+        /// What the connection said.
+        problem: String,
+    },
+    /// A disk is full.
+    #[error("{problem}")]
+    StorageFull {
+        /// Which one, and what to do.
+        problem: String,
+    },
+    /// A key that named another import before.
+    #[error("this request id imported something else before, `{import_id}`; send a new one")]
+    RequestIdReused {
+        /// The key.
+        request_id: RequestId,
+        /// The import it made.
+        import_id: String,
+    },
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -32,7 +32,7 @@ pub(crate) use definition::{
 pub(crate) use error::TrainerError;
 pub(crate) use event::{JobEvent, Step};
 pub(crate) use failure::{Failure, FailureReason};
-pub(crate) use import::{CreateImport, Import, ImportDraft, Wanted};
+pub(crate) use import::{CreateImport, Import, ImportDraft, ImportError, Wanted};
 pub(crate) use job::{Claim, Creation, Job, JobFilter, JobId, JobSample, JobState, Lease, OpenRun};
 pub(crate) use method::{LabelValues, Method, check_task};
 pub(crate) use node::NodeKey;

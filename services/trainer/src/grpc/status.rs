@@ -6,7 +6,7 @@ use lineal_kernel::FieldErrors;
 use lineal_rpc::Problem;
 use tonic::{Code, Status};
 
-use crate::domain::{DataRefusal, TrainerError};
+use crate::domain::{DataRefusal, ImportError, TrainerError};
 
 const DOMAIN: &str = "trainer.lineal";
 /// When to ask a busy database again.
@@ -41,21 +41,7 @@ pub(crate) fn from_error(error: TrainerError) -> Status {
         TrainerError::ReportNotFound { report_id } => {
             Problem::new(Code::NotFound, "DATA_REPORT_NOT_FOUND", message).resource("data_report", report_id)
         }
-        TrainerError::SourceNotFound { name } => {
-            Problem::new(Code::NotFound, "SOURCE_NOT_FOUND", message).resource("source", name)
-        }
-        TrainerError::SourceRefused { name, .. } => {
-            Problem::new(Code::FailedPrecondition, "SOURCE_REFUSED", message).with("source", name)
-        }
-        TrainerError::SourceUnavailable { name, .. } => {
-            Problem::new(Code::Unavailable, "SOURCE_UNAVAILABLE", message).with("source", name).retry_after(LATER)
-        }
-        TrainerError::StorageFull { .. } => Problem::new(Code::ResourceExhausted, "STORAGE_FULL", message),
-        TrainerError::ImportRequestIdReused { request_id, import_id } => {
-            Problem::new(Code::AlreadyExists, "REQUEST_ID_REUSED", message)
-                .resource("request_id", request_id.as_str())
-                .with("import", import_id)
-        }
+        TrainerError::Import(error) => not_imported(message, error),
         TrainerError::SplitNotFound { dataset, name } => {
             Problem::new(Code::NotFound, "SPLIT_NOT_FOUND", message).resource("split", name).with("dataset", dataset)
         }
@@ -91,6 +77,27 @@ pub(crate) fn from_error(error: TrainerError) -> Status {
         TrainerError::Store(cause) => Problem::internal(&cause),
     };
     problem.status(DOMAIN)
+}
+
+/// Why no rows were fetched from a source.
+fn not_imported(message: String, error: ImportError) -> Problem {
+    match error {
+        ImportError::SourceNotFound { name } => {
+            Problem::new(Code::NotFound, "SOURCE_NOT_FOUND", message).resource("source", name)
+        }
+        ImportError::SourceRefused { name, .. } => {
+            Problem::new(Code::FailedPrecondition, "SOURCE_REFUSED", message).with("source", name)
+        }
+        ImportError::SourceUnavailable { name, .. } => {
+            Problem::new(Code::Unavailable, "SOURCE_UNAVAILABLE", message).with("source", name).retry_after(LATER)
+        }
+        ImportError::StorageFull { .. } => Problem::new(Code::ResourceExhausted, "STORAGE_FULL", message),
+        ImportError::RequestIdReused { request_id, import_id } => {
+            Problem::new(Code::AlreadyExists, "REQUEST_ID_REUSED", message)
+                .resource("request_id", request_id.as_str())
+                .with("import", import_id)
+        }
+    }
 }
 
 /// Every check that failed, and the report that has them.

@@ -11,7 +11,7 @@
 //!
 //! NULL is a missing value. Every other type is refused: cast it in the query.
 
-use std::{str::FromStr as _, time::Duration};
+use std::{fmt::Write as _, str::FromStr as _, time::Duration};
 
 use futures::TryStreamExt as _;
 use lineal_data::{ColumnType, DataError, Table, Value};
@@ -175,7 +175,10 @@ fn numeric(bytes: &[u8]) -> Option<f64> {
         0xc000 => return Some(f64::NAN),
         _ => return None,
     };
-    let digits: String = words.map(|digit| format!("{digit:04}")).collect();
+    let mut digits = String::new();
+    for digit in words {
+        let _ = write!(digits, "{digit:04}");
+    }
     if digits.len() != 4 * usize::from(count) {
         return None;
     }

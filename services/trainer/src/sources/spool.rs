@@ -35,7 +35,7 @@ impl Sink {
     /// Ends a row. Whether more are welcome: a writer that failed wants none.
     pub(super) async fn end_row(&mut self) -> Result<bool, DataError> {
         let rows = self.builder.rows();
-        if rows < PART && (rows % STEP > 0 || self.builder.text_bytes() < LONG) {
+        if rows < PART && (!rows.is_multiple_of(STEP) || self.builder.text_bytes() < LONG) {
             return Ok(true);
         }
         self.send().await

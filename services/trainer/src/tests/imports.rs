@@ -1,6 +1,7 @@
 //! Rows from databases, folders and servers.
 
 use std::{
+    fmt::Write as _,
     io::{BufRead as _, BufReader, Write as _},
     net::TcpListener,
     path::Path,
@@ -126,7 +127,7 @@ async fn many_rows_come_in_parts_and_are_the_same_snapshot() {
                    select i, i % 7 as r, 'row ' || i as t from n order by i";
     let made = import(&lab, query("shop", counted)).await.unwrap();
     let mut csv = "i,r,t\n".to_owned();
-    (0..20_000).for_each(|i| csv += &format!("{i},{},row {i}\n", i % 7));
+    (0..20_000).for_each(|i| writeln!(csv, "{i},{},row {i}", i % 7).unwrap());
     let expected = Snapshot::of(&Table::from_csv(csv.as_bytes()).unwrap()).unwrap();
     assert_eq!((made.data.unwrap().digest, made.rows), (expected.digest.to_string(), 20_000));
 }
@@ -200,7 +201,7 @@ async fn a_version_is_trained_again_from_what_was_imported_although_the_source_h
     let mut statements = "create table customers (calls, minutes, churn);".to_owned();
     for line in String::from_utf8(customers(120)).unwrap().lines().skip(1) {
         let fields: Vec<_> = line.split(',').collect();
-        statements += &format!("insert into customers values ({}, {}, '{}');", fields[0], fields[1], fields[2]);
+        write!(statements, "insert into customers values ({}, {}, '{}');", fields[0], fields[1], fields[2]).unwrap();
     }
     let mut lab = with_shop(&statements).await;
     let asked = query("shop", "select calls, minutes, churn from customers order by rowid");
