@@ -43,6 +43,7 @@ async fn every_command_does_what_it_says_and_ends_with_its_code() {
         (&["compare", "churn", "2", "9"], 5),
         (&["aliases", "churn"], 0),
         (&["alias", "set", "churn", "stable", "1"], 0),
+        (&["alias", "share", "churn", "stable", "2.5%"], 0),
         (&["alias", "set", "churn", "champion", "2"], 4),
         (&["models"], 0),
         (&["families"], 0),

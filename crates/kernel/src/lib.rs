@@ -9,6 +9,7 @@ mod field;
 mod names;
 mod page;
 mod slot;
+mod traffic;
 
 pub use caller::Caller;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
@@ -17,3 +18,4 @@ pub use field::{FieldError, FieldErrors};
 pub use names::{AliasName, ModelName, Name, RequestId, TenantId, VersionNumber};
 pub use page::{PageRequest, PageToken};
 pub use slot::Slot;
+pub use traffic::{Share, Traffic};

@@ -11,6 +11,6 @@ mod server;
 
 pub use access::{ACTOR_HEADER, caller_of};
 pub use client::{AddressError, Identify, Peer, connect};
-pub use convert::{duration, timestamp};
+pub use convert::{duration, timestamp, traffic, traffic_of};
 pub use problem::{Problem, reason_of};
 pub use server::{Health, LIVE, READY, ServeError, ServerConfig, serve, serve_health};

@@ -49,12 +49,26 @@ pub struct InferenceConfig {
     pub scoring_batches: usize,
     /// Which answers are logged; `None` for none.
     pub prediction_log: Option<PredictionLogConfig>,
+    /// Rows of copied requests that wait for shadows at the same time; requests with further ones are not copied.
+    pub mirrored_rows: usize,
+    /// What a version must do before it answers a part of a slot's requests.
+    pub canary_check: CanaryCheck,
+}
+
+/// What a version that is no champion must do before it answers a part of a slot's requests.
+#[derive(Debug, Clone, Copy)]
+pub struct CanaryCheck {
+    /// How often it answers its golden rows; 0 for no check.
+    pub requests: u32,
+    /// The 99th percentile of the times that this takes, at most.
+    pub max_p99: Duration,
 }
 
 impl InferenceConfig {
     /// A replica that loads a bundle in 45 seconds or not at all, whose prepared bundles wait ten minutes, that tries the way back
     /// every five, that says every three seconds what it counted, that scores one large batch on each core and one file beside
-    /// them, has at most a million rows in flight, and logs no predictions.
+    /// them, has at most a million rows in flight and 65,536 on their way to shadows, lets answer whoever takes at most 50 ms for 99
+    /// of 100 requests, and logs no predictions.
     pub fn new(replica: Name, advertise: String, cache_dir: PathBuf) -> Self {
         Self {
             replica,
@@ -68,6 +82,8 @@ impl InferenceConfig {
             rows_in_flight: 1 << 20,
             scoring_batches: 1,
             prediction_log: None,
+            mirrored_rows: 1 << 16,
+            canary_check: CanaryCheck { requests: 100, max_p99: Duration::from_millis(50) },
         }
     }
 }

@@ -137,6 +137,8 @@ impl Services {
                         load_deadline: settings.load_deadline,
                         scoring_batches: settings.scoring_batches,
                         prediction_log: settings.prediction_log.clone(),
+                        mirrored_rows: settings.mirrored_rows,
+                        canary_check: settings.canary_check,
                         ..InferenceConfig::new(settings.replica.clone(), advertise, settings.cache_dir.clone())
                     };
                     services.inference = Some(Inference::new(own, registry_of("inference")?, clock, health.clone()));

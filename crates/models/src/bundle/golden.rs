@@ -40,6 +40,11 @@ impl Golden {
         &self.scores
     }
 
+    /// How many rows they are.
+    pub(super) fn len(&self) -> usize {
+        self.rows.rows()
+    }
+
     /// Scores the rows again; returns how many they are.
     pub(super) fn replay(&self, scorer: &Scorer) -> Result<usize, BundleError> {
         let (rows, outputs) = (self.rows.rows(), scorer.outputs());

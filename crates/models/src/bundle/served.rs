@@ -20,7 +20,7 @@ pub struct ServedModel {
     classes: Vec<String>,
     answers: Vec<String>,
     importances: Vec<(String, f64)>,
-    golden_rows: usize,
+    golden: Golden,
     bytes: usize,
 }
 
@@ -55,8 +55,10 @@ impl ServedModel {
             return Err(malformed(MANIFEST, "its signature is not that of its files"));
         }
         let bundles = upstreams.iter().chain([bundle]);
+        let golden: Golden = bundle.read(GOLDEN)?;
+        golden.replay(&scorer)?;
         Ok(Self {
-            golden_rows: bundle.read::<Golden>(GOLDEN)?.replay(&scorer)?,
+            golden,
             scorer,
             signature: manifest.signature.clone(),
             task: manifest.task,
@@ -156,7 +158,15 @@ impl ServedModel {
 
     /// How many golden rows it proved itself on.
     pub fn golden_rows(&self) -> usize {
-        self.golden_rows
+        self.golden.len()
+    }
+
+    /// Scores the golden rows once more; returns how many they are.
+    ///
+    /// # Errors
+    /// [`BundleError::Golden`] and [`BundleError::GoldenMismatch`].
+    pub fn replay(&self) -> Result<usize, BundleError> {
+        self.golden.replay(&self.scorer)
     }
 
     /// About how much memory it takes: the size of the files it was read from, which are of the same order.

@@ -3,12 +3,14 @@
 mod bundles;
 mod follow;
 mod loader;
+mod mirror;
 mod predict;
 mod prepare;
 mod reload;
 mod report;
 mod score;
 mod standbys;
+mod trial;
 
 use std::sync::{Arc, atomic::AtomicU32};
 
@@ -20,9 +22,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{InferenceConfig, cache::Cache, domain::ServingTable, prediction_log::PredictionLog, registry::Registry};
 pub(crate) use predict::Prediction;
+pub(crate) use report::ArmName;
 
 use bundles::Bundles;
 use loader::Loader;
+use mirror::Mirror;
 use report::UsageBook;
 pub(crate) use score::{FinishedBatch, Report};
 use standbys::Standbys;
@@ -60,6 +64,8 @@ pub(crate) struct Replica {
     sequence: AtomicU32,
     /// What each version did in this process.
     usage: UsageBook,
+    /// Copies of requests on their way to shadows.
+    mirror: Mirror,
 }
 
 impl Replica {
@@ -76,6 +82,7 @@ impl Replica {
             batches: score::Batches::new(config.scoring_batches),
             large_batches: Arc::new(Semaphore::new(config.large_batches.max(1))),
             rows: Arc::new(Semaphore::new(config.rows_in_flight.min(Semaphore::MAX_PERMITS))),
+            mirror: Mirror::new(config.mirrored_rows),
             ending: CancellationToken::new(),
             config,
             registry,
@@ -100,6 +107,7 @@ impl Replica {
             () = self.catch_up() => {}
             () = self.keep_standbys() => {}
             () = self.keep_reporting() => {}
+            () = self.keep_mirroring() => {}
             () = shutdown.cancelled() => {}
         }
         self.report_last().await;

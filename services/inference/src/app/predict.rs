@@ -10,10 +10,10 @@ use lineal_kernel::Slot;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
-use super::Replica;
+use super::{Replica, mirror::draw};
 use crate::{
     InferenceError,
-    domain::{Entry, Pedigree, Target, Wanted, prediction_id},
+    domain::{Entry, Pedigree, Place, Target, Wanted, prediction_id},
     prediction_log::Logged,
 };
 
@@ -27,6 +27,8 @@ const INLINE_GRAPH: usize = 1 << 20;
 pub(crate) struct Prediction {
     /// One for each row.
     pub(crate) scores: Vec<f64>,
+    /// What was scored.
+    pub(crate) frame: Arc<Frame>,
     /// Where they come from.
     pub(crate) pedigree: Pedigree,
     /// When the rows were there.
@@ -43,16 +45,33 @@ impl Replica {
         self.table.load().find(model, slot, wanted)
     }
 
+    /// The same where a slot's traffic may be split: a request that asks for no version goes where its `sticky_key` belongs, or
+    /// without one where chance sends it.
+    pub(crate) fn route(
+        &self,
+        model: &str,
+        slot: &Slot,
+        wanted: &Wanted,
+        sticky_key: &str,
+    ) -> Result<Target, InferenceError> {
+        match wanted {
+            Wanted::Any if sticky_key.is_empty() => self.table.load().route(model, slot, draw),
+            Wanted::Any => self.table.load().route(model, slot, || Place::of_key(model, slot, sticky_key)),
+            _ => self.find(model, slot, wanted),
+        }
+    }
+
     /// Scores the rows of `frame`, unless too many are being scored.
     pub(crate) async fn predict(&self, target: Target, frame: Frame) -> Result<Prediction, InferenceError> {
         let begun = Instant::now();
         let admitted = self.admit(frame.rows())?;
+        let frame = Arc::new(frame);
         let model = target.entry.model();
         let is_quick = !model.is_graph() || model.bytes() <= INLINE_GRAPH;
-        let (scores, frame, waiting) = if is_quick && frame.rows() * frame.names().count() <= INLINE_VALUES {
-            (model.score(&frame)?, frame, Duration::ZERO)
+        let (scores, waiting) = if is_quick && frame.rows() * frame.names().count() <= INLINE_VALUES {
+            (model.score(&frame)?, Duration::ZERO)
         } else {
-            self.score_apart(target.entry.clone(), frame, admitted).await?
+            self.score_apart(target.entry.clone(), frame.clone(), admitted).await?
         };
         let scoring = begun.elapsed().saturating_sub(waiting);
         let scored_time = self.clock.now();
@@ -61,9 +80,9 @@ impl Replica {
         let prediction_id = prediction_id(&target.entry.facts, target.generation, scored_time, &replica, sequence);
         let pedigree = Pedigree { prediction_id, target, replica, scored_time };
         if let Some(log) = self.log().filter(|log| log.wants(&pedigree.prediction_id)) {
-            log.offer(Logged { pedigree: pedigree.clone(), frame, scores: scores.clone() });
+            log.offer(Logged { pedigree: pedigree.clone(), frame: frame.clone(), scores: scores.clone() });
         }
-        Ok(Prediction { scores, pedigree, begun, waiting, scoring })
+        Ok(Prediction { scores, frame, pedigree, begun, waiting, scoring })
     }
 
     /// A permit for so many rows; rows wait for nobody, their memory is there already.
@@ -73,15 +92,14 @@ impl Replica {
         self.rows.clone().try_acquire_many_owned(count).map_err(|_| full())
     }
 
-    /// Scores a large batch, or with a large graph, on a thread that serves nothing else; also the
-    /// frame, and how long it waited for a thread. If nobody waits for the answer
-    /// any more when its turn comes, the batch is dropped.
+    /// Scores a large batch, or with a large graph, on a thread that serves nothing else; also how long it waited for one. If nobody
+    /// waits for the answer any more when its turn comes, the batch is dropped.
     async fn score_apart(
         &self,
         entry: Arc<Entry>,
-        frame: Frame,
+        frame: Arc<Frame>,
         admitted: OwnedSemaphorePermit,
-    ) -> Result<(Vec<f64>, Frame, Duration), InferenceError> {
+    ) -> Result<(Vec<f64>, Duration), InferenceError> {
         let begun = Instant::now();
         let permit = self.large_batches.clone().acquire_owned().await;
         let gone = CancellationToken::new();
@@ -90,10 +108,10 @@ impl Replica {
             // Given back when the work ends, also if nobody waits for it any more.
             let _permits = (permit, admitted);
             if gone.is_cancelled() {
-                return Ok((Vec::new(), frame, Duration::ZERO));
+                return Ok((Vec::new(), Duration::ZERO));
             }
             let waited = begun.elapsed();
-            Ok((entry.model().score(&frame)?, frame, waited))
+            Ok((entry.model().score(&frame)?, waited))
         };
         tokio::task::spawn_blocking(score).await?
     }

@@ -99,7 +99,8 @@ impl Replica {
         table: &ServingTable,
         facts: &Facts,
     ) -> Result<Arc<Entry>, InferenceError> {
-        if let Some(entry) = old.same(facts) {
+        // Whoever was barred is tried again.
+        if let Some(entry) = old.same(facts).filter(|entry| entry.barred.is_none()) {
             return Ok(entry.clone());
         }
         let bundle = match old.bundle(facts.digest) {
@@ -107,7 +108,8 @@ impl Replica {
             None => self.bundles.load(facts.digest).await?,
         };
         table.check_task(&facts.model, &bundle)?;
-        let usage = self.usage.of(&facts.model, facts.version);
-        Ok(Arc::new(Entry::new(facts.clone(), bundle, usage)))
+        let barred = if old.trusts(facts.digest) { None } else { self.try_out(facts, bundle.clone()).await };
+        let (usage, arm) = (self.usage.of(&facts.model, facts.version), self.usage.arm(facts));
+        Ok(Arc::new(Entry::new(facts.clone(), bundle, usage, arm, barred)))
     }
 }

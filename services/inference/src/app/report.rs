@@ -5,12 +5,12 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use lineal_kernel::{Clock, ModelName, VersionNumber};
+use lineal_kernel::{AliasName, Clock, ModelName, Slot, VersionNumber};
 use tokio::time::{Duration, Instant, sleep, timeout};
 
 use super::{Prediction, Replica, follow::FAREWELL};
 use crate::{
-    domain::{Counters, Counts, Spent, Target, VersionCounts},
+    domain::{Arm, Counters, Counts, Facts, Spent, Target, VersionCounts},
     error::chain,
     registry::RegistryError,
 };
@@ -27,9 +27,14 @@ pub(super) struct UsageBook {
     incarnation: String,
     /// Reloads look here; requests hold their version's counters already.
     counters: Mutex<BTreeMap<(ModelName, VersionNumber), Arc<Counters>>>,
+    /// What the versions did of that behind each alias.
+    arms: Mutex<BTreeMap<ArmName, Arc<Arm>>>,
     /// Held by the one report that is under way.
     heard: tokio::sync::Mutex<Heard>,
 }
+
+/// A version behind an alias.
+pub(crate) type ArmName = (ModelName, Slot, AliasName, VersionNumber);
 
 /// What the registry has acknowledged.
 #[derive(Debug)]
@@ -42,7 +47,12 @@ struct Heard {
 impl Default for UsageBook {
     fn default() -> Self {
         let heard = Heard { counts: BTreeMap::new(), complete: Instant::now() };
-        Self { incarnation: uuid::Uuid::now_v7().to_string(), counters: Mutex::default(), heard: heard.into() }
+        Self {
+            incarnation: uuid::Uuid::now_v7().to_string(),
+            counters: Mutex::default(),
+            arms: Mutex::default(),
+            heard: heard.into(),
+        }
     }
 }
 
@@ -51,6 +61,13 @@ impl UsageBook {
     pub(super) fn of(&self, model: &ModelName, version: VersionNumber) -> Arc<Counters> {
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
         counters.entry((model.clone(), version)).or_default().clone()
+    }
+
+    /// The counters of a version behind its alias, likewise.
+    pub(super) fn arm(&self, facts: &Facts) -> Arc<Arm> {
+        let Facts { model, slot, alias, version, .. } = facts;
+        let mut arms = self.arms.lock().unwrap_or_else(PoisonError::into_inner);
+        arms.entry((model.clone(), slot.clone(), alias.clone(), *version)).or_default().clone()
     }
 
     fn counts(&self) -> Vec<VersionCounts> {
@@ -67,6 +84,8 @@ impl UsageBook {
 /// A request on its way. It counts when it ends, however that happens: an early return and a caller who leaves are errors.
 pub(crate) struct Counted<'a> {
     counters: Arc<Counters>,
+    /// Also counts it, if the slot's traffic brought it.
+    arm: Option<Arc<Arm>>,
     clock: &'a dyn Clock,
     begun: std::time::Instant,
     answer: Option<Spent>,
@@ -82,7 +101,11 @@ impl Counted<'_> {
 
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
-        self.counters.ended(self.answer, self.begun.elapsed(), self.clock.now());
+        let (took, now) = (self.begun.elapsed(), self.clock.now());
+        self.counters.ended(self.answer, took, now);
+        if let Some(arm) = &self.arm {
+            arm.usage.ended(self.answer, took, now);
+        }
     }
 }
 
@@ -90,7 +113,14 @@ impl Replica {
     /// Begins to count a request that found its version.
     pub(crate) fn count(&self, target: &Target) -> Counted<'_> {
         let counters = target.entry.usage.clone();
-        Counted { counters, clock: &*self.clock, begun: std::time::Instant::now(), answer: None }
+        let arm = target.routed.then(|| target.entry.arm.clone());
+        Counted { counters, arm, clock: &*self.clock, begun: std::time::Instant::now(), answer: None }
+    }
+
+    /// What every version did behind every alias, in order of models, slots, aliases and versions.
+    pub(crate) fn arms(&self) -> Vec<(ArmName, Arc<Arm>)> {
+        let arms = self.usage.arms.lock().unwrap_or_else(PoisonError::into_inner);
+        arms.iter().map(|(name, arm)| (name.clone(), arm.clone())).collect()
     }
 
     /// Reports what changed, again and again until it is dropped.

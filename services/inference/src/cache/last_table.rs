@@ -1,6 +1,6 @@
 //! The served table as a file.
 
-use lineal_kernel::{AliasName, Digest, FieldError, ModelName, Slot, Timestamp, VersionNumber};
+use lineal_kernel::{AliasName, Digest, FieldError, ModelName, Share, Slot, Timestamp, Traffic, VersionNumber};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Facts, Listing};
@@ -28,6 +28,11 @@ pub(crate) struct StoredFacts {
     data_digest: String,
     feature_digest: String,
     trained_micros: Option<i64>,
+    /// What the alias gets, in thousandths; files of earlier releases know of none.
+    #[serde(default)]
+    split: Option<u32>,
+    #[serde(default)]
+    mirror: Option<u32>,
 }
 
 fn champion() -> String {
@@ -71,6 +76,8 @@ impl From<&Facts> for StoredFacts {
             data_digest: facts.data_digest.clone(),
             feature_digest: facts.feature_digest.clone(),
             trained_micros: facts.trained_time.map(Timestamp::micros),
+            split: facts.traffic.split().map(Share::per_mille),
+            mirror: facts.traffic.mirror().map(Share::per_mille),
         }
     }
 }
@@ -84,6 +91,11 @@ impl TryFrom<StoredFacts> for Facts {
             slot: Slot::parse(&stored.slot)?,
             alias: AliasName::new(&stored.alias)?,
             version: VersionNumber::new(stored.version)?,
+            traffic: match (stored.split, stored.mirror) {
+                (Some(share), _) => Traffic::Split(Share::new(share)?),
+                (None, Some(share)) => Traffic::Mirror(Share::new(share)?),
+                (None, None) => Traffic::None,
+            },
             label: stored.label,
             digest: stored.digest,
             run_id: stored.run_id,
@@ -106,6 +118,7 @@ mod tests {
             slot: Slot::parse("regime=trending,symbol=BTCUSDT").unwrap(),
             alias: AliasName::new("canary").unwrap(),
             version: VersionNumber::new(5).unwrap(),
+            traffic: Traffic::Split(Share::new(25).unwrap()),
             label: "logistic-20250115-143022".into(),
             digest: Digest::of(b"bundle"),
             run_id: "run-1".into(),

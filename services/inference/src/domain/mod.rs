@@ -1,18 +1,22 @@
 //! What is served and what an answer says of itself. Pure: no I/O, no clock, no wire.
 
+mod agreement;
 mod batch;
 mod pedigree;
 mod predictions;
 mod seat;
+mod split;
 mod standby;
 mod table;
 mod usage;
 mod wanted;
 
+pub(crate) use agreement::{Agreement, Scored, ShadowCounters, ShadowCounts};
 pub(crate) use batch::{Progress, Stage};
 pub(crate) use pedigree::{Pedigree, batch_prediction_id, prediction_id};
 pub(crate) use predictions::{PredictionFile, ScoredFile};
-pub(crate) use seat::{Entry, Facts, Listing, Seat, Target};
+pub(crate) use seat::{Arm, Entry, Facts, Listing, Seat, Target};
+pub(crate) use split::Place;
 pub(crate) use standby::Standing;
 pub(crate) use table::ServingTable;
 pub(crate) use usage::{Counters, Counts, Spent, VersionCounts};

@@ -46,7 +46,7 @@ pub(crate) struct Pedigree {
 
 #[cfg(test)]
 mod tests {
-    use lineal_kernel::{AliasName, Digest, ModelName, Slot, VersionNumber};
+    use lineal_kernel::{AliasName, Digest, ModelName, Slot, Traffic, VersionNumber};
 
     use super::*;
 
@@ -58,6 +58,7 @@ mod tests {
             slot: Slot::default(),
             alias: AliasName::champion(),
             version: VersionNumber::new(5).unwrap(),
+            traffic: Traffic::None,
             label: "logistic-20250115-143022".into(),
             digest: Digest::of(b"bundle"),
             run_id: "run-1".into(),

@@ -2,10 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
-use lineal_kernel::{AliasName, Digest, ModelName, Slot, Timestamp, VersionNumber};
+use lineal_kernel::{AliasName, Digest, ModelName, Slot, Timestamp, Traffic, VersionNumber};
 use lineal_models::ServedModel;
 
-use super::Counters;
+use super::{Counters, ShadowCounters};
 
 /// What the registry says of one alias and of the version that it points at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub(crate) struct Facts {
     pub(crate) slot: Slot,
     pub(crate) alias: AliasName,
     pub(crate) version: VersionNumber,
+    /// What the alias gets of the requests to its slot that ask for no version.
+    pub(crate) traffic: Traffic,
     /// The version's label, for people.
     pub(crate) label: String,
     /// Digest of the bundle.
@@ -33,6 +35,15 @@ pub(crate) struct Listing {
     pub(crate) aliases: Vec<Facts>,
 }
 
+/// What a version did behind one alias in this process.
+#[derive(Debug, Default)]
+pub(crate) struct Arm {
+    /// With requests that asked for no version.
+    pub(crate) usage: Counters,
+    /// With copies of requests.
+    pub(crate) shadowing: ShadowCounters,
+}
+
 /// One alias with its version loaded. It stays the same entry for as long as it is served, over all generations.
 pub(crate) struct Entry {
     pub(crate) facts: Facts,
@@ -42,19 +53,36 @@ pub(crate) struct Entry {
     pub(crate) trained_at: String,
     /// What the version did in this process, in whatever slots and generations.
     pub(crate) usage: Arc<Counters>,
+    /// What it did of that behind this alias.
+    pub(crate) arm: Arc<Arm>,
+    /// Why it does not answer its part of the traffic.
+    pub(crate) barred: Option<String>,
     pub(super) bundle: Arc<ServedModel>,
 }
 
 impl Entry {
-    /// An entry that counts in `usage`.
-    pub(crate) fn new(facts: Facts, bundle: Arc<ServedModel>, usage: Arc<Counters>) -> Self {
+    /// An entry that counts in `usage` and `arm`, `barred` from traffic or not.
+    pub(crate) fn new(
+        facts: Facts,
+        bundle: Arc<ServedModel>,
+        usage: Arc<Counters>,
+        arm: Arc<Arm>,
+        barred: Option<String>,
+    ) -> Self {
         Self {
             digest: facts.digest.to_string(),
             trained_at: facts.trained_time.map(|moment| moment.to_string()).unwrap_or_default(),
             facts,
             usage,
+            arm,
+            barred,
             bundle,
         }
+    }
+
+    /// Whether it answers requests that ask for no version.
+    pub(super) fn takes_traffic(&self) -> bool {
+        self.facts.alias.is_champion() || (self.facts.traffic.split().is_some() && self.barred.is_none())
     }
 
     /// The model that answers.
@@ -112,4 +140,6 @@ impl Seat {
 pub(crate) struct Target {
     pub(crate) entry: Arc<Entry>,
     pub(crate) generation: u64,
+    /// Whether the request asked for no version, and the slot's traffic decided.
+    pub(crate) routed: bool,
 }

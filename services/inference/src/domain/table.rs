@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use lineal_kernel::{Digest, ModelName, Slot};
 use lineal_models::ServedModel;
 
-use super::{Entry, Facts, Seat, Target, Wanted};
+use super::{Entry, Facts, Place, Seat, Target, Wanted};
 use crate::InferenceError;
 
 /// Every alias of one generation, loaded. Never changed: a new generation is a new table.
@@ -52,6 +52,11 @@ impl ServingTable {
         self.slot(facts.model.as_str(), &facts.slot).iter().filter_map(Seat::entry).find(|entry| entry.facts == *facts)
     }
 
+    /// Whether the bundle with this digest answers a part of some slot's requests.
+    pub(crate) fn trusts(&self, digest: Digest) -> bool {
+        self.all().filter_map(Seat::entry).any(|entry| entry.facts.digest == digest && entry.takes_traffic())
+    }
+
     /// The bundle with this digest, behind whatever alias it is served.
     pub(crate) fn bundle(&self, digest: Digest) -> Option<&Arc<ServedModel>> {
         self.all().filter_map(Seat::entry).find(|entry| entry.facts.digest == digest).map(|entry| &entry.bundle)
@@ -76,7 +81,7 @@ impl ServingTable {
         let seats = self.slot(model, slot);
         let met = |seat: &&Seat| wanted.is_met_by(&seat.facts().alias, seat.facts().version);
         match seats.iter().find(met) {
-            Some(Seat::Served(entry)) => Ok(Target { entry: entry.clone(), generation: self.generation }),
+            Some(Seat::Served(entry)) => Ok(self.target(entry, *wanted == Wanted::Any)),
             Some(Seat::Unserved { facts, problem }) => Err(InferenceError::VersionNotLoaded {
                 model: facts.model.clone(),
                 version: facts.version,
@@ -84,6 +89,28 @@ impl ServingTable {
             }),
             None => Err(absent(model, slot, wanted, seats)),
         }
+    }
+
+    /// What answers a request that asks for no version: the alias whose share covers its place, if its version can; else the champion.
+    /// A slot without shares asks for no place.
+    pub(crate) fn route(
+        &self,
+        model: &str,
+        slot: &Slot,
+        place: impl FnOnce() -> Place,
+    ) -> Result<Target, InferenceError> {
+        let champion = self.find(model, slot, &Wanted::Any)?;
+        let arms = || self.slot(model, slot).iter().filter(|seat| seat.facts().traffic.split().is_some());
+        if arms().next().is_none() {
+            return Ok(champion);
+        }
+        let shares = arms().filter_map(|seat| seat.facts().traffic.split());
+        let arm = place().covered_by(shares).and_then(|arm| arms().nth(arm)?.entry());
+        Ok(arm.filter(|entry| entry.takes_traffic()).map_or(champion, |entry| self.target(entry, true)))
+    }
+
+    fn target(&self, entry: &Arc<Entry>, routed: bool) -> Target {
+        Target { entry: entry.clone(), generation: self.generation, routed }
     }
 
     fn all(&self) -> impl Iterator<Item = &Seat> {

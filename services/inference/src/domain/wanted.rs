@@ -7,6 +7,8 @@ use lineal_kernel::{AliasName, FieldError, VersionNumber};
 /// Which version a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Wanted {
+    /// None in particular: the champion, unless another alias has a part of the slot's traffic.
+    Any,
     /// Whatever the alias points at.
     Alias(AliasName),
     /// This number and no other.
@@ -14,10 +16,10 @@ pub(crate) enum Wanted {
 }
 
 impl Wanted {
-    /// Reads a number or `@alias`; the empty text is the champion.
+    /// Reads a number or `@alias`; the empty text asks for none in particular.
     pub(crate) fn parse(text: &str) -> Result<Self, FieldError> {
         match (text, text.strip_prefix('@')) {
-            ("", _) => Ok(Self::champion()),
+            ("", _) => Ok(Self::Any),
             (_, Some(alias)) => AliasName::new(alias).map(Self::Alias),
             (number, None) => number
                 .parse()
@@ -32,14 +34,27 @@ impl Wanted {
         Self::Alias(AliasName::champion())
     }
 
-    /// Whether it is the production version, by its alias.
+    /// The alias that it names; the champion's, if it names none.
+    pub(crate) fn alias(&self) -> AliasName {
+        match self {
+            Self::Alias(alias) => alias.clone(),
+            Self::Any | Self::Number(_) => AliasName::champion(),
+        }
+    }
+
+    /// Whether it is the production version, by its alias or for want of another.
     pub(crate) fn is_champion(&self) -> bool {
-        matches!(self, Self::Alias(alias) if alias.is_champion())
+        match self {
+            Self::Any => true,
+            Self::Alias(alias) => alias.is_champion(),
+            Self::Number(_) => false,
+        }
     }
 
     /// Whether `alias`, which points at `version`, is asked for.
     pub(crate) fn is_met_by(&self, alias: &AliasName, version: VersionNumber) -> bool {
         match self {
+            Self::Any => alias.is_champion(),
             Self::Alias(wanted) => wanted == alias,
             Self::Number(wanted) => *wanted == version,
         }
@@ -49,6 +64,7 @@ impl Wanted {
 impl fmt::Display for Wanted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Any => f.write_str("any"),
             Self::Alias(alias) => write!(f, "@{alias}"),
             Self::Number(number) => number.fmt(f),
         }
@@ -62,7 +78,8 @@ mod tests {
     #[test]
     fn production_is_asked_for_by_any_of_its_names() {
         // F8, F124
-        for text in ["", "@champion", "@prod", "@production", "@Champion"] {
+        assert_eq!(Wanted::parse(""), Ok(Wanted::Any));
+        for text in ["@champion", "@prod", "@production", "@Champion"] {
             assert_eq!(Wanted::parse(text), Ok(Wanted::champion()), "{text}");
         }
         assert_eq!(Wanted::parse("7").map(|wanted| wanted.to_string()), Ok("7".to_owned()));

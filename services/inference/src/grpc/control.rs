@@ -4,7 +4,7 @@ use lineal_kernel::{Digest, FieldErrors, ModelName, VersionNumber};
 use lineal_proto::lineal::inference::v1::{self as pb, control_service_server::ControlService};
 use tonic::{Request, Response, Status};
 
-use super::{InferenceGrpc, convert, status};
+use super::{InferenceGrpc, convert, shadows, status};
 
 #[tonic::async_trait]
 impl ControlService for InferenceGrpc {
@@ -35,6 +35,19 @@ impl ControlService for InferenceGrpc {
             generation: table.generation(),
             served: table.seats().into_iter().map(convert::served).collect(),
             prediction_log: self.replica.log().map(|log| convert::log(log.counts())),
+        }))
+    }
+
+    async fn get_shadows(
+        &self,
+        request: Request<pb::GetShadowsRequest>,
+    ) -> Result<Response<pb::GetShadowsResponse>, Status> {
+        let model = request.into_inner().model;
+        let arms = self.replica.arms().into_iter().map(|(name, arm)| (name, arm.shadowing.counts()));
+        let found = arms.filter(|(name, counts)| counts.chosen > 0 && (model.is_empty() || name.0.as_str() == model));
+        Ok(Response::new(pb::GetShadowsResponse {
+            replica: self.replica.name().to_owned(),
+            shadows: found.map(|(name, counts)| shadows::shadow(name, counts)).collect(),
         }))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use lineal_kernel::Share;
 use lineal_proto::lineal::inference::v1 as pb;
 use lineal_rpc::timestamp;
 
@@ -27,6 +28,7 @@ pub(super) fn pedigree(pedigree: Pedigree) -> pb::Pedigree {
         replica: replica.to_string(),
         trained_time: facts.trained_time.map(timestamp),
         scored_time: Some(timestamp(scored_time)),
+        alias: facts.alias.to_string(),
     }
 }
 
@@ -40,7 +42,7 @@ pub(super) fn log(counts: &LogCounts) -> pb::PredictionLogState {
 }
 
 pub(super) fn served(seat: &Seat) -> pb::Served {
-    let Facts { model, slot, version, alias, digest, .. } = seat.facts();
+    let Facts { model, slot, version, alias, digest, traffic, .. } = seat.facts();
     let counts = seat.entry().map_or_else(Counts::default, |entry| entry.usage.counts());
     pb::Served {
         model: model.to_string(),
@@ -53,5 +55,13 @@ pub(super) fn served(seat: &Seat) -> pb::Served {
         inference_micros: counts.micros(),
         alias: alias.to_string(),
         problem: seat.problem().unwrap_or_default().to_owned(),
+        split_per_mille: traffic.split().map_or(0, Share::per_mille),
+        mirror_per_mille: traffic.mirror().map_or(0, Share::per_mille),
+        barred: seat.entry().and_then(|entry| entry.barred.clone()).unwrap_or_default(),
+        arm: seat.entry().map(|entry| arm(&entry.arm.usage.counts())),
     }
+}
+
+fn arm(counts: &Counts) -> pb::Arm {
+    pb::Arm { requests: counts.requests, errors: counts.errors, rows: counts.rows, inference_micros: counts.micros() }
 }

@@ -8,20 +8,25 @@ use lineal_proto::inference::{
 };
 use tonic::Status;
 
-use super::{InferenceGrpc, outputs, status, tensors, wanted};
+use super::{ALWAYS, InferenceGrpc, MIRROR, outputs, status, tensors, wanted};
 use crate::domain::Pedigree;
 
 /// What a request's slot is written as: whole, or label by label behind this and a dot.
 const SLOT: &str = "slot";
+/// What requests have in common that the same alias is to answer.
+const STICKY_KEY: &str = "sticky_key";
 /// Triton's name for the number of a sequence, whose requests would have to meet one process.
 const SEQUENCE: &str = "sequence_id";
 
 impl InferenceGrpc {
-    /// The answer of one version to all rows.
-    pub(super) async fn infer(&self, request: ModelInferRequest) -> Result<ModelInferResponse, Status> {
+    /// The answer of one version to all rows. A copy goes to shadows if it is to be `mirrored` or asks for it.
+    pub(super) async fn infer(&self, request: ModelInferRequest, mirrored: bool) -> Result<ModelInferResponse, Status> {
         let slot = slot(&request.parameters).map_err(status::bad_request)?;
         let wanted = wanted(&request.model_version, "model_version").map_err(status::bad_request)?;
-        let target = self.replica.find(&request.model_name, &slot, &wanted).map_err(status::from_error)?;
+        let sticky_key = text(&request.parameters, STICKY_KEY).map_err(status::bad_request)?;
+        let mirrored = mirrored || asks_for_copy(&request.parameters).map_err(status::bad_request)?;
+        let routed = self.replica.route(&request.model_name, &slot, &wanted, sticky_key);
+        let target = routed.map_err(status::from_error)?;
         let counted = self.replica.count(&target);
         let entry = target.entry.clone();
         let signature = entry.model().signature();
@@ -30,6 +35,7 @@ impl InferenceGrpc {
         let frame =
             tensors::decode(request.inputs, request.raw_input_contents, signature).map_err(status::bad_request)?;
         let prediction = self.replica.predict(target, frame).await.map_err(status::from_error)?;
+        self.replica.mirror(&prediction, mirrored);
         let Pedigree { prediction_id, target, .. } = &prediction.pedigree;
         let (outputs, raw_output_contents) = outputs::encode(&outputs, &prediction.scores, target.entry.model(), raw);
         let answer = ModelInferResponse {
@@ -73,6 +79,24 @@ fn slot(parameters: &BTreeMap<String, InferParameter>) -> Result<Slot, FieldErro
     Slot::new(labels).map_err(|error| error.under("parameters.slot"))
 }
 
+/// A parameter that is a text; the empty one if it is not given.
+fn text<'a>(parameters: &'a BTreeMap<String, InferParameter>, name: &str) -> Result<&'a str, FieldError> {
+    match parameters.get(name).map(|parameter| &parameter.parameter_choice) {
+        None => Ok(""),
+        Some(Some(ParameterChoice::StringParam(text))) => Ok(text),
+        Some(_) => Err(FieldError::new(format!("parameters.{name}"), "expected a string parameter")),
+    }
+}
+
+/// Whether the parameters ask for a copy to every shadow.
+fn asks_for_copy(parameters: &BTreeMap<String, InferParameter>) -> Result<bool, FieldError> {
+    match text(parameters, MIRROR)? {
+        "" => Ok(false),
+        ALWAYS => Ok(true),
+        _ => Err(FieldError::new(format!("parameters.{MIRROR}"), format!("expected `{ALWAYS}` or no such parameter"))),
+    }
+}
+
 fn is_zero(parameter: &InferParameter) -> bool {
     match &parameter.parameter_choice {
         None | Some(ParameterChoice::Int64Param(0) | ParameterChoice::Uint64Param(0)) => true,
@@ -87,6 +111,7 @@ fn parameters(pedigree: &Pedigree) -> BTreeMap<String, InferParameter> {
     let facts = &entry.facts;
     let texts = [
         ("prediction_id", pedigree.prediction_id.clone()),
+        ("alias", facts.alias.to_string()),
         ("label", facts.label.clone()),
         ("run_id", facts.run_id.clone()),
         ("digest", entry.digest.clone()),

@@ -10,6 +10,7 @@ mod models;
 mod open_inference;
 mod outputs;
 mod predictions;
+mod shadows;
 mod status;
 mod stream;
 mod tensors;
@@ -24,7 +25,7 @@ use lineal_proto::{
         prediction_service_server::PredictionServiceServer,
     },
 };
-use tonic::{codec::CompressionEncoding::Gzip, service::Routes};
+use tonic::{codec::CompressionEncoding::Gzip, metadata::MetadataMap, service::Routes};
 
 use crate::{app::Replica, domain::Wanted};
 
@@ -36,7 +37,20 @@ fn wanted(text: &str, field: &str) -> Result<Wanted, FieldError> {
     Wanted::parse(text).map_err(|error| error.under(field))
 }
 
-/// The four services of one replica.
+/// What asks for a copy of a request to every shadow: a header, or a parameter of the Open Inference Protocol.
+const MIRROR: &str = "lineal-mirror";
+const ALWAYS: &str = "always";
+
+/// Whether the headers ask for a copy to every shadow.
+fn mirrored(headers: &MetadataMap) -> Result<bool, FieldError> {
+    match headers.get(MIRROR) {
+        None => Ok(false),
+        Some(value) if value.as_bytes() == ALWAYS.as_bytes() => Ok(true),
+        Some(_) => Err(FieldError::new(MIRROR, format!("expected `{ALWAYS}` or no such header"))),
+    }
+}
+
+/// The services of one replica.
 #[derive(Clone)]
 struct InferenceGrpc {
     replica: Arc<Replica>,

@@ -7,7 +7,7 @@ use lineal_kernel::Slot;
 use lineal_proto::inference::{self as pb, grpc_inference_service_server::GrpcInferenceService};
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{InferenceGrpc, models, status, stream, wanted};
+use super::{InferenceGrpc, mirrored, models, status, stream, wanted};
 use crate::{
     InferenceError,
     domain::{Entry, Seat, Wanted},
@@ -111,14 +111,16 @@ impl GrpcInferenceService for InferenceGrpc {
     }
 
     async fn model_infer(&self, request: Request<pb::ModelInferRequest>) -> Answer<pb::ModelInferResponse> {
-        Ok(Response::new(self.infer(request.into_inner()).await?))
+        let mirrored = mirrored(request.metadata()).map_err(status::bad_request)?;
+        Ok(Response::new(self.infer(request.into_inner(), mirrored).await?))
     }
 
     async fn model_stream_infer(
         &self,
         request: Request<Streaming<pb::ModelInferRequest>>,
     ) -> Answer<Self::ModelStreamInferStream> {
-        Ok(Response::new(Box::pin(stream::answers(self.clone(), request.into_inner()))))
+        let mirrored = mirrored(request.metadata()).map_err(status::bad_request)?;
+        Ok(Response::new(Box::pin(stream::answers(self.clone(), request.into_inner(), mirrored))))
     }
 }
 

@@ -9,7 +9,7 @@ use lineal_proto::lineal::inference::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{InferenceGrpc, columns::Columns, convert, ipc, status, wanted};
+use super::{InferenceGrpc, columns::Columns, convert, ipc, mirrored, status, wanted};
 
 /// Most rows whose missing features are told.
 const MAX_EXPLAINED: usize = 1000;
@@ -17,16 +17,19 @@ const MAX_EXPLAINED: usize = 1000;
 #[tonic::async_trait]
 impl PredictionService for InferenceGrpc {
     async fn predict(&self, request: Request<pb::PredictRequest>) -> Result<Response<pb::PredictResponse>, Status> {
+        let mirrored = mirrored(request.metadata()).map_err(status::bad_request)?;
         let request = request.into_inner();
         let slot = Slot::new(request.slot).map_err(|error| status::bad_request(error.under("slot")))?;
         let wanted = wanted(&request.version, "version").map_err(status::bad_request)?;
-        let target = self.replica.find(&request.model, &slot, &wanted).map_err(status::from_error)?;
+        let routed = self.replica.route(&request.model, &slot, &wanted, &request.sticky_key);
+        let target = routed.map_err(status::from_error)?;
         let counted = self.replica.count(&target);
         let entry = target.entry.clone();
         let model = entry.model();
         let frame = rows(request.columns, request.arrow, model.signature()).map_err(status::bad_request)?;
         let missing = if request.explain_missing { missing(model, &frame)? } else { Vec::new() };
         let mut prediction = self.replica.predict(target, frame).await.map_err(status::from_error)?;
+        self.replica.mirror(&prediction, mirrored);
         let scores = std::mem::take(&mut prediction.scores);
         let labels =
             scores.chunks_exact(model.outputs()).filter_map(|row| model.label(row)).map(str::to_owned).collect();

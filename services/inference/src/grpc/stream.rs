@@ -11,10 +11,12 @@ use crate::InferenceError;
 /// Requests of one stream that are worked on at once. Further ones are not read, and flow control holds their sender back.
 const AT_ONCE: usize = 4;
 
-/// Answers `requests` until they end, or the process does. Nothing is read while nobody takes the answers.
+/// Answers `requests` until they end, or the process does. Nothing is read while nobody takes the answers. All are
+/// `mirrored`, or those that ask for it themselves.
 pub(super) fn answers(
     service: InferenceGrpc,
     mut requests: Streaming<ModelInferRequest>,
+    mirrored: bool,
 ) -> impl Stream<Item = Result<ModelStreamInferResponse, Status>> {
     let ending = service.replica.ending().clone();
     async_stream::stream! {
@@ -32,7 +34,7 @@ pub(super) fn answers(
                 }
                 request = requests.next(), if open && working.len() < AT_ONCE => {
                     match request {
-                        Some(Ok(request)) => working.push_back(answer(&service, request).boxed()),
+                        Some(Ok(request)) => working.push_back(answer(&service, request, mirrored).boxed()),
                         Some(Err(unreadable)) => {
                             last = Some(unreadable);
                             open = false;
@@ -54,10 +56,10 @@ pub(super) fn answers(
 }
 
 /// What is wrong with one request is no error of the stream.
-async fn answer(service: &InferenceGrpc, request: ModelInferRequest) -> ModelStreamInferResponse {
+async fn answer(service: &InferenceGrpc, request: ModelInferRequest, mirrored: bool) -> ModelStreamInferResponse {
     let (id, model_name, model_version) =
         (request.id.clone(), request.model_name.clone(), request.model_version.clone());
-    match service.infer(request).await {
+    match service.infer(request, mirrored).await {
         Ok(answer) => ModelStreamInferResponse { error_message: String::new(), infer_response: Some(answer) },
         Err(status) => {
             let reason = reason_of(&status).unwrap_or_default();

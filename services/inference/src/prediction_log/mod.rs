@@ -68,7 +68,7 @@ impl PredictionLogConfig {
 pub(crate) struct Logged {
     pub(crate) pedigree: Pedigree,
     /// The inputs as they were given.
-    pub(crate) frame: Frame,
+    pub(crate) frame: Arc<Frame>,
     pub(crate) scores: Vec<f64>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lineal_kernel::{AliasName, ModelName, Name, Slot, Timestamp, VersionNumber};
+use lineal_kernel::{ModelName, Name, Slot, Timestamp, Traffic, VersionNumber};
 use lineal_proto::lineal::registry::v1::{
     GetScoringBatchRequest, GetVersionRequest, ListScoringBatchesRequest, RecordScoringBatchRequest,
     ResolveAliasRequest, ScoreDistribution, ScoreQuantile, ScoringBatch, SlotFilter, Version,
@@ -30,7 +30,8 @@ pub(super) async fn version(
 ) -> Result<Option<Facts>, RegistryError> {
     let number = match wanted {
         Wanted::Number(number) => number.get(),
-        Wanted::Alias(alias) => {
+        Wanted::Any | Wanted::Alias(_) => {
+            let alias = wanted.alias();
             let request =
                 ResolveAliasRequest { model: model.to_string(), slot: slot.labels().clone(), alias: alias.to_string() };
             let answer = AliasServiceClient::new(peer.clone()).resolve_alias(timed(request)).await;
@@ -95,10 +96,8 @@ fn facts(version: Version, model: &ModelName, slot: &Slot, wanted: &Wanted) -> R
         model: model.clone(),
         slot: slot.clone(),
         // A number stands behind no alias; what is kept of a batch says what was asked for.
-        alias: match wanted {
-            Wanted::Alias(alias) => alias.clone(),
-            Wanted::Number(_) => AliasName::champion(),
-        },
+        alias: wanted.alias(),
+        traffic: Traffic::default(),
         version: VersionNumber::new(version.number)?,
         label: version.label,
         digest: version.digest.parse()?,

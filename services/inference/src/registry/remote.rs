@@ -14,7 +14,7 @@ use lineal_proto::{
     },
     pbjson_types,
 };
-use lineal_rpc::{Peer, artifacts, timestamp};
+use lineal_rpc::{Peer, artifacts, timestamp, traffic_of};
 use tokio::time::timeout;
 use tonic::{Code, Request, Status};
 
@@ -168,6 +168,7 @@ fn facts(entry: ServingEntry) -> Result<Facts, FieldError> {
         slot: Slot::new(entry.slot).map_err(|error| error.under("slot"))?,
         alias: AliasName::new(&entry.alias).map_err(|error| error.under("alias"))?,
         version: VersionNumber::new(entry.number).map_err(|error| error.under("number"))?,
+        traffic: traffic_of(entry.traffic)?,
         label: entry.label,
         digest: entry.digest.parse()?,
         run_id: entry.run_id,

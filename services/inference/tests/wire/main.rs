@@ -13,6 +13,8 @@ mod predict;
 mod reload;
 mod rows;
 mod score;
+mod shadows;
+mod split;
 mod standbys;
 mod stream;
 mod tasks;

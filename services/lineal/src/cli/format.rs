@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use lineal_kernel::{Digest, Timestamp};
-use lineal_proto::pbjson_types::{self, Value, value::Kind};
+use lineal_proto::{
+    lineal::registry::v1::Traffic,
+    pbjson_types::{self, Value, value::Kind},
+};
 
 use super::output::{Style, Table, cell};
 
@@ -29,6 +32,11 @@ pub(super) fn digest(text: &str) -> String {
 /// The labels of a slot; `default` for none.
 pub(super) fn slot(labels: &BTreeMap<String, String>) -> String {
     if labels.is_empty() { "default".to_owned() } else { pairs(labels) }
+}
+
+/// What an alias gets of its slot's requests: `10%`, `mirror 20%`, `none`.
+pub(super) fn traffic(traffic: Option<Traffic>) -> String {
+    lineal_rpc::traffic_of(traffic).map_or_else(|error| error.problem, |traffic| traffic.to_string())
 }
 
 /// `key=value` pairs joined by commas.

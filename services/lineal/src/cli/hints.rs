@@ -36,7 +36,7 @@ fn after_call(call: &FailedCall) -> Option<String> {
         Some("VERSION_NOT_FOUND" | "NO_ROLLBACK_CANDIDATE" | "NEVER_CHAMPION" | "ALREADY_CHAMPION") => {
             format!("lineal versions {model}")
         }
-        Some("ALIAS_NOT_FOUND") => format!("lineal aliases {model}"),
+        Some("ALIAS_NOT_FOUND" | "TRAFFIC_EXCEEDED") => format!("lineal aliases {model}"),
         Some("ALIAS_RESERVED" | "CARD_NOT_FOUND") => format!("lineal promote {model} {version}"),
         Some("VALIDATION_REQUIRED" | "CHAMPION_MOVED") => format!("lineal validate {model} {version}"),
         Some("GATE_NOT_PASSED" | "RUN_TAINTED" | "VERSION_SAMPLED" | "VERDICT_CHANGED" | "NOT_REPRODUCIBLE") => {

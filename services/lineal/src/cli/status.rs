@@ -23,6 +23,7 @@ use super::{
 
 const LATEST_PROMOTIONS: i32 = 5;
 const PAGE: i32 = 500;
+const CHAMPION: &str = "champion";
 
 /// `lineal status`
 #[derive(Debug, clap::Args)]
@@ -36,7 +37,9 @@ struct Status {
     services: Vec<Reach>,
     generation: u64,
     replicas: Vec<Replica>,
-    champions: Vec<Champion>,
+    champions: Vec<Pointer>,
+    /// Every other alias.
+    aliases: Vec<Pointer>,
     way_back: Vec<WayBack>,
     /// Absent when the trainer cannot be asked.
     running_jobs: Option<Vec<Job>>,
@@ -52,7 +55,7 @@ struct Reach {
 }
 
 #[derive(Serialize)]
-struct Champion {
+struct Pointer {
     #[serde(flatten)]
     entry: ServingEntry,
     since: Option<Timestamp>,
@@ -73,11 +76,14 @@ pub(super) async fn run(_: Args, ctx: &Context) -> Result<Exit, CliError> {
         promotions(registry),
     );
     let GetServingTableResponse { entries, standbys, environment, .. } = table?;
+    let pointers = pointers(registry, entries).await?;
+    let (champions, aliases) = pointers.into_iter().partition(|pointer| pointer.entry.alias == CHAMPION);
     let status = Status {
         environment,
         services,
         generation: replicas.generation,
-        champions: champions(registry, entries).await?,
+        champions,
+        aliases,
         way_back: way_back::join(standbys, &replicas.replicas),
         replicas: replicas.replicas,
         running_jobs,
@@ -101,9 +107,9 @@ async fn serving_table(registry: &Service) -> Result<GetServingTableResponse, Cl
     registry.call(AliasServiceClient::new(registry.peer()).get_serving_table(request)).await
 }
 
-async fn champions(registry: &Service, entries: Vec<ServingEntry>) -> Result<Vec<Champion>, CliError> {
+async fn pointers(registry: &Service, entries: Vec<ServingEntry>) -> Result<Vec<Pointer>, CliError> {
     let mut client = AliasServiceClient::new(registry.peer());
-    let mut champions = vec![];
+    let mut pointers = vec![];
     let mut aliases: Vec<Alias> = vec![];
     for entry in entries {
         if aliases.first().is_none_or(|alias| alias.model != entry.model) {
@@ -112,9 +118,9 @@ async fn champions(registry: &Service, entries: Vec<ServingEntry>) -> Result<Vec
         }
         let here = |alias: &&Alias| alias.name == entry.alias && alias.slot == entry.slot;
         let since = aliases.iter().find(here).and_then(|alias| alias.update_time);
-        champions.push(Champion { entry, since });
+        pointers.push(Pointer { entry, since });
     }
-    Ok(champions)
+    Ok(pointers)
 }
 
 async fn running_jobs(trainer: &Service) -> Option<Vec<Job>> {
@@ -141,6 +147,7 @@ fn render(status: &Status, style: Style) -> String {
             (!status.replicas.is_empty()).then(|| replicas(status, style)),
         ),
         section(style, "champions", (!status.champions.is_empty()).then(|| champion_table(&status.champions, style))),
+        section(style, "other aliases", (!status.aliases.is_empty()).then(|| alias_table(&status.aliases, style))),
         section(style, "way back", (!status.way_back.is_empty()).then(|| way_back::table(&status.way_back, style))),
     ];
     parts.push(match &status.running_jobs {
@@ -187,9 +194,9 @@ fn replicas(status: &Status, style: Style) -> String {
     table.render()
 }
 
-fn champion_table(champions: &[Champion], style: Style) -> String {
+fn champion_table(champions: &[Pointer], style: Style) -> String {
     let mut table = Table::new(style, &["MODEL", "SLOT", "VERSION", "LABEL", "SINCE"]);
-    for Champion { entry, since } in champions {
+    for Pointer { entry, since } in champions {
         table.add([
             cell(&entry.model),
             cell(format::slot(&entry.slot)),
@@ -201,8 +208,26 @@ fn champion_table(champions: &[Champion], style: Style) -> String {
     table.render()
 }
 
+fn alias_table(aliases: &[Pointer], style: Style) -> String {
+    let mut table = Table::new(style, &["MODEL", "SLOT", "ALIAS", "TRAFFIC", "VERSION", "LABEL", "SINCE"]);
+    for Pointer { entry, since } in aliases {
+        table.add([
+            cell(&entry.model),
+            cell(format::slot(&entry.slot)),
+            cell(&entry.alias),
+            cell(format::traffic(entry.traffic)),
+            cell(entry.number),
+            cell(&entry.label),
+            cell(format::time(since.as_ref())),
+        ]);
+    }
+    table.render()
+}
+
 #[cfg(test)]
 mod tests {
+    use lineal_proto::lineal::registry::v1::{Traffic, traffic::Part};
+
     use super::*;
 
     #[test]
@@ -224,10 +249,11 @@ mod tests {
             }],
             generation: 7,
             replicas: vec![replica("r-0", 7, true), replica("r-1", 6, true), replica("r-2", 5, false)],
-            champions: vec![Champion {
+            champions: vec![Pointer {
                 entry: ServingEntry { model: "churn".to_owned(), number: 3, ..ServingEntry::default() },
                 since: Some(Timestamp { seconds: 1_736_951_422, nanos: 0 }),
             }],
+            aliases: vec![],
             way_back: vec![],
             running_jobs: None,
             promotions: vec![],
@@ -248,6 +274,9 @@ mod tests {
              MODEL  SLOT     VERSION  LABEL  SINCE\n\
              churn  default  3               2025-01-15T14:30:22Z\n\
              \n\
+             other aliases\n\
+             none\n\
+             \n\
              way back\n\
              none\n\
              \n\
@@ -260,5 +289,32 @@ mod tests {
         let json = serde_json::to_value(&status).unwrap();
         assert_eq!(json["champions"][0]["model"], "churn");
         assert_eq!(json["champions"][0]["since"], "2025-01-15T14:30:22+00:00");
+    }
+
+    #[test]
+    fn aliases_are_shown_with_their_shares() {
+        // F140
+        let pointer = |alias: &str, number, part: Option<Part>| Pointer {
+            entry: ServingEntry {
+                model: "churn".to_owned(),
+                alias: alias.to_owned(),
+                number,
+                traffic: part.map(|part| Traffic { part: Some(part) }),
+                ..ServingEntry::default()
+            },
+            since: None,
+        };
+        let aliases = [
+            pointer("canary", 4, Some(Part::SplitPerMille(25))),
+            pointer("shadow", 5, Some(Part::MirrorPerMille(200))),
+            pointer("stable", 3, None),
+        ];
+        assert_eq!(
+            alias_table(&aliases, Style::default()),
+            "MODEL  SLOT     ALIAS   TRAFFIC     VERSION  LABEL  SINCE\n\
+             churn  default  canary  2.5%        4\n\
+             churn  default  shadow  mirror 20%  5\n\
+             churn  default  stable  none        3\n"
+        );
     }
 }

@@ -8,14 +8,14 @@ use std::{
 };
 
 use lineal_db::DatabaseUrl;
-use lineal_inference::PredictionLogConfig;
+use lineal_inference::{CanaryCheck, PredictionLogConfig};
 use lineal_kernel::Name;
 use lineal_models::LibrarySearch;
 use lineal_registry::{RegistryConfig, sink::SinkConfig};
 use lineal_trainer::{SourceAddress, TrainerConfig};
 use lineal_validator::ValidatorConfig;
 
-use super::{ConfigError, LogSettings, RawConfig, RawOpenLineage, RawPredictionLog, RawTrainer};
+use super::{ConfigError, LogSettings, RawCanaryCheck, RawConfig, RawOpenLineage, RawPredictionLog, RawTrainer};
 
 /// Checked values, by part.
 #[derive(Debug, Clone)]
@@ -81,6 +81,10 @@ pub struct InferenceSettings {
     pub scoring_batches: usize,
     /// Which answers are logged.
     pub prediction_log: Option<PredictionLogConfig>,
+    /// Rows of copied requests that wait for shadows at the same time.
+    pub mirrored_rows: usize,
+    /// What a version must do before it answers a part of a slot's requests.
+    pub canary_check: CanaryCheck,
 }
 
 /// Gathers problems with their paths.
@@ -274,6 +278,7 @@ fn inference(raw: &RawConfig, data: &Path, problems: &mut Problems) -> Option<In
     let load_deadline = problems.seconds("inference.load_timeout_seconds", raw.inference.load_timeout_seconds);
     let scoring_batches = problems.count("inference.scoring_batches", raw.inference.scoring_batches);
     let prediction_log = prediction_log(&raw.inference.prediction_log, problems);
+    let RawCanaryCheck { requests, max_p99_ms } = raw.inference.canary_check;
     Some(InferenceSettings {
         advertise,
         replica: replica?,
@@ -282,6 +287,8 @@ fn inference(raw: &RawConfig, data: &Path, problems: &mut Problems) -> Option<In
         load_deadline: load_deadline?,
         scoring_batches: scoring_batches?,
         prediction_log,
+        mirrored_rows: raw.inference.max_mirrored_rows,
+        canary_check: CanaryCheck { requests, max_p99: Duration::from_millis(max_p99_ms) },
     })
 }
 

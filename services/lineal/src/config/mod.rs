@@ -13,7 +13,7 @@ use figment::{
 };
 
 pub use checked::{Config, InferenceSettings, Peers, ServerSettings};
-pub use raw::{LogFormat, LogSettings, RawConfig, RawOpenLineage, RawPredictionLog, RawTrainer};
+pub use raw::{LogFormat, LogSettings, RawCanaryCheck, RawConfig, RawOpenLineage, RawPredictionLog, RawTrainer};
 
 const PREFIX: &str = "LINEAL__";
 

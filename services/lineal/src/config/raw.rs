@@ -216,6 +216,26 @@ pub struct RawInference {
     pub scoring_batches: usize,
     /// Which answers are kept.
     pub prediction_log: RawPredictionLog,
+    /// Rows of copied requests that wait for shadows at the same time.
+    pub max_mirrored_rows: usize,
+    /// What a version must do before it answers a part of a slot's requests.
+    pub canary_check: RawCanaryCheck,
+}
+
+/// What a version must do before it answers a part of a slot's requests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawCanaryCheck {
+    /// How often it answers its golden rows; 0 for no check.
+    pub requests: u32,
+    /// The 99th percentile of the times that this takes, at most.
+    pub max_p99_ms: u64,
+}
+
+impl Default for RawCanaryCheck {
+    fn default() -> Self {
+        Self { requests: 100, max_p99_ms: 50 }
+    }
 }
 
 impl Default for RawInference {
@@ -228,6 +248,8 @@ impl Default for RawInference {
             load_timeout_seconds: 45,
             scoring_batches: 1,
             prediction_log: RawPredictionLog::default(),
+            max_mirrored_rows: 65_536,
+            canary_check: RawCanaryCheck::default(),
         }
     }
 }

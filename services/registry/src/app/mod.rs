@@ -32,5 +32,6 @@ pub(crate) mod scoring_batches;
 pub(crate) mod snapshots;
 pub(crate) mod standbys;
 pub(crate) mod stories;
+pub(crate) mod traffic;
 pub(crate) mod usage;
 pub(crate) mod versions;

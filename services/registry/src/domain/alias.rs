@@ -1,6 +1,6 @@
 //! Aliases: named pointers in a slot.
 
-use lineal_kernel::{AliasName, Digest, ModelName, RequestId, Slot, Timestamp, VersionNumber};
+use lineal_kernel::{AliasName, Digest, ModelName, RequestId, Slot, Timestamp, Traffic, VersionNumber};
 
 use super::error::RegistryError;
 
@@ -15,6 +15,8 @@ pub struct Alias {
     pub name: AliasName,
     /// What it points at.
     pub number: VersionNumber,
+    /// What it gets of the slot's requests.
+    pub traffic: Traffic,
     /// The generation that set it.
     pub generation: u64,
     /// Advances with every change.
@@ -63,18 +65,21 @@ pub struct AliasChange {
 }
 
 impl SetAlias {
-    /// Decides the change. The champion has its own protocol and cannot be set.
+    /// Decides the change. The champion has its own protocol and cannot be set. The part of the requests was given to a version:
+    /// another one gets none of its own accord.
     pub fn decide(&self, current: Option<&Alias>, now: Timestamp) -> Result<AliasChange, RegistryError> {
         if self.name.is_champion() {
             return Err(RegistryError::AliasReserved { alias: self.name.clone() });
         }
         check_etag(self.etag.as_deref(), current.map(Alias::etag).unwrap_or_default())?;
         let base_revision = current.map_or(0, |alias| alias.revision);
+        let same = current.filter(|alias| alias.number == self.number);
         let alias = Alias {
             model: self.model.clone(),
             slot: self.slot.clone(),
             name: self.name.clone(),
             number: self.number,
+            traffic: same.map_or(Traffic::None, |alias| alias.traffic),
             generation: 0,
             revision: base_revision + 1,
             updated: now,

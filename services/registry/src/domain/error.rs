@@ -1,7 +1,7 @@
 //! Everything the registry can answer instead of doing what it was asked.
 
 use lineal_db::StoreError;
-use lineal_kernel::{AliasName, Digest, FieldError, FieldErrors, ModelName, Name, Slot, VersionNumber};
+use lineal_kernel::{AliasName, Digest, FieldError, FieldErrors, ModelName, Name, Share, Slot, VersionNumber};
 
 use super::{
     promotion::{PromotionState, Skipped},
@@ -43,6 +43,10 @@ pub enum RegistryError {
 
     #[error("`{alias}` moves by promotion only; use `lineal promote` or `lineal rollback`")]
     AliasReserved { alias: AliasName },
+    #[error(
+        "the other aliases of the slot leave {left} of its requests, so `{alias}` cannot get {share}; give it less, or take from another first"
+    )]
+    TrafficExceeded { alias: AliasName, share: Share, left: Share },
     #[error("it is at `{found}`, not at `{expected}`; read it again")]
     StaleEtag { expected: String, found: String },
     #[error(

@@ -39,6 +39,7 @@ pub mod stability;
 pub mod standby;
 pub mod story;
 pub mod tags;
+pub mod traffic;
 pub mod usage;
 pub mod validation;
 pub mod version;

@@ -2,7 +2,7 @@
 
 use lineal_kernel::{AliasName, FieldError, PageRequest};
 use lineal_proto::lineal::registry::v1 as pb;
-use lineal_rpc::{caller_of, timestamp};
+use lineal_rpc::{caller_of, timestamp, traffic, traffic_of};
 use tonic::{Request, Response, Status};
 
 use super::{
@@ -14,6 +14,7 @@ use crate::domain::{
     alias::{ResolvedAlias, ServingEntry, SetAlias},
     promotion::Skipped,
     standby::Standby,
+    traffic::SetTraffic,
     version::VersionView,
 };
 
@@ -48,6 +49,24 @@ impl pb::alias_service_server::AliasService for Grpc {
         } => SetAlias { model, slot, name, number, etag, request_id });
         let alias = self.0.set_alias(&caller, wish.map_err(bad_request)?).await.map_err(from_error)?;
         Ok(Response::new(pb::SetAliasResponse { alias: Some(convert(alias)) }))
+    }
+
+    async fn set_traffic(
+        &self,
+        request: Request<pb::SetTrafficRequest>,
+    ) -> Result<Response<pb::SetTrafficResponse>, Status> {
+        let caller = caller_of(&request);
+        let message = request.into_inner();
+        let etag = fields::etag(message.etag);
+        let wish = checked!({
+            model: fields::model(&message.model),
+            slot: fields::slot(message.slot),
+            name: name(&message.alias),
+            traffic: traffic_of(message.traffic),
+            request_id: fields::request_id(&message.request_id),
+        } => SetTraffic { model, slot, name, traffic, etag, request_id });
+        let alias = self.0.set_traffic(&caller, wish.map_err(bad_request)?).await.map_err(from_error)?;
+        Ok(Response::new(pb::SetTrafficResponse { alias: Some(convert(alias)) }))
     }
 
     async fn list_aliases(
@@ -105,6 +124,7 @@ fn convert(resolved: ResolvedAlias) -> pb::Alias {
         run_id: resolved.run_id,
         generation: alias.generation,
         update_time: Some(timestamp(alias.updated)),
+        traffic: traffic(alias.traffic),
     }
 }
 
@@ -122,6 +142,7 @@ fn entry(entry: ServingEntry) -> pb::ServingEntry {
         data_digest: version.lineage.data_digest.to_string(),
         feature_digest: version.lineage.feature_digest.to_string(),
         trained_time: Some(timestamp(version.created)),
+        traffic: traffic(alias.traffic),
     }
 }
 

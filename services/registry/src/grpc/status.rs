@@ -77,6 +77,10 @@ fn problem(error: E) -> Problem {
         E::AliasReserved { alias } => {
             Problem::new(Code::FailedPrecondition, "ALIAS_RESERVED", text).with("alias", alias)
         }
+        E::TrafficExceeded { alias, share, left } => Problem::new(Code::FailedPrecondition, "TRAFFIC_EXCEEDED", text)
+            .with("alias", alias)
+            .with("share", share)
+            .with("left", left),
         E::StaleEtag { expected, found } => {
             Problem::new(Code::Aborted, "STALE_ETAG", text).with("expected", expected).with("found", found)
         }

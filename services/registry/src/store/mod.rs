@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use lineal_db::{DatabaseUrl, OpenError, StoreError};
-use lineal_kernel::{AliasName, Digest, ModelName, Name, PageRequest, Slot, TenantId, Timestamp, VersionNumber};
+use lineal_kernel::{AliasName, Digest, ModelName, Name, PageRequest, Share, Slot, TenantId, Timestamp, VersionNumber};
 
 pub use self::{
     bakes::BakeStore,
@@ -215,7 +215,10 @@ pub trait AliasStore: Send + Sync {
     ) -> Result<Option<ResolvedAlias>>;
     /// Aliases of a model with what they point at, in order of slot and name.
     async fn aliases(&self, tenant: &TenantId, model: &ModelName, page: &PageRequest) -> Result<Page<ResolvedAlias>>;
-    /// Returns the generation that it makes; `Conflict` if the alias is no longer at the revision the change was decided on.
+    /// What the slot's aliases answer beside this one.
+    async fn split_among_others(&self, tenant: &TenantId, alias: &Alias) -> Result<Share>;
+    /// Returns the generation that it makes; `Conflict` if the alias is no longer at the revision the change was decided on, or the
+    /// aliases of its slot would answer more than all requests.
     async fn commit_alias(&self, tenant: &TenantId, change: &AliasChange, entry: &AuditEntry) -> Result<u64>;
     /// Every alias and the generation, read at one moment.
     async fn serving_table(&self, tenant: &TenantId) -> Result<ServingTable>;

@@ -1,5 +1,5 @@
 use lineal_db::StoreError;
-use lineal_kernel::{AliasName, Digest, Slot};
+use lineal_kernel::{AliasName, Digest, Share, Slot, Traffic};
 use lineal_registry::domain::{
     alias::{Alias, AliasChange, ResolvedAlias, ServingEntry},
     audit::AuditSearch,
@@ -13,6 +13,7 @@ fn alias(slot_text: &str, name: &str, n: u64, revision: u64) -> Alias {
         slot: slot(slot_text),
         name: AliasName::new(name).unwrap(),
         number: number(n),
+        traffic: Traffic::None,
         generation: 0,
         revision,
         updated: NOW,
@@ -108,4 +109,38 @@ pub(crate) async fn every_alias_is_served_at_its_generations(store: &Store) {
             assert_eq!(found, generations.contains(&generation), "version {version} at generation {generation}");
         }
     }
+}
+
+pub(crate) async fn parts_of_the_requests_are_kept_and_never_exceed_all_of_them(store: &Store) {
+    // F139, F140
+    register_many(store, "churn", 3).await;
+    let part = |slot_text, name, revision, traffic| Alias { traffic, ..alias(slot_text, name, 2, revision) };
+    let share = |per_mille| Share::new(per_mille).unwrap();
+    let canary = set(store, &part("", "canary", 1, Traffic::Split(share(900))), 0).await.unwrap();
+    let shadow = set(store, &part("", "shadow", 1, Traffic::Mirror(share(1000))), 0).await.unwrap();
+    set(store, &part("a=1", "canary", 1, Traffic::Split(share(1000))), 0).await.unwrap();
+    assert_eq!(
+        (read(store, "canary").await, read(store, "shadow").await),
+        (Some(canary.clone()), Some(shadow.clone()))
+    );
+    let arm = |per_mille| part("", "arm", 1, Traffic::Split(share(per_mille)));
+    assert_eq!(
+        store.split_among_others(&tenant(), &arm(0)).await.unwrap(),
+        share(900),
+        "of this slot, without mirrors"
+    );
+    assert_eq!(store.split_among_others(&tenant(), &canary).await.unwrap(), share(0));
+
+    assert!(matches!(set(store, &arm(101), 0).await, Err(StoreError::Conflict)));
+    assert_eq!(
+        (read(store, "arm").await, store.generation(&tenant()).await.unwrap()),
+        (None, 3),
+        "nothing is left of it"
+    );
+    let arm = set(store, &arm(100), 0).await.unwrap();
+    let served = store.serving_table(&tenant()).await.unwrap().entries;
+    let found: Vec<_> = served.into_iter().map(|entry| entry.alias).filter(|alias| alias.slot.is_default()).collect();
+    assert_eq!(found, [arm, canary, shadow]);
+    let moved = set(store, &part("", "canary", 2, Traffic::None), 1).await.unwrap();
+    assert_eq!(read(store, "canary").await, Some(moved));
 }

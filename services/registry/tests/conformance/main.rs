@@ -70,6 +70,7 @@ macro_rules! suite {
                 an_alias_is_read_with_what_it_points_at
                 aliases_are_listed_by_slot_and_name
                 every_alias_is_served_at_its_generations
+                parts_of_the_requests_are_kept_and_never_exceed_all_of_them
             }
             promotions {
                 a_commit_moves_everything_at_once

@@ -1,4 +1,4 @@
-use lineal_kernel::{AliasName, ModelName, Timestamp};
+use lineal_kernel::{AliasName, ModelName, Timestamp, Traffic};
 use lineal_registry::domain::{
     alias::{Alias, AliasChange},
     audit::AuditEntry,
@@ -177,6 +177,7 @@ pub(crate) async fn words_for_people_are_the_same_in_searches_and_in_hand(store:
             slot: slot(slot_text),
             name: AliasName::new("canary").unwrap(),
             number: number(n),
+            traffic: Traffic::None,
             generation: 0,
             revision: 1,
             updated: NOW,

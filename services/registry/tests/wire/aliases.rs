@@ -3,7 +3,7 @@
 use lineal_proto::lineal::registry::v1 as pb;
 use tonic::Code;
 
-use crate::fixture::{Bench, Refusal, labels, set_alias};
+use crate::fixture::{Bench, Refusal, labels, set_alias, set_traffic};
 
 #[tokio::test]
 async fn an_alias_changes_only_from_the_etag_that_was_read() {
@@ -46,4 +46,38 @@ async fn an_alias_is_resolved_in_its_slot() {
     let reference = pb::ResolveVersionRequest { reference: "churn@candidate".into(), slot: trending() };
     let found = bench.version_service().resolve_version(reference).await.unwrap().into_inner().version.unwrap();
     assert_eq!(found.aliases, [pb::AliasPointer { alias: "candidate".into(), slot: trending() }]);
+}
+
+#[tokio::test]
+async fn a_part_of_the_requests_belongs_to_a_version_and_grows_up_to_all() {
+    // F140
+    let bench = Bench::start().await;
+    bench.crown("churn").await;
+    let fresh = bench.register("churn").await.number;
+    let mut aliases = bench.alias_service();
+    let unknown = Refusal::of(aliases.set_traffic(set_traffic("churn", "canary", 100)).await);
+    assert_eq!(unknown.reason, "ALIAS_NOT_FOUND");
+    let reserved = Refusal::of(aliases.set_traffic(set_traffic("churn", "prod", 100)).await);
+    assert_eq!(reserved.reason, "ALIAS_RESERVED");
+    let first = aliases.set_alias(set_alias("churn", "canary", fresh)).await.unwrap().into_inner().alias.unwrap();
+    assert_eq!(first.traffic, None);
+    let wish = pb::SetTrafficRequest { etag: first.etag.clone(), ..set_traffic("churn", "canary", 100) };
+    let tenth = aliases.set_traffic(wish.clone()).await.unwrap().into_inner().alias.unwrap();
+    assert_eq!((tenth.traffic, tenth.number, tenth.generation), (wish.traffic, fresh, first.generation + 1));
+    assert_eq!(Refusal::of(aliases.set_traffic(wish).await).reason, "STALE_ETAG");
+    let request = pb::GetServingTableRequest::default();
+    let served = aliases.get_serving_table(request).await.unwrap().into_inner();
+    let told: Vec<_> = served.entries.iter().map(|entry| (entry.alias.as_str(), entry.traffic)).collect();
+    assert_eq!(told, [("canary", tenth.traffic), ("champion", None)]);
+    assert_eq!(bench.audit().await[0].detail, "canary 10%");
+
+    aliases.set_alias(set_alias("churn", "arm", 1)).await.unwrap();
+    let exceeded = Refusal::of(aliases.set_traffic(set_traffic("churn", "arm", 901)).await);
+    assert_eq!((exceeded.code, exceeded.reason.as_str()), (Code::FailedPrecondition, "TRAFFIC_EXCEEDED"));
+    assert_eq!((exceeded.value("share"), exceeded.value("left")), ("90.1%", "90%"));
+    aliases.set_traffic(set_traffic("churn", "arm", 900)).await.unwrap();
+    let same = aliases.set_alias(set_alias("churn", "canary", fresh)).await.unwrap().into_inner().alias.unwrap();
+    assert_eq!(same.traffic, tenth.traffic, "the same version keeps its part");
+    let moved = aliases.set_alias(set_alias("churn", "canary", 1)).await.unwrap().into_inner().alias.unwrap();
+    assert_eq!(moved.traffic, None, "another version has none");
 }

@@ -10,7 +10,7 @@ use tonic::Code;
 use crate::chains::{forked, full_run, line};
 use crate::fixture::{
     Answer, Bench, FakeReplica, Gate, Refusal, create_run, create_version, demote, fail_version, labels, lineage,
-    promote, record_validation, rollback, set_alias,
+    promote, record_validation, rollback, set_alias, set_traffic,
 };
 use crate::sampled::sampled;
 use crate::scoring_batches::batch as scored;
@@ -96,6 +96,11 @@ async fn forbidden(bench: &Bench) -> Vec<Refusal> {
     ];
     let stale = pb::SetAliasRequest { etag: "r7".into(), ..set_alias("churn", "candidate", fresh) };
     answers.push(Refusal::of(bench.alias_service().set_alias(stale).await));
+    for (alias, per_mille) in [("one", 600), ("other", 401)] {
+        bench.alias_service().set_alias(set_alias("churn", alias, fresh)).await.unwrap();
+        let set = bench.alias_service().set_traffic(set_traffic("churn", alias, per_mille)).await;
+        answers.extend(set.is_err().then(|| Refusal::of(set)));
+    }
     let sampled = sampled(bench, "sampled").await;
     answers.push(Refusal::of(service.promote(promote("sampled", sampled)).await));
     let replica = FakeReplica::join(bench, "r1").await;

@@ -151,6 +151,10 @@ async fn bad_fields_of_moves_aliases_and_replicas_are_named() {
     let set = pb::SetAliasRequest { slot: slot(), request_id: " ".into(), ..Default::default() };
     let paths = ["model", "slot.regime", "alias", "number", "request_id"];
     expect(Refusal::of(aliases.set_alias(set).await), &paths);
+    let traffic = Some(pb::Traffic { part: Some(pb::traffic::Part::SplitPerMille(1001)) });
+    let set = pb::SetTrafficRequest { slot: slot(), traffic, request_id: " ".into(), ..Default::default() };
+    let paths = ["model", "slot.regime", "alias", "traffic.split_per_mille", "request_id"];
+    expect(Refusal::of(aliases.set_traffic(set).await), &paths);
 
     let register = pb::RegisterReplicaRequest { name: "R 1".into(), address: "ftp://r1".into() };
     expect(Refusal::of(bench.replica_service().register_replica(register).await), &["name", "address"]);

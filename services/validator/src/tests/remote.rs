@@ -126,6 +126,10 @@ impl AliasService for RegistryGrpc {
         unused()
     }
 
+    async fn set_traffic(&self, _: Request<pb::SetTrafficRequest>) -> Answer<pb::SetTrafficResponse> {
+        unused()
+    }
+
     async fn list_aliases(&self, _: Request<pb::ListAliasesRequest>) -> Answer<pb::ListAliasesResponse> {
         unused()
     }

@@ -1,7 +1,7 @@
 //! What a commit does: everything that the move was decided on is compared again, then every champion of the chain moves.
 
 use lineal_db::StoreError;
-use lineal_kernel::{AliasName, ModelName, Slot, TenantId, Timestamp, VersionNumber};
+use lineal_kernel::{AliasName, ModelName, Slot, TenantId, Timestamp, Traffic, VersionNumber};
 
 use super::{Connection, aliases, promotions, rows, versions};
 use crate::{
@@ -146,6 +146,7 @@ impl Step {
             slot: self.slot.clone(),
             name: AliasName::champion(),
             number,
+            traffic: Traffic::None,
             generation,
             revision: base_revision + 1,
             updated: now,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
 use lineal_db::StoreError;
-use lineal_kernel::{AliasName, Digest, ModelName, Name, PageRequest, Slot, TenantId, Timestamp, VersionNumber};
+use lineal_kernel::{AliasName, Digest, ModelName, Name, PageRequest, Share, Slot, TenantId, Timestamp, VersionNumber};
 use lineal_registry::{
     domain::{
         alias::{Alias, AliasChange, ResolvedAlias, ServingTable},
@@ -87,6 +87,7 @@ ports! {
         pass alias(tenant: &TenantId, model: &ModelName, slot: &Slot, name: &AliasName) -> Result<Option<Alias>>;
         pass resolved_alias(tenant: &TenantId, model: &ModelName, slot: &Slot, name: &AliasName) -> Result<Option<ResolvedAlias>>;
         pass aliases(tenant: &TenantId, model: &ModelName, page: &PageRequest) -> Result<Page<ResolvedAlias>>;
+        pass split_among_others(tenant: &TenantId, alias: &Alias) -> Result<Share>;
         pass commit_alias(tenant: &TenantId, change: &AliasChange, entry: &AuditEntry) -> Result<u64>;
         pass serving_table(tenant: &TenantId) -> Result<ServingTable>;
         pass generation(tenant: &TenantId) -> Result<u64>;

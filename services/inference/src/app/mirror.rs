@@ -1,0 +1,103 @@
+//! Mirror: shadows get copies of answered requests, and no caller waits for them.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use lineal_data::Frame;
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
+
+use super::{Prediction, Replica};
+use crate::domain::{Agreement, Entry, Place, Scored, Seat};
+
+/// Copies on their way to their shadows, as many as `rows` have room for.
+pub(super) struct Mirror {
+    sender: mpsc::UnboundedSender<Copied>,
+    /// Held by the one who works them off.
+    receiver: Mutex<mpsc::UnboundedReceiver<Copied>>,
+    /// One permit for each row that may wait.
+    rows: Arc<Semaphore>,
+}
+
+/// A request, its answer, and who else is to answer it.
+struct Copied {
+    shadow: Arc<Entry>,
+    entry: Arc<Entry>,
+    frame: Arc<Frame>,
+    scores: Vec<f64>,
+    took: Duration,
+    _waiting: OwnedSemaphorePermit,
+}
+
+impl Mirror {
+    pub(super) fn new(rows: usize) -> Self {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        Self { sender, receiver: receiver.into(), rows: Arc::new(Semaphore::new(rows.min(Semaphore::MAX_PERMITS))) }
+    }
+}
+
+impl Copied {
+    /// Lets the shadow answer, and compares.
+    fn compare(&self) -> Option<Agreement> {
+        let begun = Instant::now();
+        let scores = self.shadow.model().score(&self.frame).ok()?;
+        let shadow = Scored { model: self.shadow.model(), scores: &scores, took: begun.elapsed() };
+        let answer = Scored { model: self.entry.model(), scores: &self.scores, took: self.took };
+        Some(Agreement::of(&answer, &shadow))
+    }
+}
+
+impl Replica {
+    /// Hands copies of an answered request to the shadows of its slot: of requests without a version the share that each is to get,
+    /// or any request if it is `always` to be copied. Nobody shadows itself.
+    pub(crate) fn mirror(&self, prediction: &Prediction, always: bool) {
+        let target = &prediction.pedigree.target;
+        let facts = &target.entry.facts;
+        let table = self.table.load();
+        for shadow in table.slot(facts.model.as_str(), &facts.slot).iter().filter_map(Seat::entry) {
+            let Some(share) = shadow.facts.traffic.mirror() else { continue };
+            let drawn = || target.routed && draw().covered_by([share]).is_some();
+            if shadow.facts.alias != facts.alias && (always || drawn()) {
+                self.copy(prediction, shadow);
+            }
+        }
+    }
+
+    /// Lets shadows answer, one request after the other on one thread, until it is dropped.
+    pub(super) async fn keep_mirroring(&self) {
+        let mut copies = self.mirror.receiver.lock().await;
+        while let Some(copied) = copies.recv().await {
+            let (shadow, version) = (copied.shadow.clone(), copied.entry.facts.version);
+            // What a shadow does, be it to panic, ends here.
+            let compared = tokio::task::spawn_blocking(move || copied.compare()).await.ok().flatten();
+            shadow.arm.shadowing.compared(version, compared.as_ref());
+        }
+    }
+
+    fn copy(&self, prediction: &Prediction, shadow: &Arc<Entry>) {
+        let counters = &shadow.arm.shadowing;
+        counters.choose();
+        let rows = u32::try_from(prediction.frame.rows()).unwrap_or(u32::MAX);
+        let Ok(waiting) = self.mirror.rows.clone().try_acquire_many_owned(rows) else {
+            counters.drop_one();
+            return;
+        };
+        let copied = Copied {
+            shadow: shadow.clone(),
+            entry: prediction.pedigree.target.entry.clone(),
+            frame: prediction.frame.clone(),
+            scores: prediction.scores.clone(),
+            took: prediction.scoring,
+            _waiting: waiting,
+        };
+        if self.mirror.sender.send(copied).is_err() {
+            counters.drop_one();
+        }
+    }
+}
+
+/// Any place, each as likely as the others.
+pub(super) fn draw() -> Place {
+    Place::new(rand::random_range(0..Place::COUNT))
+}
