@@ -232,12 +232,13 @@ fn code_of(reason: &str) -> Code {
     }
 }
 
-/// Reasons in the mapping's source: what the text `Code::X, "REASON"` names, and the two that `Problem` adds by itself.
+/// Reasons in the mapping's source: what the text `Code::X, "REASON"` names, the two that `Problem` adds by itself, and the one that
+/// another crate names.
 fn mapped() -> BTreeSet<String> {
     let source = include_str!("../../src/grpc/status.rs");
     let quoted = source.split("Code::").filter_map(|rest| rest.split('"').nth(1));
     let words = quoted.filter(|word| !word.is_empty() && word.chars().all(|c| c.is_ascii_uppercase() || c == '_'));
-    words.chain(["INVALID_FIELD", "INTERNAL"]).map(str::to_owned).collect()
+    words.chain(["INVALID_FIELD", "INTERNAL", lineal_rpc::artifacts::FULL]).map(str::to_owned).collect()
 }
 
 #[tokio::test]
