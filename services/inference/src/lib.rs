@@ -21,6 +21,7 @@ use lineal_rpc::{Health, Peer};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
+pub use domain::CanaryCheck;
 use error::InferenceError;
 pub use prediction_log::PredictionLogConfig;
 
@@ -55,15 +56,6 @@ pub struct InferenceConfig {
     pub canary_check: CanaryCheck,
 }
 
-/// What a version that is no champion must do before it answers a part of a slot's requests.
-#[derive(Debug, Clone, Copy)]
-pub struct CanaryCheck {
-    /// How often it answers its golden rows; 0 for no check.
-    pub requests: u32,
-    /// The 99th percentile of the times that this takes, at most.
-    pub max_p99: Duration,
-}
-
 impl InferenceConfig {
     /// A replica that loads a bundle in 45 seconds or not at all, whose prepared bundles wait ten minutes, that tries the way back
     /// every five, that says every three seconds what it counted, that scores one large batch on each core and one file beside
@@ -83,7 +75,7 @@ impl InferenceConfig {
             scoring_batches: 1,
             prediction_log: None,
             mirrored_rows: 1 << 16,
-            canary_check: CanaryCheck { requests: 100, max_p99: Duration::from_millis(50) },
+            canary_check: CanaryCheck::default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod agreement;
 mod batch;
+mod canary;
 mod pedigree;
 mod predictions;
 mod seat;
@@ -13,6 +14,7 @@ mod wanted;
 
 pub(crate) use agreement::{Agreement, Scored, ShadowCounters, ShadowCounts};
 pub(crate) use batch::{Progress, Stage};
+pub use canary::CanaryCheck;
 pub(crate) use pedigree::{Pedigree, batch_prediction_id, prediction_id};
 pub(crate) use predictions::{PredictionFile, ScoredFile};
 pub(crate) use seat::{Arm, Entry, Facts, Listing, Seat, Target};

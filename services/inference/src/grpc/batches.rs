@@ -15,7 +15,7 @@ use tonic::{Request, Response, Status};
 use super::{InferenceGrpc, status};
 use crate::{
     app::{FinishedBatch, Report},
-    domain::{Progress, Stage},
+    domain::{Progress, Stage, Wanted},
     folder::{BatchWish, Place},
 };
 
@@ -98,7 +98,8 @@ fn wish(request: pb::ScoreRequest) -> Result<BatchWish, FieldErrors> {
         Some(BatchWish {
             model: model?,
             slot: slot?,
-            wanted: wanted?,
+            // A batch has one version: none in particular is the champion.
+            wanted: if wanted == Some(Wanted::Any) { Wanted::champion() } else { wanted? },
             asked: request.model_version,
             batch_id: batch_id?,
             input: input?,
