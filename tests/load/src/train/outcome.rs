@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use lineal_models::Direction;
 
 use super::{Measured, creation::Creation, families::Label};
-use crate::report::{Figure, Goal, Report, aligned};
+use crate::report::{Figure, Goal, Report, aligned, verdicts};
 
 /// Scores that differ by less than this share are equal.
 const EQUAL: f64 = 0.005;
@@ -128,7 +128,6 @@ const READING: &str = "CSV to matrix";
 const RATIO: &str = "ours/peer";
 const COSTS: [&str; 11] = ["fit", "peer", "CPU s", "peer", RATIO, "s", "peer", RATIO, "MiB", "peer", RATIO];
 const SCORES: [&str; 5] = ["score", "of", "ours", "peer", "difference"];
-const GOALS: [&str; 4] = ["goal", "found", "wanted", ""];
 
 /// The lines below their headings; nothing without lines.
 fn table<L: AsRef<[String]>>(headings: &[&str], left: usize, lines: impl IntoIterator<Item = L>) -> String {
@@ -142,7 +141,7 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&table(&COSTS, 2, self.costs()))?;
         f.write_str(&table(&SCORES, 2, self.fits.iter().map(Compared::scores)))?;
-        f.write_str(&table(&GOALS, 1, self.report().figures.iter().filter_map(Figure::verdict)))
+        writeln!(f, "{}", verdicts(&self.report().figures))
     }
 }
 
