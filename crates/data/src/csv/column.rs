@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Builder, Int64Builder, StringBuilder};
 
-use super::number::{Number, leading, number};
+use super::number::{Number, number};
 use crate::{ColumnType, DataError};
 
 /// Texts are addressed by 32-bit offsets.
@@ -16,8 +16,6 @@ pub(super) struct ColumnReader {
     /// An integer was written `-0`, which as a float is another number than 0.
     negative_zero: bool,
     rows: usize,
-    /// How many rows are expected.
-    capacity: usize,
     /// Bytes of all texts, whatever type they have now.
     text_bytes: usize,
 }
@@ -35,12 +33,7 @@ enum Values {
 impl ColumnReader {
     /// A column without values.
     pub(super) fn new() -> Self {
-        Self::with_capacity(0)
-    }
-
-    /// A column without values that expects `rows` of them.
-    pub(super) fn with_capacity(rows: usize) -> Self {
-        Self { values: Values::Missing, negative_zero: false, rows: 0, capacity: rows, text_bytes: 0 }
+        Self { values: Values::Missing, negative_zero: false, rows: 0, text_bytes: 0 }
     }
 
     /// A column whose type is known already; every value pushed has it.
@@ -69,16 +62,6 @@ impl ColumnReader {
             ColumnType::Text => 4 * self.rows + self.text_bytes,
             _ => 8 * self.rows,
         }
-    }
-
-    /// Whether it has no value so far.
-    pub(super) fn is_missing(&self) -> bool {
-        matches!(self.values, Values::Missing)
-    }
-
-    /// Whether its integers may become floats as they are.
-    pub(super) fn widens(&self) -> bool {
-        !self.negative_zero
     }
 
     /// Whether its values have to be read again.
@@ -119,29 +102,6 @@ impl ColumnReader {
         }
     }
 
-    /// Adds the number of few digits that `bytes` begin with, if it is of the column's type and ends with its field; how long it
-    /// is. What this leaves is for [`ColumnReader::push`].
-    #[inline]
-    pub(super) fn push_leading(&mut self, bytes: &[u8]) -> Option<usize> {
-        let length = match &mut self.values {
-            Values::Integers(values) => {
-                let (Number::Integer { value, negative_zero }, length) = leading(bytes)? else { return None };
-                self.negative_zero |= negative_zero;
-                values.append_value(value);
-                length
-            }
-            Values::Floats(values) => {
-                let (number, length) = leading(bytes)?;
-                values.append_value(number.float());
-                length
-            }
-            Values::Missing | Values::Texts(_) | Values::Dropped(_) => return None,
-        };
-        self.rows += 1;
-        self.text_bytes += length;
-        Some(length)
-    }
-
     fn push_missing(&mut self) {
         match &mut self.values {
             Values::Missing | Values::Dropped(_) => {}
@@ -154,23 +114,22 @@ impl ColumnReader {
     /// The first value after missing ones.
     fn begin(&mut self, text: &str) {
         let missing = self.rows - 1;
-        let capacity = self.capacity.max(self.rows);
         match number(text) {
             Some(Number::Integer { value, negative_zero }) => {
-                let mut values = Int64Builder::with_capacity(capacity);
+                let mut values = Int64Builder::with_capacity(self.rows);
                 values.append_nulls(missing);
                 values.append_value(value);
                 self.negative_zero = negative_zero;
                 self.values = Values::Integers(values);
             }
             Some(Number::Float(value)) => {
-                let mut values = Float64Builder::with_capacity(capacity);
+                let mut values = Float64Builder::with_capacity(self.rows);
                 values.append_nulls(missing);
                 values.append_value(value);
                 self.values = Values::Floats(values);
             }
             None => {
-                let mut values = StringBuilder::with_capacity(capacity, text.len());
+                let mut values = StringBuilder::with_capacity(self.rows, text.len());
                 (0..missing).for_each(|_| values.append_null());
                 values.append_value(text);
                 self.values = Values::Texts(values);
@@ -183,7 +142,7 @@ impl ColumnReader {
         self.values = match (&mut self.values, other) {
             (Values::Integers(integers), Some(Number::Float(value))) if !self.negative_zero => {
                 let integers = integers.finish();
-                let mut floats = Float64Builder::with_capacity(self.capacity.max(self.rows));
+                let mut floats = Float64Builder::with_capacity(self.rows);
                 // Rounded as the text would be: both ways round to the nearest.
                 integers.iter().for_each(|integer| floats.append_option(integer.map(|integer| integer as f64)));
                 floats.append_value(value);

@@ -4,6 +4,7 @@ mod batches;
 mod column;
 mod number;
 mod parallel;
+mod part;
 mod plain;
 mod records;
 
@@ -351,6 +352,8 @@ mod tests {
         assert!(parallel::read(good.as_bytes(), good.len()).is_none());
         let bad = good.replacen("150000,7,12", "150000,7", 1);
         assert_eq!(error(bad.as_bytes()), "line 150002 has 4 fields, the header has 5");
+        let blank = good.replacen("50000,,12", "\r\n50000,,12", 1);
+        assert_eq!(Table::from_csv(blank.as_bytes()).unwrap(), in_order(good.as_bytes()).unwrap());
         let quoted = good.replacen("150000,7,12", "150000,7,\"1\n2\"", 1);
         assert_eq!(Table::from_csv(quoted.as_bytes()).unwrap().rows(), rows);
     }

@@ -26,6 +26,9 @@ const FLOAT_DIGITS: usize = 15;
 /// Powers of ten that are exact in an `f64`.
 const TENS: [f64; 16] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 
+/// Powers of ten that are exact in both.
+const POWERS: [i64; 8] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000];
+
 /// Digits, at most one of them zero before others, and what goes with them: no `inf`, no `nan`, no `007`.
 pub(super) fn number(text: &str) -> Option<Number> {
     let (negative, digits) = match text.as_bytes() {
@@ -45,10 +48,42 @@ pub(super) fn number(text: &str) -> Option<Number> {
 pub(super) fn leading(bytes: &[u8]) -> Option<(Number, usize)> {
     let negative = bytes.first() == Some(&b'-');
     let digits = &bytes[usize::from(negative)..];
-    let (number, length) = scan(negative, digits);
+    let (number, length) = at_once(negative, digits).unwrap_or_else(|| scan(negative, digits));
     let is_plain = !matches!(digits, [b'0', b'0'..=b'9', ..] | [b'.', b',' | b'\n', ..]);
     let ended = matches!(digits.get(length), Some(b',' | b'\n')) && length > 0;
     number.filter(|_| is_plain && ended).map(|number| (number, length + usize::from(negative)))
+}
+
+/// As [`scan`], for at most seven digits before and behind a point that are not at the end of `bytes`.
+#[inline]
+fn at_once(negative: bool, bytes: &[u8]) -> Option<(Option<Number>, usize)> {
+    let (whole, digits) = few_digits(bytes)?;
+    if bytes[digits] != b'.' {
+        let value = if negative { -whole } else { whole };
+        return Some((Some(Number::Integer { value, negative_zero: negative && whole == 0 }), digits));
+    }
+    let (part, decimals) = few_digits(&bytes[digits + 1..])?;
+    // Many whole numbers are written as floats, and a division takes as long as all the rest.
+    let size = if part == 0 { whole as f64 } else { (whole * POWERS[decimals] + part) as f64 / TENS[decimals] };
+    Some((Some(Number::Float(if negative { -size } else { size })), digits + 1 + decimals))
+}
+
+/// The number that at most seven digits make, and how many they are: all of them at once, as the bytes of one integer.
+#[inline]
+fn few_digits(bytes: &[u8]) -> Option<(i64, usize)> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let values = u64::from_le_bytes(*bytes.first_chunk()?) ^ (ONES * u64::from(b'0'));
+    // The highest bit of each byte that is above 9; a carry can only reach bytes behind the first of them.
+    let others = (values | values.wrapping_add(ONES * 0x76)) & (ONES * 0x80);
+    let digits = others.trailing_zeros() as usize / 8;
+    if digits == 8 {
+        return None;
+    }
+    // Zeros come before the digits; then neighbours are put together: 8 numbers, 4, 2 and 1.
+    let eight = (values << 8) << (8 * (7 - digits));
+    let four = eight.wrapping_mul(10).wrapping_add(eight >> 8) & 0x00ff_00ff_00ff_00ff;
+    let two = four.wrapping_mul(100).wrapping_add(four >> 16) & 0x0000_ffff_0000_ffff;
+    Some(((two.wrapping_mul(10_000).wrapping_add(two >> 32) & 0xffff_ffff) as i64, digits))
 }
 
 fn short(negative: bool, digits: &[u8]) -> Option<Number> {
@@ -125,6 +160,9 @@ mod tests {
         assert_eq!(leading(b"-0,"), Some((Number::Integer { value: 0, negative_zero: true }, 2)));
         assert_eq!(leading(b"-2.50,1"), Some((Number::Float(-2.5), 5)));
         assert_eq!(leading(b".5,"), Some((Number::Float(0.5), 2)));
+        assert_eq!(leading(b"1234567,12345678"), Some((integer(1_234_567), 7)));
+        assert_eq!(leading(b"12345678\n12345678"), Some((integer(12_345_678), 8)));
+        assert_eq!(leading(b"-1234567.7654321\n12345678"), Some((Number::Float(-1_234_567.765_432_1), 16)));
         for text in ["", ",", "-,", ".,", "-.\n", "07,", "12", "1x,", "1.2.3,", "+1,", "1e5,", "1234567890123456789,"] {
             assert_eq!(leading(text.as_bytes()), None, "{text}");
         }
@@ -136,6 +174,9 @@ mod tests {
             let digits = text.trim_start_matches(['+', '-']);
             if digits.starts_with(|c: char| c.is_ascii_digit()) || digits.len() > 1 && digits.as_bytes()[1].is_ascii_digit() {
                 prop_assert_eq!(found(&text), expected(&text), "{}", text);
+            }
+            if let Some(leading) = leading(format!("{text},12345678").as_bytes()) {
+                prop_assert_eq!(Some(leading), number(&text).map(|number| (number, text.len())), "{}", text);
             }
         }
     }

@@ -3,45 +3,65 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{ArrayRef, Float64Array, Int64Array, new_null_array},
+    array::{Array, ArrayRef, BooleanBufferBuilder, Float64Array, Int64Array},
+    buffer::NullBuffer,
     compute::concat,
-    datatypes::DataType,
 };
-use memchr::{memchr, memchr_iter, memrchr};
+use memchr::{memchr, memchr_iter, memchr2, memrchr};
 use rayon::prelude::*;
 
 use super::{
-    column::{ColumnReader, MAX_TEXT},
-    header, plain,
+    column::MAX_TEXT,
+    header,
+    part::{ColumnPart, Finished},
+    plain,
     records::Records,
 };
-use crate::{ColumnType, DataError, Table};
+use crate::{ColumnType, Table};
 
 /// A part is worth a thread from so many bytes on.
 const PART: usize = 1 << 20;
 /// A value takes at most so many times the bytes that it takes in the file.
 const GROWTH: usize = 8;
+/// So many bytes say what the types of the columns may be.
+const GLANCE: usize = 1 << 16;
 
-/// The table in `bytes`, if it has no quotes and every column fits the type that each part finds. Whatever is wrong is left to
-/// the reader that goes from the first line to the last.
+/// The table in `bytes`, if it has no quotes. Whatever is unusual or wrong is left to the reader that goes from the first line to
+/// the last.
 pub(super) fn read(bytes: &[u8], limit: usize) -> Option<Table> {
     let parts = (bytes.len() / PART).clamp(1, rayon::current_num_threads());
     // A line break between quotes ends no record.
-    let is_plain = memchr(b'"', bytes).is_none() && memchr(0, bytes).is_none();
+    let is_plain = memchr2(b'"', 0, bytes).is_none();
     if bytes.len() > MAX_TEXT || bytes.len().saturating_mul(GROWTH) > limit || !is_plain {
         return None;
     }
     let end = 1 + memchr(b'\n', bytes)?;
     let names = header(Records::new(&bytes[..end]).next().ok()??).ok()?;
-    let parts = cut(&bytes[end..], parts);
-    let read = |part: &&[u8]| {
-        let rows = 1 + memchr_iter(b'\n', part).count();
-        let mut columns: Vec<_> = names.iter().map(|_| ColumnReader::with_capacity(rows)).collect();
-        plain::rows_of(str::from_utf8(part).ok()?, &mut columns)?;
-        Some(columns)
-    };
-    let parts: Vec<_> = parts.par_iter().map(read).collect::<Option<_>>()?;
-    joined(names, parts)
+    let parts = cut(&bytes[end..], parts).into_par_iter().map(Part::new).collect::<Option<Vec<_>>>()?;
+    let rows: usize = parts.iter().map(|part| part.rows).sum();
+    // A row has a byte behind each of its values.
+    if rows.saturating_mul(names.len()) > bytes.len() + names.len() {
+        return None;
+    }
+    let guessed = glance(parts.first()?.text, names.len())?;
+    let first = Columns::read(&parts, &guessed)?;
+    let found = first.types();
+    let columns = if found == guessed { first } else { Columns::read(&parts, &found)? };
+    Table::new(names.into_iter().zip(columns.into_arrays()?).collect()).ok().filter(|table| table.rows() > 0)
+}
+
+/// Some lines of a file.
+struct Part<'a> {
+    text: &'a str,
+    /// If no line is blank.
+    rows: usize,
+}
+
+impl<'a> Part<'a> {
+    fn new(bytes: &'a [u8]) -> Option<Self> {
+        let unended = usize::from(bytes.last().is_some_and(|byte| *byte != b'\n'));
+        Some(Self { text: str::from_utf8(bytes).ok()?, rows: memchr_iter(b'\n', bytes).count() + unended })
+    }
 }
 
 /// About equal parts that end where lines end.
@@ -58,46 +78,130 @@ fn cut(mut rest: &[u8], parts: usize) -> Vec<&[u8]> {
     cut
 }
 
-fn joined(names: Vec<String>, parts: Vec<Vec<ColumnReader>>) -> Option<Table> {
-    let mut parts: Vec<_> = parts.into_iter().map(Vec::into_iter).collect();
-    let columns: Vec<Vec<ColumnReader>> =
-        names.iter().map(|_| parts.iter_mut().filter_map(Iterator::next).collect()).collect();
-    let columns = names.into_par_iter().zip(columns).map(|(name, parts)| {
-        let array = column(&name, parts).ok()??;
-        Some((name, array))
-    });
-    Table::new(columns.collect::<Option<_>>()?).ok().filter(|table| table.rows() > 0)
+/// The types that the first lines of `text` have.
+fn glance(text: &str, columns: usize) -> Option<Vec<Option<ColumnType>>> {
+    let few = memrchr(b'\n', &text.as_bytes()[..text.len().min(GLANCE)]).map_or(text, |end| &text[..=end]);
+    let mut columns: Vec<_> = (0..columns).map(|_| ColumnPart::survey()).collect();
+    plain::rows_of(few, &mut columns)?;
+    Some(columns.iter().map(ColumnPart::found).collect())
 }
 
-/// The parts of one column in the widest of their types; none if one of them has to be read again for it.
-fn column(name: &str, parts: Vec<ColumnReader>) -> Result<Option<ArrayRef>, DataError> {
-    let types = || parts.iter().filter(|part| !part.is_missing()).map(ColumnReader::column_type);
-    let texts = types().any(|column_type| column_type == ColumnType::Text);
-    let integers = types().next().is_some() && types().all(|column_type| column_type == ColumnType::Integer);
-    let wanted = if texts {
-        DataType::Utf8
-    } else if integers {
-        DataType::Int64
-    } else {
-        DataType::Float64
+/// The values of a whole column, as far as their type was known before.
+enum Values {
+    Unknown,
+    Integers(Vec<i64>),
+    Floats(Vec<f64>),
+    Texts,
+}
+
+impl Values {
+    fn new(column_type: Option<ColumnType>, rows: usize) -> Self {
+        match column_type {
+            None => Self::Unknown,
+            Some(ColumnType::Integer) => Self::Integers(vec![0; rows]),
+            Some(ColumnType::Float) => Self::Floats(vec![0.0; rows]),
+            Some(ColumnType::Text | ColumnType::Boolean) => Self::Texts,
+        }
+    }
+
+    /// Itself part by part.
+    fn parts(&mut self, parts: &[Part<'_>]) -> Vec<ColumnPart<'_>> {
+        match self {
+            Self::Unknown => parts.iter().map(|_| ColumnPart::survey()).collect(),
+            Self::Integers(values) => divided(values, parts, ColumnPart::integers),
+            Self::Floats(values) => divided(values, parts, ColumnPart::floats),
+            Self::Texts => parts.iter().map(|part| ColumnPart::texts(part.rows)).collect(),
+        }
+    }
+}
+
+fn divided<'a, T>(
+    mut values: &'a mut [T],
+    parts: &[Part<'_>],
+    column: impl Fn(&'a mut [T]) -> ColumnPart<'a>,
+) -> Vec<ColumnPart<'a>> {
+    let mut next = |part: &Part<'_>| {
+        let (places, rest) = std::mem::take(&mut values).split_at_mut(part.rows);
+        values = rest;
+        column(places)
     };
-    let mut arrays = Vec::with_capacity(parts.len());
-    for part in parts {
-        let (missing, exact) = (part.is_missing(), part.widens());
-        let array = part.finish(name)?;
-        let array = match (array.as_any().downcast_ref::<Int64Array>(), &wanted) {
-            _ if missing => new_null_array(&wanted, array.len()),
-            (Some(integers), DataType::Float64) if exact => {
-                Arc::new(integers.iter().map(|value| value.map(|value| value as f64)).collect::<Float64Array>())
-            }
-            _ if *array.data_type() == wanted => array,
-            _ => return Ok(None),
+    parts.iter().map(&mut next).collect()
+}
+
+/// All columns, read part by part.
+struct Columns {
+    values: Vec<Values>,
+    /// Each part's rows, and what is left of its columns.
+    parts: Vec<(usize, Vec<Finished>)>,
+}
+
+impl Columns {
+    /// Reads values of `types`; those of a column that is of another type are not kept. Nothing if the rows are not whole, or
+    /// not where they are expected.
+    fn read(parts: &[Part<'_>], types: &[Option<ColumnType>]) -> Option<Self> {
+        let rows = parts.iter().map(|part| part.rows).sum();
+        let mut values: Vec<_> = types.iter().map(|column_type| Values::new(*column_type, rows)).collect();
+        let mut columns: Vec<_> = values.iter_mut().map(|values| values.parts(parts).into_iter()).collect();
+        let work: Vec<(_, Vec<_>)> =
+            parts.iter().map(|part| (part, columns.iter_mut().filter_map(Iterator::next).collect())).collect();
+        let read = |(part, mut columns): (&Part<'_>, Vec<ColumnPart<'_>>)| {
+            let rows = plain::rows_of(part.text, &mut columns)?;
+            Some((rows, columns.into_iter().map(ColumnPart::finish).collect()))
         };
-        arrays.push(array);
+        let finished: Vec<(usize, _)> = work.into_par_iter().map(read).collect::<Option<_>>()?;
+        // Blank lines at the end leave unused places behind all others; elsewhere they would leave gaps.
+        let behind = parts.len() - 1;
+        let gap = parts.iter().zip(&finished).take(behind).any(|(part, (rows, _))| part.rows != *rows);
+        (!gap).then_some(Self { values, parts: finished })
     }
-    if arrays.len() == 1 {
-        return Ok(arrays.pop());
+
+    /// The types that hold all values of each column; none for one without values.
+    fn types(&self) -> Vec<Option<ColumnType>> {
+        let of = |column: usize| self.parts.iter().filter_map(|(_, columns)| columns[column].found).reduce(wider);
+        (0..self.values.len()).map(of).collect()
     }
-    let arrays: Vec<_> = arrays.iter().map(AsRef::as_ref).collect();
-    Ok(Some(concat(&arrays)?))
+
+    /// The columns, whose types are those that were found.
+    fn into_arrays(self) -> Option<Vec<ArrayRef>> {
+        let Self { values, parts } = self;
+        let rows: usize = parts.iter().map(|(rows, _)| rows).sum();
+        let column = |(column, values): (usize, Values)| -> Option<ArrayRef> {
+            let nulls = || nulls(parts.iter().map(|(rows, columns)| (*rows, columns[column].nulls.as_ref())));
+            Some(match values {
+                Values::Unknown => Arc::new(Float64Array::new_null(rows)),
+                Values::Integers(mut values) => {
+                    values.truncate(rows);
+                    Arc::new(Int64Array::new(values.into(), nulls()))
+                }
+                Values::Floats(mut values) => {
+                    values.truncate(rows);
+                    Arc::new(Float64Array::new(values.into(), nulls()))
+                }
+                Values::Texts => {
+                    let texts = parts.iter().map(|(_, columns)| columns[column].texts.as_ref());
+                    let texts: Vec<_> = texts.map(|texts| Some(texts? as &dyn Array)).collect::<Option<_>>()?;
+                    concat(&texts).ok()?
+                }
+            })
+        };
+        values.into_iter().enumerate().map(column).collect()
+    }
+}
+
+fn wider(one: ColumnType, other: ColumnType) -> ColumnType {
+    [ColumnType::Text, ColumnType::Float].into_iter().find(|wide| [one, other].contains(wide)).unwrap_or(one)
+}
+
+/// The parts of a column's validity one behind the other; none if no value is missing.
+fn nulls<'a>(parts: impl Iterator<Item = (usize, Option<&'a NullBuffer>)> + Clone) -> Option<NullBuffer> {
+    parts.clone().any(|(_, nulls)| nulls.is_some()).then(|| {
+        let mut present = BooleanBufferBuilder::new(0);
+        for (rows, nulls) in parts {
+            match nulls {
+                Some(nulls) => present.append_buffer(nulls.inner()),
+                None => present.append_n(rows, true),
+            }
+        }
+        present.finish().into()
+    })
 }

@@ -2,11 +2,11 @@
 
 use memchr::memchr_iter;
 
-use super::column::ColumnReader;
+use super::part::ColumnPart;
 
-/// Adds all rows of `text` to `columns`; how many they are. Nothing if one has another number of fields, or if a carriage
-/// return stands elsewhere than before a line break.
-pub(super) fn rows_of(text: &str, columns: &mut [ColumnReader]) -> Option<usize> {
+/// Adds all rows of `text` to `columns`; how many they are. Nothing if one has another number of fields, if there is no place
+/// for it, or if a carriage return stands elsewhere than before a line break.
+pub(super) fn rows_of(text: &str, columns: &mut [ColumnPart<'_>]) -> Option<usize> {
     let mut rows = Rows { columns, column: 0, count: 0, returns: 0 };
     let (bytes, mut start) = (text.as_bytes(), 0);
     while start < bytes.len() {
@@ -32,8 +32,8 @@ fn length(bytes: &[u8]) -> usize {
     bytes.iter().position(|byte| matches!(byte, b',' | b'\n')).unwrap_or(bytes.len())
 }
 
-struct Rows<'a> {
-    columns: &'a mut [ColumnReader],
+struct Rows<'a, 'b> {
+    columns: &'a mut [ColumnPart<'b>],
     /// Of the next field.
     column: usize,
     count: usize,
@@ -41,12 +41,12 @@ struct Rows<'a> {
     returns: usize,
 }
 
-impl Rows<'_> {
+impl Rows<'_, '_> {
     /// The end of a field, which is in its column unless it is given here.
     #[inline]
     fn push(&mut self, field: Option<&str>) -> Option<()> {
         if let Some(field) = field {
-            self.columns.get_mut(self.column)?.push(field);
+            self.columns.get_mut(self.column)?.push(field)?;
         }
         self.column += 1;
         Some(())

@@ -1,0 +1,128 @@
+//! A part of a column whose type is known or guessed, written straight to its place among the other parts.
+
+use std::slice::IterMut;
+
+use arrow::{
+    array::{NullBufferBuilder, StringArray, StringBuilder},
+    buffer::NullBuffer,
+};
+
+use super::number::{Number, leading, number};
+use crate::ColumnType;
+
+/// What is left of a part of a column once it is read.
+pub(super) struct Finished {
+    /// The type that holds its values; none if all are missing.
+    pub(super) found: Option<ColumnType>,
+    /// Which values are there, if some are missing.
+    pub(super) nulls: Option<NullBuffer>,
+    /// Its texts, if it was read as texts.
+    pub(super) texts: Option<StringArray>,
+}
+
+/// The values of some rows of a column.
+pub(super) struct ColumnPart<'a> {
+    places: Places<'a>,
+    found: Option<ColumnType>,
+    nulls: NullBufferBuilder,
+}
+
+enum Places<'a> {
+    /// Values are not kept: their type is not known yet, or is not what was guessed.
+    None,
+    Integers(IterMut<'a, i64>),
+    Floats(IterMut<'a, f64>),
+    Texts(StringBuilder),
+}
+
+impl<'a> ColumnPart<'a> {
+    /// A part that finds its type and keeps nothing.
+    pub(super) fn survey() -> Self {
+        Self::new(Places::None, None)
+    }
+
+    /// A part of a column of integers.
+    pub(super) fn integers(places: &'a mut [i64]) -> Self {
+        Self::new(Places::Integers(places.iter_mut()), Some(ColumnType::Integer))
+    }
+
+    /// A part of a column of floats.
+    pub(super) fn floats(places: &'a mut [f64]) -> Self {
+        Self::new(Places::Floats(places.iter_mut()), Some(ColumnType::Float))
+    }
+
+    /// A part of a column of texts, with `rows` rows.
+    pub(super) fn texts(rows: usize) -> Self {
+        Self::new(Places::Texts(StringBuilder::with_capacity(rows, 4 * rows)), Some(ColumnType::Text))
+    }
+
+    fn new(places: Places<'a>, found: Option<ColumnType>) -> Self {
+        Self { places, found, nulls: NullBufferBuilder::new(0) }
+    }
+
+    /// The type that holds every value so far; none if all are missing.
+    pub(super) fn found(&self) -> Option<ColumnType> {
+        self.found
+    }
+
+    /// Adds the number of few digits that `bytes` begin with, if it is of the part's type and ends with its field; how long it
+    /// is. What this leaves is for [`ColumnPart::push`].
+    #[inline]
+    pub(super) fn push_leading(&mut self, bytes: &[u8]) -> Option<usize> {
+        let (place, length) = match &mut self.places {
+            Places::Integers(places) => {
+                let (Number::Integer { value, .. }, length) = leading(bytes)? else { return None };
+                (places.next().map(|place| *place = value), length)
+            }
+            Places::Floats(places) => {
+                let (number, length) = leading(bytes)?;
+                (places.next().map(|place| *place = number.float()), length)
+            }
+            Places::Texts(_) | Places::None => return None,
+        };
+        place?;
+        self.nulls.append_non_null();
+        Some(length)
+    }
+
+    /// Adds the field `text`; the empty one is a missing value. Nothing if there is no place for it.
+    pub(super) fn push(&mut self, text: &str) -> Option<()> {
+        let is_missing = text.is_empty();
+        match &mut self.places {
+            Places::None => self.widen(text),
+            Places::Texts(texts) => texts.append_option((!is_missing).then_some(text)),
+            Places::Integers(places) => match (places.next()?, number(text)) {
+                (place, Some(Number::Integer { value, .. })) => *place = value,
+                _ => self.widen(text),
+            },
+            Places::Floats(places) => match (places.next()?, number(text)) {
+                (place, Some(number)) => *place = number.float(),
+                _ => self.widen(text),
+            },
+        }
+        self.nulls.append(!is_missing);
+        Some(())
+    }
+
+    /// Takes note of a value that the type found so far may not hold; then no value is kept.
+    fn widen(&mut self, text: &str) {
+        use ColumnType::{Float, Integer, Text};
+        if text.is_empty() {
+            return;
+        }
+        self.places = Places::None;
+        self.found = Some(match (self.found, number(text)) {
+            (Some(Text | ColumnType::Boolean), _) | (_, None) => Text,
+            (Some(Float), _) | (_, Some(Number::Float(_))) => Float,
+            (Some(Integer) | None, Some(Number::Integer { .. })) => Integer,
+        });
+    }
+
+    pub(super) fn finish(mut self) -> Finished {
+        let texts = match &mut self.places {
+            Places::Texts(texts) => Some(texts.finish()),
+            _ => None,
+        };
+        Finished { found: self.found, nulls: self.nulls.finish(), texts }
+    }
+}
