@@ -6,7 +6,7 @@
 # make bench-inference   predictions beside a bare echo, pinned to cores; PEER=mlserver adds the newest MLServer
 # make bench-registry   calls of the registry on both databases beside their bare SQL; PEER=mlflow adds the newest MLflow
 # make bench-train   fits of every family, reading and job creation beside scikit-learn, LightGBM, XGBoost and pandas
-# make bench-evaluators   the walk of trees beside LightGBM's own library, in one process on one thread
+# make bench-evaluators   the walk of trees beside LightGBM's own library and ONNX Runtime, in one process on one thread
 # make chart-check   the Helm chart, linted, rendered and validated
 
 SHELL := /bin/bash
@@ -38,7 +38,7 @@ check:
 
 bench-inference: test-tools
 	cargo build --locked --release --package lineal --package lineal-load
-	VIRTUAL_ENV="$(VENV)" "$(CARGO_TARGET_DIR)/release/lineal-load" inference $(if $(PEER),--peer $(PEER) --peer-folder "$(CACHE)/$(PEER)")
+	VIRTUAL_ENV="$(VENV)" "$(CARGO_TARGET_DIR)/release/lineal-load" inference --exporter-folder "$(CACHE)/exporter" $(if $(PEER),--peer $(PEER) --peer-folder "$(CACHE)/$(PEER)")
 
 bench-registry:
 	cargo build --locked --release --package lineal --package lineal-load
@@ -50,7 +50,7 @@ bench-train:
 
 bench-evaluators: test-tools
 	cargo build --locked --release --package lineal-load
-	VIRTUAL_ENV="$(VENV)" "$(CARGO_TARGET_DIR)/release/lineal-load" evaluators
+	VIRTUAL_ENV="$(VENV)" "$(CARGO_TARGET_DIR)/release/lineal-load" evaluators --exporter-folder "$(CACHE)/exporter"
 
 chart-check:
 	deploy/chart-check.sh

@@ -4,6 +4,7 @@ mod client;
 mod cores;
 mod echo;
 mod evaluators;
+mod export;
 mod http;
 mod inference;
 mod load;
@@ -33,7 +34,7 @@ enum Command {
     Registry(registry::Args),
     /// Fits of every family, the reading of a table and the creation of a job, beside Python libraries
     Train(train::Args),
-    /// The walk of trees in this process, beside LightGBM's own library
+    /// The walk of trees in this process, beside LightGBM's own library and ONNX Runtime
     Evaluators(evaluators::Args),
     /// The bare gRPC server, started by the others
     #[command(hide = true)]
@@ -51,7 +52,7 @@ fn main() -> anyhow::Result<()> {
         Command::Inference(args) => on_one_thread(inference::run(args)),
         Command::Registry(args) => on_one_thread(registry::run(args)),
         Command::Train(args) => on_one_thread(train::run(args)),
-        Command::Evaluators(args) => evaluators::run(&args),
+        Command::Evaluators(args) => on_one_thread(evaluators::run(args)),
         // The same runtime as that of Lineal.
         Command::Echo(args) => Builder::new_multi_thread().enable_all().build()?.block_on(echo::run(args)),
         Command::Fit(args) => train::fit(&args),

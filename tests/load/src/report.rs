@@ -16,8 +16,8 @@ pub(crate) struct Figure {
     ours: f64,
     limit: Option<f64>,
     peer: Option<f64>,
-    ratio_to_limit: Option<f64>,
-    ratio_to_peer: Option<f64>,
+    pub(crate) ratio_to_limit: Option<f64>,
+    pub(crate) ratio_to_peer: Option<f64>,
     goal: Option<Goal>,
     met: Option<bool>,
 }
@@ -107,6 +107,13 @@ impl Report {
         for figure in self.figures.iter_mut().filter(|figure| figure.case == case) {
             *figure = figure.clone().beside(peer);
         }
+    }
+
+    /// Adds a ratio of the figure of `case` to another one as a figure with a goal.
+    pub(crate) fn goal_of_ratio(&mut self, case: &str, to: &str, ratio: fn(&Figure) -> Option<f64>, goal: Goal) {
+        let found = self.figures.iter().find(|figure| figure.case == case).and_then(ratio);
+        let figure = |ratio| Figure::new(format!("{case} beside {to}"), "x", ratio, None, None).goal(Some(goal));
+        self.figures.extend(found.map(figure));
     }
 
     /// Writes the list as `bench/<name>.json` in `target` and returns where.
