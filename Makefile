@@ -7,6 +7,7 @@
 # make bench-registry   calls of the registry on both databases beside their bare SQL; PEER=mlflow adds the newest MLflow
 # make bench-train   fits of every family, reading and job creation beside scikit-learn, LightGBM, XGBoost and pandas
 # make bench-evaluators   the walk of trees beside LightGBM's own library and ONNX Runtime, in one process on one thread
+# make bench-score   a file scored as a batch, from Parquet to Parquet, beside LightGBM from Python
 # make chart-check   the Helm chart, linted, rendered and validated
 
 SHELL := /bin/bash
@@ -15,7 +16,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 VENV := $(CACHE)/venv
 NODE := $(CACHE)/node
 
-.PHONY: demo demo-football test check faults bench-inference bench-registry bench-train bench-evaluators chart-check test-tools fmt
+.PHONY: demo demo-football test check faults bench-inference bench-registry bench-train bench-evaluators bench-score chart-check test-tools fmt
 
 demo:
 	cargo build --locked --release --package lineal
@@ -51,6 +52,10 @@ bench-train:
 bench-evaluators: test-tools
 	cargo build --locked --release --package lineal-load
 	VIRTUAL_ENV="$(VENV)" "$(CARGO_TARGET_DIR)/release/lineal-load" evaluators --exporter-folder "$(CACHE)/exporter"
+
+bench-score: test-tools
+	cargo build --locked --release --package lineal --package lineal-load
+	VIRTUAL_ENV="$(VENV)" "$(CARGO_TARGET_DIR)/release/lineal-load" score --peer-folder "$(CACHE)/scorer"
 
 chart-check:
 	deploy/chart-check.sh

@@ -9,7 +9,8 @@ use tokio::process::Command;
 
 use crate::{inference::synthetic::FEATURES, python};
 
-const PACKAGES: [&str; 4] = ["lightgbm", "onnx", "onnxmltools", "skl2onnx"];
+/// `onnxmltools` needs `packaging` without saying so.
+const PACKAGES: [&str; 5] = ["lightgbm", "onnx", "onnxmltools", "packaging", "skl2onnx"];
 const SCRIPT: &str = include_str!("export.py");
 
 /// Exports LightGBM's text `model` to `place`, with the newest exporters installed in `tools`.

@@ -14,6 +14,7 @@ mod python;
 mod registry;
 mod report;
 mod requests;
+mod score;
 mod server;
 mod train;
 mod training;
@@ -34,6 +35,8 @@ enum Command {
     Registry(registry::Args),
     /// Fits of every family, the reading of a table and the creation of a job, beside Python libraries
     Train(train::Args),
+    /// A file scored as a batch, beside LightGBM from Python
+    Score(score::Args),
     /// The walk of trees in this process, beside LightGBM's own library and ONNX Runtime
     Evaluators(evaluators::Args),
     /// The bare gRPC server, started by the others
@@ -52,6 +55,7 @@ fn main() -> anyhow::Result<()> {
         Command::Inference(args) => on_one_thread(inference::run(args)),
         Command::Registry(args) => on_one_thread(registry::run(args)),
         Command::Train(args) => on_one_thread(train::run(args)),
+        Command::Score(args) => on_one_thread(score::run(args)),
         Command::Evaluators(args) => on_one_thread(evaluators::run(args)),
         // The same runtime as that of Lineal.
         Command::Echo(args) => Builder::new_multi_thread().enable_all().build()?.block_on(echo::run(args)),

@@ -148,15 +148,16 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 /// A model as the Python library writes it, and rows for it.
-struct Trees {
-    model: PathBuf,
+pub(crate) struct Trees {
+    pub(crate) model: PathBuf,
     table: PathBuf,
     text: String,
     values: Vec<f64>,
 }
 
 impl Trees {
-    fn fit(folder: &Path) -> anyhow::Result<Self> {
+    /// Fits them and writes both to `folder`.
+    pub(crate) fn fit(folder: &Path) -> anyhow::Result<Self> {
         let library = LightGbm::open(&LibrarySearch::in_environment(|name| std::env::var_os(name)))?;
         let values = synthetic::draw(ROWS * FEATURES);
         let labels: Vec<f64> =
@@ -175,7 +176,7 @@ impl Trees {
     }
 
     /// Makes `file`, which holds them, champion of `name`, the way a user does.
-    async fn import(&self, lineal: &Path, address: &str, name: &str, file: &Path) -> anyhow::Result<()> {
+    pub(crate) async fn import(&self, lineal: &Path, address: &str, name: &str, file: &Path) -> anyhow::Result<()> {
         let run = |words| training::run(lineal, address, words);
         let import = ["import", "--model", name, "--label", "label", "--signature"].map(OsStr::new);
         run([&import[..], &[self.table.as_os_str(), file.as_os_str()]].concat()).await?;

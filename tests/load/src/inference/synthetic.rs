@@ -52,12 +52,16 @@ pub(crate) fn signal(row: &[f64]) -> f64 {
     row[0] * row[1] + (3.0 * row[2]).sin() + row[3..].iter().sum::<f64>() / 10.0
 }
 
-/// Numbers between -1 and 1.
+/// `count` of the [`numbers`].
 pub(crate) fn draw(count: usize) -> Vec<f64> {
+    numbers().take(count).collect()
+}
+
+/// Numbers between -1 and 1.
+pub(crate) fn numbers() -> impl Iterator<Item = f64> {
     let mut state = 7_u64;
-    let next = |_| {
+    std::iter::repeat_with(move || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
-    };
-    (0..count).map(next).collect()
+    })
 }
