@@ -11,9 +11,13 @@ use arrow::{
     datatypes::{DataType, Field, Float64Type, Int64Type, Schema},
 };
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::{Column, DataError, Frame};
+
+/// Threads share the work from so many rows on.
+const SHARED: usize = 1 << 17;
 
 /// What a column of a [`Table`] holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -135,9 +139,15 @@ impl Table {
     /// # Errors
     /// [`DataError::UnknownColumn`], [`DataError::DuplicateColumn`].
     pub fn frame<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<Frame, DataError> {
+        let names: Vec<_> = names.into_iter().collect();
+        let columns: Vec<_> = if self.rows() < SHARED {
+            names.iter().map(|name| self.column(name)).collect()
+        } else {
+            names.par_iter().map(|name| self.column(name)).collect()
+        };
         let mut frame = Frame::new(self.rows());
-        for name in names {
-            frame.push(name, self.column(name)?)?;
+        for (name, column) in names.into_iter().zip(columns) {
+            frame.push(name, column?)?;
         }
         Ok(frame)
     }

@@ -179,3 +179,27 @@ fn an_unknown_category_is_served_as_the_unknown_one() {
         names.iter().zip(matrix.row(0)).filter(|(name, value)| name.starts_with("plan") && **value > 0.0).collect();
     assert!(ones.len() == 2 && ones.iter().all(|(name, _)| name.ends_with("<unknown>")), "{ones:?}");
 }
+
+#[test]
+fn many_rows_are_what_few_rows_are_and_the_first_bad_one_is_told() {
+    let rows = 140_000;
+    let mut frame = frame(&mut Random(3), rows);
+    let features = vec![
+        feature("x", MissingRule::Mean, Transform::Standardize),
+        feature("plan", MissingRule::Unknown, Transform::OneHot),
+    ];
+    let fitted = FeatureSet { version: "v1".to_owned(), features }.fit(&frame).unwrap();
+    let whole = fitted.transform(&frame).unwrap();
+    for rows in [0..70_000, 70_000..rows] {
+        let part = fitted.transform(&frame.take(&rows.clone().collect::<Vec<_>>())).unwrap();
+        let place = rows.start * whole.cols()..rows.end * whole.cols();
+        assert!(part.values().iter().zip(&whole.values()[place]).all(|(one, other)| one.to_bits() == other.to_bits()));
+    }
+    let mut numbers = vec![1.0; rows];
+    (numbers[139_000], numbers[600]) = (f64::INFINITY, f64::INFINITY);
+    let plans = frame.column("plan").unwrap().clone();
+    frame = Frame::new(rows);
+    frame.push("x", Column::Numbers(numbers)).unwrap();
+    frame.push("plan", plans).unwrap();
+    assert!(matches!(fitted.transform(&frame), Err(DataError::NotFinite { row: 600, .. })));
+}

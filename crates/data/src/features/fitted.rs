@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -13,6 +14,8 @@ use crate::{Column, DataError, Frame, Matrix};
 
 /// Rows evaluated together, so that their part of the matrix stays in the cache while column after column is written.
 const BLOCK: usize = 512;
+/// Threads share the work from so many rows on: more than a request has.
+const SHARED: usize = 1 << 17;
 
 /// What one feature learned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -175,16 +178,28 @@ impl FittedFeatures {
     pub fn transform(&self, frame: &Frame) -> Result<Matrix, DataError> {
         let columns = self.set.bind(frame)?;
         let mut matrix = Matrix::zeros(frame.rows(), self.width);
-        for (block, values) in matrix.blocks_mut(BLOCK).enumerate() {
-            let mut offset = 0;
-            for ((feature, step), bound) in self.set.features.iter().zip(&self.steps).zip(&columns) {
-                let end = offset + step.width();
-                let outputs = values.chunks_exact_mut(self.width).map(|row| &mut row[offset..end]);
-                evaluate(feature, step, *bound, block * BLOCK, outputs)?;
-                offset = end;
+        if frame.rows() < SHARED {
+            matrix.blocks_mut(BLOCK).enumerate().try_for_each(|(block, values)| self.write(&columns, block, values))?;
+        } else {
+            let blocks: Vec<_> = matrix.blocks_mut(BLOCK).enumerate().collect();
+            let first = |(block, values)| self.write(&columns, block, values).err();
+            if let Some(error) = blocks.into_par_iter().find_map_first(first) {
+                return Err(error);
             }
         }
         Ok(matrix)
+    }
+
+    /// Writes the rows of a block of the matrix.
+    fn write(&self, columns: &[Bound<'_>], block: usize, values: &mut [f64]) -> Result<(), DataError> {
+        let mut offset = 0;
+        for ((feature, step), bound) in self.set.features.iter().zip(&self.steps).zip(columns) {
+            let end = offset + step.width();
+            let outputs = values.chunks_exact_mut(self.width).map(|row| &mut row[offset..end]);
+            evaluate(feature, step, *bound, block * BLOCK, outputs)?;
+            offset = end;
+        }
+        Ok(())
     }
 }
 

@@ -244,7 +244,7 @@ fn render_trace(trace: &TracePredictionResponse, style: Style) -> String {
     table.fact("label", &version.label);
     table.fact("digest", &version.digest);
     table.fact("run", &trace.run_id);
-    table.fact("git sha", &trace.git_sha);
+    table.fact("code", &trace.git_sha);
     table.fact("trained", format::time(trace.trained_time.as_ref()));
     table.fact("scored", format::time(trace.scored_time.as_ref()));
     table.fact("generation", trace.generation.to_string());
@@ -287,7 +287,7 @@ mod tests {
             render_trace(&trace, Style::default()),
             "answered by churn 3\n\
              run         run-1\n\
-             git sha     abc\n\
+             code        abc\n\
              generation  7\n\
              replica     r-0\n\
              next: lineal explain churn/3\n"

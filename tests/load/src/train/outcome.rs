@@ -104,7 +104,8 @@ impl Outcome {
                 |what: &str, unit, ours, peer| Figure::new(format!("{READING}{what}"), unit, ours, None, Some(peer));
             figures.extend([
                 figure("", "CPU s", ours.cpu, peer.cpu).goal(Some(Goal::AtMost(rounded(peer.cpu / 2.0)))),
-                figure(" on the wall", "s", ours.seconds, peer.seconds),
+                figure(" on the wall", "s", ours.seconds, peer.seconds)
+                    .goal(Some(Goal::AtMost(rounded(peer.seconds / 2.0)))),
                 figure(", peak memory", "MiB", ours.peak, peer.peak),
             ]);
         }
