@@ -66,7 +66,7 @@ fn names(name: &str) -> Vec<String> {
 fn decision(name: &str, graph: &OnnxGraph) -> (Task, Decision) {
     let class = |class: usize| class.to_string();
     match graph.scores {
-        1 if name != "made_network" => (Task::Regression, Decision::Number),
+        1 if !name.ends_with("_network") => (Task::Regression, Decision::Number),
         1 | 2 => {
             let two = Threshold {
                 positive_class: class(1),
