@@ -16,6 +16,11 @@ impl Digest {
         Self(Sha256::digest(content).into())
     }
 
+    /// The 32 bytes themselves.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// The 64 hexadecimal digits without the prefix, as used in paths.
     pub fn hex(&self) -> String {
         hex::encode(self.0)
