@@ -39,17 +39,7 @@ const MODEL_INFER: PathAndQuery = PathAndQuery::from_static("/inference.GRPCInfe
 const TREES: &str = "trees";
 /// The same trees as an ONNX graph.
 const GRAPH: &str = "trees_onnx";
-/// Model and rows of a request.
-const KINDS: [(&str, usize); 8] = [
-    (TREES, 1),
-    (TREES, 100),
-    (GRAPH, 1),
-    (GRAPH, 100),
-    ("random_forest", 1),
-    ("random_forest", 100),
-    ("logistic_regression", 1),
-    ("logistic_regression", 100),
-];
+const ROWS_OF_A_REQUEST: [usize; 2] = [1, 100];
 const IN_FLIGHT: [usize; 3] = [1, 16, 64];
 /// Machines drift, so both servers are measured in turns, and the middle one of each counts.
 const TURNS: u32 = 3;
@@ -104,34 +94,33 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let server = training::start(&lineal, &data_dir, None, None).await?;
     training::champions(&lineal, server.address(), &args.data).await?;
     trees.import(&lineal, server.address(), TREES, &trees.model).await?;
-    if let Some(tools) = &args.exporter_folder {
-        let graph = export::onnx(tools, &trees.text, folder.path()).await?;
-        trees.import(&lineal, server.address(), GRAPH, &graph).await?;
-    }
     server.stop().await?;
 
     if let Ok(cores) = &cores {
         cores.pin_load()?;
     }
     let core = cores.as_ref().ok().map(|cores| cores.server);
-    let registry = training::registry(&lineal, &data_dir).await?;
-    let server = training::replica(&lineal, folder.path(), registry.address(), core).await?;
-    let bench =
-        Bench { own, answer: folder.path().join("answer"), core, turn: Duration::from_secs(1) * args.seconds / TURNS };
+    let place = folder.path();
+    let turn = Duration::from_secs(1) * args.seconds / TURNS;
+    let bench = Bench { own, lineal, place, core, turn };
     let churn = Table::read(&args.data)?;
     let rows = Table::read(&trees.table)?;
     let mut report = Report::default();
-    for (model, count) in KINDS.into_iter().filter(|(model, _)| *model != GRAPH || args.exporter_folder.is_some()) {
-        let table = if [TREES, GRAPH].contains(&model) { &rows } else { &churn };
-        bench.measure(&server, table, model, count, &mut report).await?;
-    }
+    let kinds = [(&rows, TREES), (&churn, "random_forest"), (&churn, "logistic_regression")];
+    let peak = bench.replica(&data_dir, &kinds, &mut report).await?;
     let models = size_of_files(&data_dir.join("artifacts"))? / MIB;
-    let memory = Figure::new("peak memory of the replica".to_owned(), "MiB", server.memory()?, None, None);
-    report.figures.push(memory.goal(Some(Goal::AtMost((40.0 + models).round()))));
-    server.stop().await?;
-    registry.stop().await?;
+    let memory = |what: &str, peak| Figure::new(format!("peak memory of the replica{what}"), "MiB", peak, None, None);
+    report.figures.push(memory("", peak).goal(Some(Goal::AtMost((40.0 + models).round()))));
+    if let Some(tools) = &args.exporter_folder {
+        let graph = export::onnx(tools, &trees.text, place).await?;
+        let server = training::start(&bench.lineal, &data_dir, None, None).await?;
+        trees.import(&bench.lineal, server.address(), GRAPH, &graph).await?;
+        server.stop().await?;
+        let peak = bench.replica(&data_dir, &[(&rows, GRAPH)], &mut report).await?;
+        report.figures.push(memory(" with ONNX Runtime", peak));
+    }
     if let Some(peer) = peer {
-        let place = folder.path().join("peer");
+        let place = place.join("peer");
         fs::create_dir_all(&place)?;
         let time = Duration::from_secs(1) * args.seconds;
         let rates = peer.rates(&place, &trees.text, &trees.values[..50 * FEATURES], &IN_FLIGHT, time).await?;
@@ -216,16 +205,33 @@ fn explanation(seconds: u32, cores: &anyhow::Result<Cores>) -> String {
 }
 
 /// What all cases share.
-struct Bench {
+struct Bench<'a> {
     /// This program, which is the echo too.
     own: PathBuf,
-    /// Where the echo finds what to answer.
-    answer: PathBuf,
+    /// The `lineal` binary.
+    lineal: PathBuf,
+    /// A folder for what servers write and read.
+    place: &'a Path,
     core: Option<usize>,
     turn: Duration,
 }
 
-impl Bench {
+impl Bench<'_> {
+    /// Measures `models`, each with its rows, on a replica of its own; returns the most memory that it held, in MiB.
+    async fn replica(&self, data: &Path, models: &[(&Table, &str)], report: &mut Report) -> anyhow::Result<f64> {
+        let registry = training::registry(&self.lineal, data).await?;
+        let server = training::replica(&self.lineal, self.place, registry.address(), self.core).await?;
+        for (table, model) in models {
+            for rows in ROWS_OF_A_REQUEST {
+                self.measure(&server, table, model, rows, report).await?;
+            }
+        }
+        let peak = server.memory()?;
+        server.stop().await?;
+        registry.stop().await?;
+        Ok(peak)
+    }
+
     /// All numbers in flight for requests of `rows` rows to `model`.
     async fn measure(
         &self,
@@ -236,8 +242,9 @@ impl Bench {
         report: &mut Report,
     ) -> anyhow::Result<()> {
         let requests = requests(server.address(), table, model, rows).await?;
-        fs::write(&self.answer, answer(server.address(), &requests[0], rows).await?)?;
-        let args = [Path::new("echo"), Path::new("--answer"), &self.answer];
+        let kept = self.place.join("answer");
+        fs::write(&kept, answer(server.address(), &requests[0], rows).await?)?;
+        let args = [Path::new("echo"), Path::new("--answer"), &kept];
         let echo = Server::start(&self.own, &args, self.core).await?;
         for in_flight in IN_FLIGHT {
             let case = case(model, rows, in_flight);
