@@ -39,6 +39,17 @@ impl Process {
         process
     }
 
+    /// The same on a disk where no file can have more than so many bytes: what is beyond is refused as by a full disk.
+    pub(crate) async fn dev_within(folder: &Path, bytes: u64) -> Self {
+        // The shell counts blocks of 512 bytes; without the signal a write fails instead.
+        let limited = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", bytes / 512);
+        let mut command = Command::new("sh");
+        command.args(["-c", &limited, PROGRAM, "dev", "--data-dir", &folder.display().to_string()]);
+        let process = Self::started(command, "127.0.0.1:0");
+        process.ready().await;
+        process
+    }
+
     /// A process on a free port, that prints its address as its first line.
     pub(crate) fn spawn(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         Self::spawn_at("127.0.0.1:0", arguments, environment)
@@ -46,16 +57,16 @@ impl Process {
 
     /// A process on a given port, such as that of one that has died.
     pub(crate) fn spawn_at(listen: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(PROGRAM)
-            .args(arguments)
-            .args(["--listen", listen])
-            .envs(environment.iter().copied())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(PROGRAM);
+        command.args(arguments).envs(environment.iter().copied());
+        Self::started(command, listen)
+    }
+
+    fn started(mut command: Command, listen: &str) -> Self {
+        let mut child = command.args(["--listen", listen]).stdout(Stdio::piped()).spawn().unwrap();
         let mut address = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
-        assert!(address.starts_with("http://"), "{arguments:?} printed {address:?}");
+        assert!(address.starts_with("http://"), "{command:?} printed {address:?}");
         Self { child, address: address.trim().to_owned() }
     }
 

@@ -17,6 +17,7 @@ mod prediction_log;
 mod promotions;
 mod reproductions;
 mod restart;
+mod sampled;
 mod score;
 mod split;
 mod tasks;

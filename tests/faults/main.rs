@@ -6,6 +6,7 @@
 mod common;
 
 mod crash;
+mod data;
 mod databases;
 mod fleet;
 mod jobs;
