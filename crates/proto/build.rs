@@ -32,6 +32,7 @@ const FILES: &[&str] = &[
     "lineal/registry/v1/versions.proto",
     "lineal/trainer/v1/datasets.proto",
     "lineal/trainer/v1/families.proto",
+    "lineal/trainer/v1/feature_sets.proto",
     "lineal/trainer/v1/jobs.proto",
     "lineal/trainer/v1/pipelines.proto",
     "lineal/trainer/v1/reproductions.proto",

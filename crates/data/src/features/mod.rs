@@ -166,7 +166,7 @@ impl Feature {
     }
 
     /// The raw columns it reads.
-    fn sources(&self) -> impl Iterator<Item = &str> {
+    pub fn sources(&self) -> impl Iterator<Item = &str> {
         [self.source.as_str()].into_iter().chain(self.transform.second())
     }
 }
@@ -198,21 +198,32 @@ impl FeatureSet {
         if self.features.is_empty() {
             return Err(DataError::NoFeatures);
         }
-        let mut names = HashSet::new();
-        let mut kinds = HashMap::new();
-        for feature in &self.features {
-            let invalid = |problem| Err(DataError::InvalidFeature { feature: feature.name.clone(), problem });
-            if let Some(problem) = feature.problem() {
-                return invalid(problem);
+        match self.problems().first() {
+            Some((position, problem)) => {
+                Err(DataError::InvalidFeature { feature: self.features[*position].name.clone(), problem })
             }
-            if !names.insert(&feature.name) {
-                return invalid("another feature has this name");
-            }
-            if feature.sources().any(|source| *kinds.entry(source).or_insert(feature.kind) != feature.kind) {
-                return invalid("another feature reads the same source as the other kind");
-            }
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// The features that make no sense, by position, with what is wrong: one problem each.
+    pub fn problems(&self) -> Vec<(usize, &'static str)> {
+        let (mut names, mut kinds, mut problems) = (HashSet::new(), HashMap::new(), Vec::new());
+        for (position, feature) in self.features.iter().enumerate() {
+            let named = names.insert(&feature.name);
+            let mut agrees = true;
+            for source in feature.sources() {
+                agrees &= *kinds.entry(source).or_insert(feature.kind) == feature.kind;
+            }
+            let problem = match feature.problem() {
+                Some(problem) => problem,
+                None if !named => "another feature has this name",
+                None if !agrees => "another feature reads the same source as the other kind",
+                None => continue,
+            };
+            problems.push((position, problem));
+        }
+        problems
     }
 
     /// The columns of each feature, once all are there and of the right kind.

@@ -47,6 +47,7 @@ fn after_call(call: &FailedCall) -> Option<String> {
         Some("DATA_CHECK_FAILED") => "lineal data describe REPORT".to_owned(),
         Some("SOURCE_NOT_FOUND" | "SOURCE_REFUSED") => "lineal data sources".to_owned(),
         Some("SPLIT_NOT_FOUND") => "lineal split list DATASET".to_owned(),
+        Some("FEATURE_SET_NOT_FOUND") => format!("lineal features list {model}"),
         Some("JOB_NOT_FOUND") => "lineal jobs".to_owned(),
         Some("PIPELINE_NOT_FOUND") => "lineal pipeline list".to_owned(),
         Some("PIPELINE_RUN_NOT_FOUND" | "PIPELINE_BUSY") => "lineal pipeline runs".to_owned(),

@@ -15,7 +15,7 @@ mod experiments;
 mod explain;
 mod fail;
 mod families;
-
+mod features;
 mod format;
 mod health;
 mod hints;
@@ -91,6 +91,8 @@ enum Command {
     Data(data::Args),
     /// Name and show the rules that cut rows into those to learn from and those to measure on
     Split(split::Args),
+    /// Name and show what models compute from raw columns
+    Features(features::Args),
     /// Make a version of a model that was trained elsewhere: LightGBM, XGBoost, ONNX
     Import(Box<import::Args>),
     /// List, show, watch and cancel training jobs
@@ -191,6 +193,7 @@ impl Cli {
             Command::Train(args) => train::run(*args, ctx).await,
             Command::Data(args) => data::run(args, ctx).await,
             Command::Split(args) => split::run(args, ctx).await,
+            Command::Features(args) => features::run(args, ctx).await,
             Command::Import(args) => import::run(*args, ctx).await,
             Command::Jobs(args) => jobs::run(*args, ctx).await,
             Command::Pipeline(args) => pipeline::run(*args, ctx).await,

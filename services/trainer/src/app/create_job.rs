@@ -1,6 +1,5 @@
 //! Creating a job.
 
-use lineal_data::FeatureSet;
 use lineal_kernel::Caller;
 
 use super::App;
@@ -24,7 +23,7 @@ impl App {
         {
             rule.agrees(name.as_str(), spec)?;
         }
-        self.check_name::<FeatureSet>(spec, spec.feature_version.as_ref()).await?;
+        self.check_features(spec).await?;
         self.check_name::<ModelDefinition>(spec, spec.model_version.as_ref()).await?;
         self.check_reports(&spec.source()).await?;
         let job = Job::queued(command.request_id.clone(), spec.clone(), caller.actor.clone(), self.clock.now());

@@ -8,6 +8,7 @@ mod drive;
 mod execution;
 mod failure;
 mod feature_cache;
+mod feature_sets;
 mod feed;
 mod hub;
 mod imports;

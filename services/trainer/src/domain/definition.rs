@@ -1,6 +1,6 @@
 //! Definitions: what the version names of a recipe mean. A name, once used, keeps its meaning.
 
-use lineal_data::{FeatureSet, SplitRule};
+use lineal_data::SplitRule;
 use lineal_kernel::{Digest, Name};
 use lineal_models::Hyperparameters;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -103,26 +103,6 @@ pub(super) fn other_fraction(known: f64, spec: &JobSpec) -> Option<String> {
     let asked = spec.reference_fraction?;
     // Bit for bit: this is the number that was stored, or it is another one.
     (asked.to_bits() != known.to_bits()).then(|| format!("has reference_fraction {known}, this job asks for {asked}"))
-}
-
-impl Definition for FeatureSet {
-    const KIND: DefinitionKind = DefinitionKind::Features;
-
-    fn scope(spec: &JobSpec) -> &str {
-        spec.model.as_str()
-    }
-
-    fn difference(&self, spec: &JobSpec) -> Option<String> {
-        let reads = |column: &String| self.features.iter().any(|feature| feature.source == *column);
-        if reads(&spec.label_column) {
-            return Some(format!("reads the column `{}`, which this job predicts", spec.label_column));
-        }
-        if let Some(weight) = spec.weight_column.as_ref().filter(|column| reads(column)) {
-            return Some(format!("reads the column `{weight}`, by which this job weighs rows"));
-        }
-        let excluded = spec.exclude_columns.iter().find(|column| reads(column))?;
-        Some(format!("reads the column `{excluded}`, which this job excludes"))
-    }
 }
 
 /// A family with its hyperparameters.

@@ -62,6 +62,14 @@ pub(crate) enum TrainerError {
         /// What was asked for.
         name: Name,
     },
+    /// The feature set does not exist.
+    #[error("model `{model}` has no feature set `{name}`; create it, or name one of those it has")]
+    FeatureSetNotFound {
+        /// The model.
+        model: ModelName,
+        /// What was asked for.
+        name: Name,
+    },
     /// The version does not exist.
     #[error("model `{model}` has no version {number}")]
     VersionNotFound {

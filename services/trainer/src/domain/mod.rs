@@ -7,6 +7,7 @@ mod definition;
 mod error;
 mod event;
 mod failure;
+mod feature_set;
 mod import;
 mod job;
 mod method;
@@ -32,6 +33,7 @@ pub(crate) use definition::{
 pub(crate) use error::TrainerError;
 pub(crate) use event::{JobEvent, Step};
 pub(crate) use failure::{Failure, FailureReason};
+pub(crate) use feature_set::{CreateFeatures, NamedFeatures};
 pub(crate) use import::{CreateImport, Import, ImportDraft, ImportError, Wanted};
 pub(crate) use job::{Claim, Creation, Job, JobFilter, JobId, JobSample, JobState, Lease, OpenRun};
 pub(crate) use method::{LabelValues, Method, check_task};

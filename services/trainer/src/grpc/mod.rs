@@ -3,6 +3,7 @@
 mod convert;
 mod datasets;
 mod families;
+mod feature_sets;
 mod filter;
 mod imports;
 mod jobs;
@@ -17,9 +18,9 @@ use std::sync::Arc;
 
 use lineal_proto::lineal::trainer::v1::{
     dataset_service_server::DatasetServiceServer, family_service_server::FamilyServiceServer,
-    job_service_server::JobServiceServer, pipeline_service_server::PipelineServiceServer,
-    reproduction_service_server::ReproductionServiceServer, source_service_server::SourceServiceServer,
-    split_service_server::SplitServiceServer,
+    feature_set_service_server::FeatureSetServiceServer, job_service_server::JobServiceServer,
+    pipeline_service_server::PipelineServiceServer, reproduction_service_server::ReproductionServiceServer,
+    source_service_server::SourceServiceServer, split_service_server::SplitServiceServer,
 };
 use tonic::service::Routes;
 
@@ -47,6 +48,7 @@ pub(crate) fn mount(app: &Arc<App>, routes: Routes) -> Routes {
         .add_service(JobServiceServer::from_arc(Arc::clone(&grpc)))
         .add_service(DatasetServiceServer::from_arc(Arc::clone(&grpc)))
         .add_service(SplitServiceServer::from_arc(Arc::clone(&grpc)))
+        .add_service(FeatureSetServiceServer::from_arc(Arc::clone(&grpc)))
         .add_service(SourceServiceServer::from_arc(Arc::clone(&grpc)))
         .add_service(PipelineServiceServer::from_arc(Arc::clone(&grpc)))
         .add_service(ReproductionServiceServer::from_arc(Arc::clone(&grpc)))

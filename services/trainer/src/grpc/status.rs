@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lineal_kernel::FieldErrors;
+use lineal_kernel::{FieldErrors, ModelName, Name};
 use lineal_rpc::Problem;
 use tonic::{Code, Status};
 
@@ -45,6 +45,7 @@ pub(crate) fn from_error(error: TrainerError) -> Status {
         TrainerError::SplitNotFound { dataset, name } => {
             Problem::new(Code::NotFound, "SPLIT_NOT_FOUND", message).resource("split", name).with("dataset", dataset)
         }
+        TrainerError::FeatureSetNotFound { model, name } => no_features(message, &model, &name),
         TrainerError::VersionNotFound { model, number } => Problem::new(Code::NotFound, "VERSION_NOT_FOUND", message)
             .resource("version", format!("{model}/{number}"))
             .with("model", model),
@@ -77,6 +78,11 @@ pub(crate) fn from_error(error: TrainerError) -> Status {
         TrainerError::Store(cause) => Problem::internal(&cause),
     };
     problem.status(DOMAIN)
+}
+
+/// The model has no features of this name.
+fn no_features(message: String, model: &ModelName, name: &Name) -> Problem {
+    Problem::new(Code::NotFound, "FEATURE_SET_NOT_FOUND", message).resource("feature_set", name).with("model", model)
 }
 
 /// Why no rows were fetched from a source.

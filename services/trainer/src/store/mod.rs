@@ -1,6 +1,7 @@
 //! The port to the trainer's tables. One method is one atomic change; a change of a job takes its event along.
 
 mod datasets;
+mod feature_sets;
 mod imports;
 mod pipelines;
 mod postgres;
@@ -15,6 +16,7 @@ use lineal_kernel::{RequestId, Timestamp};
 
 pub(crate) use self::{
     datasets::DatasetStore,
+    feature_sets::FeatureSetStore,
     imports::ImportStore,
     pipelines::{PipelineRunStore, PipelineStore},
     postgres::PostgresStore,
@@ -36,7 +38,14 @@ pub(crate) async fn open(url: &DatabaseUrl) -> std::result::Result<Arc<dyn Train
 /// Everything the trainer keeps.
 #[async_trait]
 pub(crate) trait TrainerStore:
-    JobStore + QueueStore + DefinitionStore + DatasetStore + ImportStore + PipelineStore + PipelineRunStore
+    JobStore
+    + QueueStore
+    + DefinitionStore
+    + FeatureSetStore
+    + DatasetStore
+    + ImportStore
+    + PipelineStore
+    + PipelineRunStore
 {
     /// Finishes what is under way.
     async fn close(&self);

@@ -32,6 +32,10 @@ macro_rules! suite {
                 the_latest_expectations_are_in_force
                 reports_are_listed_newest_first
             }
+            feature_sets {
+                a_feature_set_keeps_its_first_meaning
+                what_a_job_inferred_can_be_created_later
+            }
             imports {
                 an_import_is_kept_once_and_found_again
             }

@@ -4,6 +4,7 @@ mod chains;
 mod conformance;
 mod datasets;
 mod families;
+mod feature_sets;
 mod graphs;
 mod imports;
 mod jobs;

@@ -30,7 +30,7 @@ impl Execution<'_> {
 
 impl App {
     /// What fits for a job of `spec`.
-    pub(super) fn method(&self, spec: &JobSpec) -> Result<Method, StepError> {
+    pub(in crate::app) fn method(&self, spec: &JobSpec) -> Result<Method, StepError> {
         let name = &spec.family;
         Method::find(name, self.families()).ok_or_else(|| StepError::NoFamily { family: name.clone() })
     }

@@ -10,7 +10,7 @@ use super::{
     train::Fitted,
 };
 use crate::{
-    domain::{Import, Wanted},
+    domain::{Import, Method, Wanted},
     registry::{RunDataset, RunLog},
 };
 
@@ -55,6 +55,9 @@ impl Execution<'_> {
         let mut parameters = self.parameters(recipe, loaded, split)?;
         if let Some(created) = self.app.split_rule(&self.spec().dataset, &recipe.split).await? {
             parameters.insert("split_digest".to_owned(), created.digest()?.to_string());
+        }
+        if let Method::Model(_) = self.method()? {
+            parameters.insert("feature_digest".to_owned(), fitted.feature_digest.to_string());
         }
         if let Some(import) = self.app.store.import_of(&self.spec().dataset, self.spec().source_digest).await? {
             parameters.extend(origin(&import));

@@ -18,6 +18,7 @@ mod upstreams;
 use super::{execution::Execution, failure::StepError};
 use crate::domain::{JobChange, NewVersion, Step};
 use log::Findings;
+pub(super) use recipe::version_name;
 pub(super) use repeat::Repetition;
 
 impl Execution<'_> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lineal_kernel::Name;
+use lineal_kernel::{FieldError, Name};
 
 use super::{Execution, StepError};
 use crate::{
@@ -23,6 +23,15 @@ pub(super) struct Recipe {
     pub(super) run_id: String,
 }
 
+/// A split or feature version: as `given`, else the champion's `default`, else the first one.
+pub(in crate::app) fn version_name(given: Option<&Name>, default: Option<&String>) -> Result<Name, FieldError> {
+    match (given, default) {
+        (Some(given), _) => Ok(given.clone()),
+        (None, Some(default)) if !default.is_empty() => Name::new(default),
+        (None, _) => Name::new(FIRST),
+    }
+}
+
 impl Execution<'_> {
     /// Opens the run and resolves the recipe: as given, else as the slot's champion has it, else by default.
     pub(super) async fn recipe(&mut self) -> Result<Recipe, StepError> {
@@ -31,13 +40,9 @@ impl Execution<'_> {
         let (model, slot) = (&self.spec().model, &self.spec().slot);
         let defaults = self.app.registry.defaults(model, slot).await?;
         let parent = self.app.registry.champion(model, slot).await?;
-        let chosen = |given: &Option<Name>, default: fn(&Defaults) -> &String| match (given, &defaults) {
-            (Some(given), _) => Ok(given.clone()),
-            (None, Some(defaults)) if !default(defaults).is_empty() => Name::new(default(defaults)),
-            (None, _) => Name::new(FIRST),
-        };
-        let split = chosen(&self.spec().split_version, |defaults| &defaults.split)?;
-        let features = chosen(&self.spec().feature_version, |defaults| &defaults.features)?;
+        let split = version_name(self.spec().split_version.as_ref(), defaults.as_ref().map(|known| &known.split))?;
+        let features =
+            version_name(self.spec().feature_version.as_ref(), defaults.as_ref().map(|known| &known.features))?;
         let model = self.model_version(defaults.as_ref()).await?;
         Ok(Recipe { split, features, model, parent, run_id })
     }

@@ -3,6 +3,7 @@
 
 mod datasets;
 mod definitions;
+mod feature_sets;
 mod imports;
 mod jobs;
 mod pipeline_rows;
