@@ -13,6 +13,7 @@ mod determinism;
 mod drain;
 mod foreign;
 mod import;
+mod lags;
 mod prediction_log;
 mod promotions;
 mod reproductions;

@@ -146,6 +146,17 @@ pub enum DataError {
     /// A feature that contradicts itself or another one.
     #[error("feature `{feature}`: {problem}")]
     InvalidFeature { feature: String, problem: &'static str },
+    /// Lags that contradict themselves.
+    #[error("the feature set's {field}: {problem}")]
+    InvalidHistory { field: String, problem: &'static str },
+    /// A row of which nobody can say which rows came before it.
+    #[error(
+        "row {row} has no place in the order of `{column}`: {problem}; give it a time of its own, or name the column that tells groups apart"
+    )]
+    UndecidedOrder { column: String, row: usize, problem: &'static str },
+    /// A row that comes too late for what was told of later ones.
+    #[error("row {row} comes after a later row of its group, sort the file by `{column}`")]
+    OutOfOrder { column: String, row: usize },
     /// A feature set without features.
     #[error("the feature set has no features, declare at least one")]
     NoFeatures,

@@ -26,7 +26,8 @@ mod table_file;
 pub use builder::{TableBuilder, Value};
 pub use error::DataError;
 pub use features::{
-    Feature, FeatureKind, FeatureSet, Fill, FittedFeatures, Gap, MAX_CATEGORIES, MissingRule, Transform,
+    Feature, FeatureKind, FeatureSet, Fill, FittedFeatures, Gap, History, Lag, LookBack, MAX_CATEGORIES, MissingRule,
+    Transform,
 };
 pub use frame::{Column, Frame};
 pub use labels::{Classes, Target};

@@ -57,7 +57,7 @@ fn category(source: &str, missing: MissingRule) -> Feature {
 }
 
 fn set(features: Vec<Feature>) -> FeatureSet {
-    FeatureSet { version: "v1".to_owned(), features }
+    FeatureSet { version: "v1".to_owned(), features, history: None }
 }
 
 fn texts(values: &[&str]) -> Column {

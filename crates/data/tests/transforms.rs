@@ -60,7 +60,7 @@ fn feature(source: &str, missing: MissingRule, transform: Transform) -> Feature 
 }
 
 fn set(features: Vec<Feature>) -> FeatureSet {
-    FeatureSet { version: "v1".to_owned(), features }
+    FeatureSet { version: "v1".to_owned(), features, history: None }
 }
 
 /// Every transform with every rule for missing values that it takes.
@@ -188,7 +188,7 @@ fn many_rows_are_what_few_rows_are_and_the_first_bad_one_is_told() {
         feature("x", MissingRule::Mean, Transform::Standardize),
         feature("plan", MissingRule::Unknown, Transform::OneHot),
     ];
-    let fitted = FeatureSet { version: "v1".to_owned(), features }.fit(&frame).unwrap();
+    let fitted = FeatureSet { version: "v1".to_owned(), features, history: None }.fit(&frame).unwrap();
     let whole = fitted.transform(&frame).unwrap();
     for rows in [0..70_000, 70_000..rows] {
         let part = fitted.transform(&frame.take(&rows.clone().collect::<Vec<_>>())).unwrap();

@@ -94,6 +94,7 @@ mod tests {
                 feature("plan", category, MissingRule::MostFrequent, Transform::OneHot),
                 feature("city", category, MissingRule::Unknown, Transform::OneHot),
             ],
+            history: None,
         };
         let mut frame = Frame::new(3);
         let texts = |texts: [&str; 3]| Column::Texts(texts.map(|text| Some(text.into())).into());

@@ -33,7 +33,7 @@ impl FeatureSet {
             };
             features.push(Feature { name: name.to_owned(), source: name.to_owned(), kind, missing, transform });
         }
-        let set = Self { version: "inferred".to_owned(), features };
+        let set = Self { version: "inferred".to_owned(), features, history: None };
         set.check()?;
         Ok(set)
     }

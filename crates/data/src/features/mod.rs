@@ -3,6 +3,7 @@
 mod fit;
 mod fitted;
 mod gaps;
+mod history;
 mod infer;
 mod values;
 
@@ -19,6 +20,7 @@ use crate::{Column, DataError, Frame};
 pub use fit::MAX_CATEGORIES;
 pub use fitted::FittedFeatures;
 pub use gaps::{Fill, Gap};
+pub use history::{History, Lag, LookBack};
 
 /// What a feature reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -179,6 +181,9 @@ pub struct FeatureSet {
     pub version: String,
     /// The features.
     pub features: Vec<Feature>,
+    /// The columns among their sources that are told from earlier rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<History>,
 }
 
 impl FeatureSet {
@@ -193,17 +198,24 @@ impl FeatureSet {
     /// Whether every feature makes sense, alone and beside the others.
     ///
     /// # Errors
-    /// [`DataError::NoFeatures`], [`DataError::InvalidFeature`].
+    /// [`DataError::NoFeatures`], [`DataError::InvalidFeature`], [`DataError::InvalidHistory`].
     pub fn check(&self) -> Result<(), DataError> {
         if self.features.is_empty() {
             return Err(DataError::NoFeatures);
         }
-        match self.problems().first() {
-            Some((position, problem)) => {
-                Err(DataError::InvalidFeature { feature: self.features[*position].name.clone(), problem })
-            }
+        if let Some((position, problem)) = self.problems().first() {
+            return Err(DataError::InvalidFeature { feature: self.features[*position].name.clone(), problem });
+        }
+        match self.history_problems().into_iter().next() {
+            Some((field, problem)) => Err(DataError::InvalidHistory { field, problem }),
             None => Ok(()),
         }
+    }
+
+    /// What is wrong with the columns that are told from earlier rows, each with its field.
+    pub fn history_problems(&self) -> Vec<(String, &'static str)> {
+        let read: Vec<_> = self.features.iter().flat_map(Feature::sources).collect();
+        self.history.as_ref().map(|history| history.problems(&read)).unwrap_or_default()
     }
 
     /// The features that make no sense, by position, with what is wrong: one problem each.
@@ -280,7 +292,7 @@ mod tests {
     }
 
     fn set(features: Vec<Feature>) -> FeatureSet {
-        FeatureSet { version: "v1".to_owned(), features }
+        FeatureSet { version: "v1".to_owned(), features, history: None }
     }
 
     #[test]

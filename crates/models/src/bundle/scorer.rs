@@ -1,6 +1,6 @@
 //! The one path from raw rows to scores.
 
-use lineal_data::{DataError, FittedFeatures, Frame, Gap, Matrix};
+use lineal_data::{DataError, FittedFeatures, Frame, Gap, History, Matrix};
 
 use super::{BundleError, Decision, SignatureColumn, malformed, manifest::MODEL};
 use crate::{Chain, ChainError, Evaluator, MemberError, Model, OnnxError, Output, onnx::OnnxModel};
@@ -75,6 +75,14 @@ impl Scorer {
             Self::Model { features, .. } => super::manifest::inputs(features),
             Self::Graph { columns, .. } => columns.clone(),
             Self::Chain { chain, .. } => chain.inputs().to_vec(),
+        }
+    }
+
+    /// The inputs that are told from earlier rows, where rows come together.
+    pub(super) fn history(&self) -> Option<&History> {
+        match self {
+            Self::Model { features, .. } => features.set().history.as_ref(),
+            Self::Graph { .. } | Self::Chain { .. } => None,
         }
     }
 

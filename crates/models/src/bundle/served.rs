@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lineal_data::{Frame, Gap};
+use lineal_data::{DataError, Frame, Gap, History, Table};
 
 use super::{
     Bundle, BundleError, Decision, Golden, ScoreError, Scorer, Signature, graph, malformed,
@@ -109,6 +109,19 @@ impl ServedModel {
     /// The names of the classes; none where the score is the answer.
     pub fn classes(&self) -> &[String] {
         &self.classes
+    }
+
+    /// The inputs that are told from earlier rows, where rows come together; `None` if there are none.
+    pub fn history(&self) -> Option<&History> {
+        self.scorer.history()
+    }
+
+    /// `rows`, which come together, with the inputs that are told from earlier ones, as [`History::fill`].
+    ///
+    /// # Errors
+    /// As [`History::fill`].
+    pub fn look_back(&self, rows: &Table) -> Result<Table, DataError> {
+        self.history().map_or_else(|| Ok(rows.clone()), |history| history.fill(rows))
     }
 
     /// The scores of every row of `frame`, row after row; columns beyond the signature's are ignored.

@@ -42,6 +42,10 @@ pub(super) enum StepError {
     Metric(#[from] MetricError),
     #[error("the labels in column `{column}` cannot be learned from")]
     Labels { column: String, source: LabelError },
+    #[error(
+        "features `{features}` look back at earlier rows, and only a sample of the rows fits; raise trainer.table_limit_mib, or give fewer rows"
+    )]
+    SampledHistory { features: String },
     #[error("no {part} row has the class `{class}` of `{column}`; give more rows of it or leave it out")]
     AbsentClass { column: String, class: String, part: &'static str },
     #[error("weight column `{column}` has {value} in row {row}; a weight is a finite number and not negative")]
@@ -111,6 +115,7 @@ impl StepError {
             | Self::Chain(_)
             | Self::Labels { .. }
             | Self::AbsentClass { .. }
+            | Self::SampledHistory { .. }
             | Self::Weight { .. } => FailureReason::Data,
             Self::Fit(_) | Self::Bundle(_) | Self::Member(_) => FailureReason::Fit,
             Self::Definition(_)

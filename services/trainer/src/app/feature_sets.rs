@@ -1,11 +1,12 @@
 //! Feature sets that are created by name, and which of them a job uses.
 
-use lineal_data::FeatureSet;
+use lineal_data::{FeatureSet, SplitRule};
 use lineal_kernel::{Caller, FieldErrors, ModelName, Name, PageRequest};
 
 use super::{App, failure::StepError, steps::version_name};
 use crate::domain::{
-    CreateFeatures, Definition as _, DefinitionConflict, DefinitionKind, JobSpec, Method, NamedFeatures, TrainerError,
+    CreateFeatures, DEFAULT_FRACTION, Definition as _, DefinitionConflict, DefinitionKind, JobSpec, Method,
+    NamedFeatures, SplitDefinition, TrainerError, check_history, named_rule,
 };
 
 impl App {
@@ -59,20 +60,36 @@ impl App {
             return Ok(());
         }
         let strict = self.store.has_feature_sets(&spec.model).await?;
-        let name = match &spec.feature_version {
-            Some(name) => name.clone(),
-            // What is inferred or the champion's is looked at when the job runs.
-            None if !strict => return Ok(()),
-            None => {
+        // What is inferred, or the champion's of a model for which nobody created features, is looked at when the job runs.
+        let defaults = match (strict, &spec.feature_version, &spec.split_version) {
+            (false, None, _) => return Ok(()),
+            (false, ..) | (true, Some(_), Some(_)) => None,
+            (true, ..) => {
                 let defaults = self.registry.defaults(&spec.model, &spec.slot).await.map_err(StepError::from);
-                let defaults = defaults.map_err(StepError::told)?;
-                version_name(None, defaults.as_ref().map(|known| &known.features)).map_err(FieldErrors::from)?
+                defaults.map_err(StepError::told)?
             }
         };
-        match self.known::<FeatureSet>(spec, &name).await? {
-            Some(set) => Ok(set.agrees(name.as_str(), spec)?),
-            None if strict => Err(TrainerError::FeatureSetNotFound { model: spec.model.clone(), name }),
-            None => Ok(()),
+        let name = version_name(spec.feature_version.as_ref(), defaults.as_ref().map(|known| &known.features));
+        let name = name.map_err(FieldErrors::from)?;
+        let Some(set) = self.known::<FeatureSet>(spec, &name).await? else {
+            let missing = TrainerError::FeatureSetNotFound { model: spec.model.clone(), name };
+            return if strict { Err(missing) } else { Ok(()) };
+        };
+        set.agrees(name.as_str(), spec)?;
+        if set.history.is_some() {
+            let split = version_name(spec.split_version.as_ref(), defaults.as_ref().map(|known| &known.split));
+            let split = split.map_err(FieldErrors::from)?;
+            check_history(&set, &self.rule_of(spec, &split).await?, spec).map_err(FieldErrors::from)?;
         }
+        Ok(())
+    }
+
+    /// How a split version cuts, or will when a job first uses it.
+    async fn rule_of(&self, spec: &JobSpec, name: &Name) -> Result<SplitRule, TrainerError> {
+        if let Some(used) = self.known::<SplitDefinition>(spec, name).await? {
+            return Ok(used.rule(name));
+        }
+        let created = self.split_rule(&spec.dataset, name).await?;
+        Ok(created.unwrap_or_else(|| named_rule(name, spec.reference_fraction.unwrap_or(DEFAULT_FRACTION))))
     }
 }

@@ -1,6 +1,6 @@
 //! Feature sets that are created by name.
 
-use lineal_data::{Feature, FeatureSet};
+use lineal_data::{Feature, FeatureSet, History, SplitKind, SplitRule};
 use lineal_kernel::{FieldError, FieldErrors, ModelName, Name, Timestamp};
 
 use super::{Definition, DefinitionKind, JobSpec, spec::MAX_WORD};
@@ -27,10 +27,15 @@ pub(crate) struct CreateFeatures {
 
 impl CreateFeatures {
     /// Checks all fields at once. The set is called `name`.
-    pub(crate) fn check(model: &str, name: &str, features: Vec<Feature>) -> Result<Self, FieldErrors> {
+    pub(crate) fn check(
+        model: &str,
+        name: &str,
+        features: Vec<Feature>,
+        history: Option<History>,
+    ) -> Result<Self, FieldErrors> {
         let mut errors = FieldErrors::default();
         let model = errors.check(ModelName::new(model).map_err(|error| error.under("feature_set.model")));
-        let set = FeatureSet { version: name.to_owned(), features };
+        let set = FeatureSet { version: name.to_owned(), features, history };
         let name = errors.check(Name::new(name).map_err(|error| error.under("feature_set.name")));
         check_features(&set, &mut errors);
         errors.into_result(|| Some(Self { model: model?, name: name?, set }))
@@ -58,6 +63,35 @@ fn check_features(set: &FeatureSet, errors: &mut FieldErrors) {
         };
         errors.0.push(FieldError::new(path, problem));
     }
+    let history = set.history_problems().into_iter();
+    errors.0.extend(history.map(|(field, problem)| FieldError::new(format!("feature_set.{field}"), problem)));
+}
+
+/// Refuses a split whose parts cannot tell the lags of `set`: one that puts a row and the one before it into different parts, or that
+/// says that a label is known only later.
+pub(crate) fn check_history(set: &FeatureSet, rule: &SplitRule, spec: &JobSpec) -> Result<(), FieldError> {
+    let Some(History { order, group, lags }) = &set.history else { return Ok(()) };
+    let (features, split, label) = (&set.version, &rule.version, &spec.label_column);
+    let refuse = |problem: String| Err(FieldError::new("spec.split_version", problem));
+    let fits = match &rule.kind {
+        SplitKind::Time(cut) => cut.column == *order,
+        SplitKind::Group(columns) => group.as_ref().is_some_and(|group| columns == std::slice::from_ref(group)),
+        SplitKind::Row | SplitKind::Stratified(_) => false,
+    };
+    if !fits {
+        let by_group = group.as_ref().map(|group| format!(", or by the group `{group}`")).unwrap_or_default();
+        return refuse(format!(
+            "features `{features}` look back in the order of `{order}`, and split `{split}` tears it apart; name one by time at \
+             `{order}`{by_group}"
+        ));
+    }
+    let horizon = rule.window.as_ref().map_or(0, |window| window.horizon_seconds);
+    if horizon > 0 && lags.iter().any(|lag| lag.column == *label) {
+        return refuse(format!(
+            "features `{features}` look back at `{label}`, which split `{split}` says is known only {horizon} s after its row"
+        ));
+    }
+    Ok(())
 }
 
 impl Definition for FeatureSet {

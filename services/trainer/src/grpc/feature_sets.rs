@@ -1,7 +1,7 @@
 //! `FeatureSetService`.
 
 use async_trait::async_trait;
-use lineal_data::{Feature, FeatureKind, FeatureSet, MissingRule, Transform};
+use lineal_data::{Feature, FeatureKind, FeatureSet, History, Lag, MissingRule, Transform};
 use lineal_kernel::{FieldError, FieldErrors, ModelName, Name, PageRequest, PageToken};
 use lineal_proto::lineal::trainer::v1::{
     self as pb, feature_set_service_server::FeatureSetService, feature_transform::Transform as Kind,
@@ -58,11 +58,12 @@ fn model(text: &str) -> Result<ModelName, Status> {
 fn wish(asked: pb::FeatureSet) -> Result<CreateFeatures, FieldErrors> {
     let mut errors = FieldErrors::default();
     let mut features = Vec::with_capacity(asked.features.len());
-    for (i, asked) in asked.features.into_iter().enumerate() {
-        let read = feature(asked).map_err(|error| error.under(&format!("feature_set.features[{i}]")));
+    for (i, given) in asked.features.into_iter().enumerate() {
+        let read = feature(given).map_err(|error| error.under(&format!("feature_set.features[{i}]")));
         features.extend(errors.check(read));
     }
-    let checked = CreateFeatures::check(&asked.model, &asked.name, features);
+    let history = history(asked.order_column, asked.group_column, asked.lags);
+    let checked = CreateFeatures::check(&asked.model, &asked.name, features, history);
     if errors.0.is_empty() {
         return checked;
     }
@@ -70,6 +71,13 @@ fn wish(asked: pb::FeatureSet) -> Result<CreateFeatures, FieldErrors> {
     let others = checked.err().into_iter().flat_map(|more| more.0);
     errors.0.extend(others.filter(|error| !error.path.starts_with("feature_set.features")));
     Err(errors)
+}
+
+/// Absent if nothing is said of it.
+fn history(order: String, group: String, lags: Vec<pb::Lag>) -> Option<History> {
+    let silent = order.is_empty() && group.is_empty() && lags.is_empty();
+    let lags = lags.into_iter().map(|lag| Lag { column: lag.column, rows: lag.rows }).collect();
+    (!silent).then(|| History { order, group: Some(group).filter(|group| !group.is_empty()), lags })
 }
 
 fn feature(asked: pb::Feature) -> Result<Feature, FieldError> {
@@ -111,11 +119,18 @@ fn feature_set(features: NamedFeatures) -> Result<pb::FeatureSet, Status> {
     let digest = set
         .digest()
         .map_err(|error| status::from_error(TrainerError::Store(lineal_db::StoreError::Backend(error.into()))))?;
-    let FeatureSet { version: name, features } = set;
+    let FeatureSet { version: name, features, history } = set;
+    let (order_column, group_column, lags) = match history {
+        Some(History { order, group, lags }) => (order, group.unwrap_or_default(), lags),
+        None => Default::default(),
+    };
     Ok(pb::FeatureSet {
         model: model.to_string(),
         name,
         features: features.into_iter().map(told).collect(),
+        order_column,
+        group_column,
+        lags: lags.into_iter().map(|lag| pb::Lag { column: lag.column, rows: lag.rows }).collect(),
         digest: digest.to_string(),
         actor,
         create_time: Some(timestamp(create_time)),

@@ -28,7 +28,7 @@ fn named(name: &str, source: &str, actor: &str) -> NamedFeatures {
     };
     NamedFeatures {
         model: ModelName::new("churn").unwrap(),
-        set: FeatureSet { version: name.to_owned(), features: vec![feature] },
+        set: FeatureSet { version: name.to_owned(), features: vec![feature], history: None },
         actor: actor.to_owned(),
         create_time: Timestamp::from_micros(1),
     }

@@ -9,6 +9,7 @@ mod graphs;
 mod imports;
 mod jobs;
 mod lab;
+mod lags;
 mod pipeline_runs;
 mod pipeline_store;
 mod pipelines;

@@ -1,7 +1,9 @@
 //! Scoring candidate and champion on the same rows. The numbers of whoever trained them are never used.
 
 use bytes::Bytes;
-use lineal_data::{Frame, Snapshot, Target};
+use std::borrow::Cow;
+
+use lineal_data::{DataError, Frame, Lag, Snapshot, Table, Target};
 use lineal_kernel::Digest;
 use lineal_models::{Decision, Manifest, Metric, ScoreError, ServedModel, Side, Task, paired_test};
 
@@ -54,6 +56,8 @@ struct Exam {
     task: Task,
     classes: Vec<String>,
     target: Target,
+    table: Table,
+    /// All columns of the table.
     frame: Frame,
     labels: Vec<f64>,
 }
@@ -80,12 +84,24 @@ impl Exam {
         let table = Snapshot::open(reference, digest)?;
         let target = target_of(manifest);
         let labels = manifest.labels(&table)?;
-        Ok(Self { task: manifest.task, classes: manifest.decision.classes(), target, frame: table.to_frame(), labels })
+        let (classes, frame) = (manifest.decision.classes(), table.to_frame());
+        Ok(Self { task: manifest.task, classes, target, table, frame, labels })
+    }
+
+    /// The rows as `model` takes them: what it is told of earlier rows comes from the rows of the reference set alone.
+    fn frame(&self, model: &ServedModel) -> Result<Cow<'_, Frame>, DataError> {
+        if model.history().is_none() {
+            return Ok(Cow::Borrowed(&self.frame));
+        }
+        Ok(Cow::Owned(model.look_back(&self.table)?.to_frame()))
     }
 
     fn evidence(&self, model: &ServedModel, answers: Result<Answers, String>) -> Evidence {
         let (rows, inputs) = (self.frame.rows(), &model.signature().inputs);
-        let missing = inputs.iter().filter(|input| self.frame.column(&input.name).is_none());
+        let told: Vec<_> =
+            model.history().map(|history| history.lags.iter().map(Lag::name).collect()).unwrap_or_default();
+        let absent = |name: &String| self.frame.column(name).is_none() && !told.contains(name);
+        let missing = inputs.iter().filter(|input| absent(&input.name));
         Evidence {
             rows,
             inputs: inputs.len(),
@@ -97,7 +113,8 @@ impl Exam {
 
     /// The model's answers and how good they are, or why it did not answer. A metric that overflows is left out: it has no value.
     fn answers(&self, model: &ServedModel) -> Result<Answers, String> {
-        let scores = model.whole(model.score(&self.frame).map_err(|error| with_causes(&error))?);
+        let frame = self.frame(model).map_err(|error| with_causes(&error))?;
+        let scores = model.whole(model.score(&frame).map_err(|error| with_causes(&error))?);
         let threshold = model.decision().threshold();
         let metrics = model.measure(&self.labels, &scores);
         let metrics = metrics.map_err(|error| error.to_string())?.into_iter();

@@ -68,7 +68,7 @@ fn set<const N: usize>(columns: [(&str, MissingRule); N]) -> FeatureSet {
         missing,
         transform: Transform::None,
     };
-    FeatureSet { version: "v1".to_owned(), features: columns.map(feature).to_vec() }
+    FeatureSet { version: "v1".to_owned(), features: columns.map(feature).to_vec(), history: None }
 }
 
 fn fit(name: &str, set: &FeatureSet, train: &Table, reference: &Snapshot) -> Bundle {

@@ -24,7 +24,7 @@ pub(crate) fn read(args: &Args) -> anyhow::Result<()> {
         missing: MissingRule::Unknown,
         transform: Transform::None,
     });
-    let set = FeatureSet { version: "numbers".to_owned(), features: numbers.collect() };
+    let set = FeatureSet { version: "numbers".to_owned(), features: numbers.collect(), history: None };
     let frame = table.frame(set.features.iter().map(|feature| feature.source.as_str()))?;
     let matrix = set.fit(&frame)?.transform(&frame)?;
     let measured = watch.stop()?;

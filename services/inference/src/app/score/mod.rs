@@ -189,7 +189,7 @@ impl Replica {
             started_us: self.clock.now().micros(),
         };
         // What cannot be scored at all is told before anything is written.
-        columns::wanted(input, self.loaded(facts.digest).await?.signature(), wish)?;
+        columns::wanted(input, self.loaded(facts.digest).await?.as_ref(), wish)?;
         folder.begin(first).await
     }
 

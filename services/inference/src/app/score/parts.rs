@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use lineal_data::{Batches, ColumnType, DataError, Spool, TableFile, Watched};
+use lineal_data::{Batches, ColumnType, DataError, LookBack, Spool, TableFile, Watched};
 use lineal_kernel::Digest;
 use lineal_models::ServedModel;
 use tokio::runtime::Handle;
@@ -38,6 +38,8 @@ struct Attempt {
     file: PredictionFile,
     input: Watched,
     runtime: Handle,
+    /// What earlier rows held, if the model is told of them.
+    look_back: Option<LookBack>,
     begun: Instant,
     /// Rows that this attempt scored.
     fresh: u64,
@@ -66,7 +68,7 @@ enum Left {
 impl Work {
     /// Writes every file that is not whole yet.
     pub(super) fn run(self, mut input: TableFile) -> Result<Scored, InferenceError> {
-        let wanted = columns::wanted(&input, self.model.signature(), &self.wish)?;
+        let wanted = columns::wanted(&input, &self.model, &self.wish)?;
         let keys = columns::keys(&wanted, &self.wish);
         let done = Scored {
             first: self.first.clone(),
@@ -80,6 +82,7 @@ impl Work {
             input: input.watch()?,
             work: self,
             runtime: Handle::current(),
+            look_back: None,
             begun: Instant::now(),
             fresh: 0,
             done,
@@ -98,7 +101,7 @@ impl Attempt {
                 continue;
             }
             // One reader for all files up to the next one that is whole.
-            let mut batches = input.batches(wanted.to_vec(), self.work.first.range(part).0)?;
+            let mut batches = self.reader(input, wanted, self.work.first.range(part).0)?;
             loop {
                 self.score(part, &mut batches)?;
                 part += 1;
@@ -110,6 +113,26 @@ impl Attempt {
         }
         self.tell(Stage::Finishing, 0);
         Ok(self.done)
+    }
+
+    /// The rows from `first` on. Who is told of earlier rows has to see those first.
+    fn reader<'a>(
+        &mut self,
+        input: &'a mut TableFile,
+        wanted: &[(String, ColumnType)],
+        first: u64,
+    ) -> Result<Batches<'a>, InferenceError> {
+        let Some(history) = self.work.model.history() else { return Ok(input.batches(wanted.to_vec(), first)?) };
+        let (mut batches, mut look_back) = (input.batches(wanted.to_vec(), 0)?, LookBack::new(history.clone()));
+        let mut seen = 0;
+        while seen < first {
+            self.check_stopped()?;
+            let table = batches.read(AT_ONCE.min((first - seen) as usize))?.ok_or_else(gone)?;
+            look_back.fill(&table)?;
+            seen += table.rows() as u64;
+        }
+        self.look_back = Some(look_back);
+        Ok(batches)
     }
 
     /// Takes file `part` over from an earlier attempt, if it is whole.
@@ -155,7 +178,10 @@ impl Attempt {
         while done < rows {
             self.check_stopped()?;
             let most = AT_ONCE.min((rows - done) as usize);
-            let table = batches.read(most)?.ok_or_else(gone)?;
+            let mut table = batches.read(most)?.ok_or_else(gone)?;
+            if let Some(look_back) = &mut self.look_back {
+                table = look_back.fill(&table)?;
+            }
             let frame = table.frame(model.signature().inputs.iter().map(|column| column.name.as_str()))?;
             let scores = model.score(&frame).map_err(|error| columns::in_file(error, first + done))?;
             writer.add(&table, first + done, model, &scores, &mut scored)?;

@@ -3,7 +3,7 @@
 mod words;
 
 use lineal_proto::lineal::trainer::v1::{
-    CreateFeatureSetRequest, Feature, FeatureSet, GetFeatureSetRequest, ListFeatureSetsRequest,
+    CreateFeatureSetRequest, Feature, FeatureSet, GetFeatureSetRequest, Lag, ListFeatureSetsRequest,
     ListFeatureSetsResponse, feature_set_service_client::FeatureSetServiceClient,
 };
 
@@ -20,6 +20,7 @@ use super::{
 #[command(
     after_help = "Examples:\n  lineal features create churn v2 --feature tenure:standardize --feature plan:one_hot:most_frequent\n  \
                   lineal features create churn v3 --feature rate=charges:ratio=tenure:0 --feature age:clip=18..90:median\n  \
+                  lineal features create goals v1 --order day --group team --lag goals=1 --feature goals_lag_1:as_is\n  \
                   lineal features list churn\n  lineal features show churn v2"
 )]
 pub(super) struct Args {
@@ -57,11 +58,37 @@ struct CreateArgs {
     /// date_parts) and what a missing value becomes (mean, median, most_frequent, unknown, reject or a number); can be given many times
     #[arg(long, value_name = "[NAME=]COLUMN:TRANSFORM[:MISSING]", value_parser = words::feature, required = true)]
     feature: Vec<Feature>,
+    #[command(flatten)]
+    history: HistoryArgs,
+}
+
+/// What earlier rows held.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Lags")]
+struct HistoryArgs {
+    /// A column, and how many rows earlier; features read it as COLUMN_lag_ROWS; can be given many times
+    #[arg(long, value_name = "COLUMN=ROWS", value_parser = words::lag)]
+    lag: Vec<Lag>,
+    /// The column of times or numbers that says which row comes first
+    #[arg(long, value_name = "COLUMN", default_value = "", hide_default_value = true)]
+    order: String,
+    /// Rows with different values in this column have histories of their own
+    #[arg(long, value_name = "COLUMN", default_value = "", hide_default_value = true)]
+    group: String,
 }
 
 impl From<CreateArgs> for FeatureSet {
     fn from(args: CreateArgs) -> Self {
-        Self { model: args.model, name: args.name, features: args.feature, ..Self::default() }
+        let HistoryArgs { lag: lags, order: order_column, group: group_column } = args.history;
+        Self {
+            model: args.model,
+            name: args.name,
+            features: args.feature,
+            order_column,
+            group_column,
+            lags,
+            ..Self::default()
+        }
     }
 }
 
@@ -106,6 +133,9 @@ fn render(set: &FeatureSet, style: Style) -> String {
     facts.fact("features", &set.name);
     facts.fact("created", created(set));
     facts.fact("digest", &set.digest);
+    if !set.lags.is_empty() {
+        facts.fact("lags", printable(&lags(set)));
+    }
     let mut table = Table::new(style, &["FEATURE", "COLUMN", "TRANSFORM", "MISSING"]);
     for feature in &set.features {
         table.add([
@@ -116,6 +146,12 @@ fn render(set: &FeatureSet, style: Style) -> String {
         ]);
     }
     facts.render() + "\n" + &table.render()
+}
+
+fn lags(set: &FeatureSet) -> String {
+    let lags: Vec<_> = set.lags.iter().map(|lag| format!("{}={}", lag.column, lag.rows)).collect();
+    let group = if set.group_column.is_empty() { String::new() } else { format!(" of each {}", set.group_column) };
+    format!("{}, rows back by {}{group}", lags.join(", "), set.order_column)
 }
 
 fn created(set: &FeatureSet) -> String {
@@ -172,6 +208,12 @@ mod tests {
              tenure   tenure   standardize   mean\n\
              rate     charges  ratio=tenure  0\n"
         );
+        let shown =
+            set("create goals v1 --order day --group team --lag goals=1 --lag goals=2 --feature goals_lag_1:log");
+        let lag = |rows| Lag { column: "goals".to_owned(), rows };
+        assert_eq!((shown.order_column.as_str(), &shown.lags[..]), ("day", &[lag(1), lag(2)][..]));
+        let text = render(&shown, Style::default());
+        assert!(text.contains("lags      goals=1, goals=2, rows back by day of each team\n"), "{text}");
         assert!(Line::try_parse_from(["features", "create", "churn", "v2"]).is_err());
         assert!(Line::try_parse_from(["features", "create", "churn", "v2", "--feature", "tenure"]).is_err());
     }

@@ -1,11 +1,11 @@
 //! Features as people write them: `rate=charges:ratio=tenure:0`.
 
 use lineal_proto::lineal::trainer::v1::{
-    BucketsTransform, ClipTransform, DatePartsTransform, Feature, FeatureKind, FeatureTransform, LogTransform,
+    BucketsTransform, ClipTransform, DatePartsTransform, Feature, FeatureKind, FeatureTransform, Lag, LogTransform,
     MissingRule, OneHotTransform, RatioTransform, StandardizeTransform, feature_transform::Transform,
 };
 
-use crate::cli::format;
+use crate::cli::{format, parse};
 
 /// `[NAME=]COLUMN:TRANSFORM[:MISSING]`. The transform tells whether the column holds numbers or texts.
 pub(super) fn feature(text: &str) -> Result<Feature, String> {
@@ -32,6 +32,13 @@ pub(super) fn feature(text: &str) -> Result<Feature, String> {
         missing_constant,
         transform: transform.map(|transform| FeatureTransform { transform: Some(transform) }),
     })
+}
+
+/// `COLUMN=ROWS`.
+pub(super) fn lag(text: &str) -> Result<Lag, String> {
+    let (column, rows) = parse::pair(text)?;
+    let rows = rows.parse().map_err(|_| format!("expected a number of rows like {column}=1, found `{text}`"))?;
+    Ok(Lag { column, rows })
 }
 
 fn read(word: &str) -> Result<Option<Transform>, String> {
@@ -142,5 +149,6 @@ mod tests {
             let error = feature(text).unwrap_err();
             assert!(error.contains(word), "{text}: {error}");
         }
+        assert!(lag("goals").is_err() && lag("goals=x").unwrap_err().contains("goals=1"));
     }
 }

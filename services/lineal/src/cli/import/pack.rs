@@ -92,7 +92,7 @@ fn feature_set(foreign: &ForeignModel) -> FeatureSet {
         missing: MissingRule::Unknown,
         transform: Transform::None,
     };
-    FeatureSet { version: IMPORTED.to_owned(), features: foreign.features.iter().map(feature).collect() }
+    FeatureSet { version: IMPORTED.to_owned(), features: foreign.features.iter().map(feature).collect(), history: None }
 }
 
 fn decision(foreign: &ForeignModel, classes: Vec<String>) -> Decision {

@@ -5,6 +5,7 @@ mod evaluate;
 mod labels;
 mod load;
 mod log;
+mod look_back;
 mod member;
 mod recheck;
 mod recipe;
@@ -34,6 +35,7 @@ impl Execution<'_> {
         let stale = self.stale(&upstreams, &loaded).await?;
         self.enter(Step::Split, "splitting the rows").await?;
         let split = self.split(&recipe, &loaded).await?;
+        let split = self.look_back(&recipe, &loaded, split).await?;
         let split = self.resample(split).await?;
         self.enter(Step::Train, "computing features and fitting").await?;
         let fitted = self.fit(&recipe, &upstreams, &loaded, &split).await?;

@@ -100,6 +100,10 @@ impl<'a> Repetition<'a> {
         let fixed = self.recorded.version.reference;
         let reference = self.app.registry.download(fixed).await?;
         let (table, rule, spec) = (rows.table.clone(), self.recorded.rule.clone(), self.recorded.spec.clone());
+        let history = match self.app.method(&spec)? {
+            Method::Model(_) => self.recorded.bundle.features()?.set().history.clone(),
+            Method::Member(_) => None,
+        };
         let (parts, train, found) = blocking(move || {
             let pieces = Pieces::of(&table, &rule, &Snapshot::open(reference, fixed)?)?;
             let reference = Snapshot::of(&pieces.parts.reference)?.digest;
@@ -107,6 +111,9 @@ impl<'a> Repetition<'a> {
             found.extend(pieces.extra.map(|extra| named(("extra", extra.digest))));
             found.extend(pieces.tests.into_iter().map(|(name, test)| (format!("test {name}"), test.digest)));
             let mut parts = pieces.parts;
+            if let Some(history) = history {
+                parts.train = history.fill(&parts.train)?;
+            }
             parts.train = resampled(parts.train, &spec)?;
             Ok((parts, pieces.train.digest, found))
         })
