@@ -22,7 +22,7 @@ use tonic::service::Routes;
 
 pub use crate::config::{Limits, RegistryConfig, StartError};
 use crate::{
-    app::{carried::Carried, stories::Stories},
+    app::{carried::Carried, hints::Hints, stories::Stories},
     artifacts::{ArtifactStore, Objects},
     domain::{error::RegistryError, openlineage::OpenLineage},
     fleet::{Fleet, GrpcFleet},
@@ -40,6 +40,7 @@ pub struct Registry {
     limits: Limits,
     carried: Carried,
     stories: Stories,
+    hints: Hints,
     environment: Arc<str>,
     /// Makes events, if somebody is told.
     events: Option<OpenLineage>,
@@ -58,10 +59,24 @@ impl Registry {
         clock: Arc<dyn Clock>,
         limits: Limits,
     ) -> Self {
-        let (carried, stories) = (Carried::default(), Stories::default());
+        let (carried, stories, hints) = (Carried::default(), Stories::default(), Hints::default());
         let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
         let (environment, events, sink) = (Arc::from("default"), None, None);
-        Self { store, artifacts, fleet, clock, limits, carried, stories, environment, events, sink, tasks, stopping }
+        Self {
+            store,
+            artifacts,
+            fleet,
+            clock,
+            limits,
+            carried,
+            stories,
+            hints,
+            environment,
+            events,
+            sink,
+            tasks,
+            stopping,
+        }
     }
 
     /// Opens tables and artifacts, and cancels promotions that an earlier process could not finish.

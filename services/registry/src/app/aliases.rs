@@ -58,6 +58,7 @@ impl Registry {
             .request(request);
         match self.store.commit_alias(&caller.tenant, &change, &entry).await {
             Ok(generation) => {
+                self.hint(caller, generation);
                 let alias = Alias { generation, ..change.alias };
                 Ok(ResolvedAlias { alias, digest: version.digest, run_id: version.lineage.run_id })
             }

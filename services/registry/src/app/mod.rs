@@ -17,6 +17,7 @@ pub(crate) mod comparisons;
 pub(crate) mod details;
 mod endings;
 pub(crate) mod experiments;
+pub(crate) mod hints;
 pub(crate) mod history;
 pub(crate) mod lineage;
 pub(crate) mod models;

@@ -35,7 +35,8 @@ impl Registry {
             .about(&wish.model, &wish.slot, Some(change.alias.number))
             .detail(format!("{} {}", wish.name, wish.traffic))
             .request(request);
-        self.store.commit_alias(&caller.tenant, &change, &entry).await?;
+        let generation = self.store.commit_alias(&caller.tenant, &change, &entry).await?;
+        self.hint(caller, generation);
         Ok(())
     }
 }

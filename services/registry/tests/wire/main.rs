@@ -16,6 +16,7 @@ mod errors;
 mod fields;
 mod fixture;
 mod fleet;
+mod hints;
 mod history;
 mod leases;
 mod lineage;
