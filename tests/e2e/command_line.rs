@@ -1,7 +1,7 @@
 //! The command line: every command on a running Lineal, exit codes, JSON.
 
 use crate::{
-    process::{Process, program},
+    process::{Process, eventually, program},
     scenario,
 };
 
@@ -66,6 +66,42 @@ async fn every_command_does_what_it_says_and_ends_with_its_code() {
         let told = lineal.cli(words).await;
         assert_eq!(told.code, code, "{words:?}\n{}\n{}", told.stdout, told.stderr);
         assert_eq!(told.stderr.contains("error: "), code != 0 && told.stdout.is_empty(), "{words:?}: {}", told.stderr);
+    }
+}
+
+/// F8, F124
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_prediction_asks_for_a_version_or_an_alias() {
+    let folder = tempfile::tempdir().unwrap();
+    let lineal = Process::dev(folder.path(), &[]).await;
+    scenario::champion(&lineal.peer(), "logistic_regression").await;
+    let second = scenario::version(&lineal.peer(), "gradient_boosting").await;
+    let generation = scenario::alias_to(&lineal.peer(), "candidate", second).await.unwrap().generation;
+    eventually("the alias is served", async || {
+        (scenario::serving(&lineal.peer()).await.generation == generation).then_some(())
+    })
+    .await;
+    let table = scenario::churn_file().display().to_string();
+    let predict = ["-o", "json", "predict", "churn", "--file", &table, "--limit", "1"];
+    for (asked, version) in [
+        (&[][..], "1"),
+        (&["--version", "1"], "1"),
+        (&["--version", "2"], "2"),
+        (&["--alias", "prod"], "1"),
+        (&["--alias", "candidate"], "2"),
+    ] {
+        let told = lineal.cli(&[&predict[..], asked].concat()).await;
+        assert_eq!(told.code, 0, "{asked:?}: {}", told.stderr);
+        let answer: serde_json::Value = serde_json::from_str(&told.stdout).unwrap();
+        assert_eq!(answer["pedigree"]["version"], version, "{asked:?}");
+    }
+    for (asked, code) in [
+        (&["--version", "9"][..], 5),
+        (&["--alias", "nobody"], 5),
+        (&["--alias", "7"], 2),
+        (&["--alias", "prod", "--version", "1"], 2),
+    ] {
+        assert_eq!(lineal.cli(&[&predict[..], asked].concat()).await.code, code, "{asked:?}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lineal_kernel::{FieldError, Share, Slot, Timestamp};
+use lineal_kernel::{AliasName, FieldError, Share, Slot, Timestamp};
 use lineal_proto::{lineal::validator::v1::MetricLimit, pbjson_types::Value};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -46,6 +46,11 @@ pub(super) fn slot(text: &str) -> Result<Slot, String> {
             if path.is_empty() { problem } else { format!("{path}: {problem}") }
         },
     )
+}
+
+/// The name of an alias.
+pub(super) fn alias(text: &str) -> Result<AliasName, String> {
+    AliasName::new(text).map_err(|error| error.problem)
 }
 
 /// A percentage: `10%`, `2.5%`.

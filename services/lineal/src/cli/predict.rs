@@ -5,6 +5,7 @@ use std::{
     io::{self, Read},
 };
 
+use lineal_kernel::{AliasName, Slot};
 use lineal_proto::{
     inference::{
         ModelMetadataRequest, grpc_inference_service_client::GrpcInferenceServiceClient,
@@ -20,13 +21,16 @@ use super::{
     error::{CliError, Exit},
     format,
     output::{Style, Table, cell, printable},
-    request::SlotArgs,
+    parse,
+    request::{SlotArgs, resolve},
     rows::Rows,
 };
 
 /// `lineal predict`
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  lineal predict churn --file churn.csv --limit 5")]
+#[command(
+    after_help = "Examples:\n  lineal predict churn --file churn.csv --limit 5\n  lineal predict churn --file churn.csv --alias canary"
+)]
 pub(super) struct Args {
     /// The model
     model: String,
@@ -36,7 +40,32 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value_t = 1000)]
     limit: usize,
     #[command(flatten)]
+    asked: Asked,
+    #[command(flatten)]
     slot: SlotArgs,
+}
+
+/// Which version is asked.
+#[derive(Debug, clap::Args)]
+#[group(multiple = false)]
+struct Asked {
+    /// Ask the version with this number or label [default: the one that the slot's traffic brings, mostly the champion]
+    #[arg(long, value_name = "VERSION")]
+    version: Option<String>,
+    /// Ask the version that this alias points at
+    #[arg(long, value_name = "NAME", value_parser = parse::alias)]
+    alias: Option<AliasName>,
+}
+
+impl Asked {
+    /// The version as a request names it.
+    async fn name(&self, model: &str, slot: &Slot, ctx: &Context) -> Result<String, CliError> {
+        match (&self.version, &self.alias) {
+            (Some(version), _) => Ok(resolve(ctx, model, version, slot).await?.to_string()),
+            (None, Some(alias)) => Ok(format!("@{alias}")),
+            (None, None) => Ok(String::new()),
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -74,11 +103,12 @@ impl Source {
     }
 }
 
-/// Scores rows with the champion of the slot.
+/// Scores rows with the champion of the slot, or with the version that is asked for.
 pub(super) async fn run(args: Args, ctx: &Context) -> Result<Exit, CliError> {
     let rows = args.source.read(args.limit)?;
+    let version = args.asked.name(&args.model, &args.slot.slot, ctx).await?;
     let columns = if args.slot.slot.is_default() {
-        rows.columns(&signature(&args.model, ctx).await?)?
+        rows.columns(&signature(&args.model, &version, ctx).await?)?
     } else {
         // The protocol that describes signatures knows no slots.
         rows.guessed_columns()
@@ -87,20 +117,21 @@ pub(super) async fn run(args: Args, ctx: &Context) -> Result<Exit, CliError> {
         model: args.model.clone(),
         slot: args.slot.slot.labels().clone(),
         columns,
+        version: version.clone(),
         ..PredictRequest::default()
     };
     let answer = ctx.inference.call(PredictionServiceClient::new(ctx.inference.peer()).predict(request)).await;
-    let answer = answer.map_err(|error| error.about(&args.model, ""))?;
+    let answer = answer.map_err(|error| error.about(&args.model, &version))?;
     ctx.output.print(&answer, |style| render(&answer, style))?;
     Ok(Exit::Done)
 }
 
-/// The raw columns of the champion in the default slot.
-async fn signature(model: &str, ctx: &Context) -> Result<Vec<TensorMetadata>, CliError> {
-    let request = ModelMetadataRequest { name: model.to_owned(), version: String::new() };
+/// The raw columns of a version in the default slot; without one, of the champion.
+async fn signature(model: &str, version: &str, ctx: &Context) -> Result<Vec<TensorMetadata>, CliError> {
+    let request = ModelMetadataRequest { name: model.to_owned(), version: version.to_owned() };
     let answer =
         ctx.inference.call(GrpcInferenceServiceClient::new(ctx.inference.peer()).model_metadata(request)).await;
-    Ok(answer.map_err(|error| error.about(model, ""))?.inputs)
+    Ok(answer.map_err(|error| error.about(model, version))?.inputs)
 }
 
 fn render(answer: &PredictResponse, style: Style) -> String {
