@@ -1,4 +1,4 @@
-//! Points where a test can stop the process, as `kill -9` would. Without the feature `failpoints` they are nothing at all.
+//! Points where a test can stop the process, as `kill -9` would, or have it wait or panic. Without the feature `failpoints` they are nothing at all.
 
 /// Every point of a batch, in the order in which it comes to them.
 pub const SCORE: [&str; 8] = [
@@ -25,3 +25,11 @@ macro_rules! stop_here {
     };
 }
 pub(crate) use stop_here;
+
+/// Waits or panics if the test wants that at this point: while a bundle is loaded (`load`), while a shadow answers (`shadow`).
+macro_rules! happen_here {
+    ($point:literal) => {
+        fail::fail_point!(concat!("inference::", $point));
+    };
+}
+pub(crate) use happen_here;

@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -16,6 +19,7 @@ use crate::{
     InferenceError,
     cache::Cache,
     error::BundleFault,
+    failpoints::happen_here,
     registry::{Registry, RegistryError},
 };
 
@@ -30,6 +34,7 @@ pub(crate) struct Bundles {
     /// How long a bundle waits to be served.
     ttl: Duration,
     waiting: Mutex<HashMap<Digest, Waiting>>,
+    loads: AtomicU64,
 }
 
 /// Filled once the bundle is loaded, with the moment since which it waits.
@@ -52,7 +57,7 @@ impl Fetched {
 
 impl Bundles {
     pub(crate) fn new(registry: Arc<dyn Registry>, cache: Cache, loader: Loader, ttl: Duration) -> Self {
-        Self { registry, cache, loader, ttl, waiting: Mutex::default() }
+        Self { registry, cache, loader, ttl, waiting: Mutex::default(), loads: AtomicU64::new(0) }
     }
 
     /// The bundle fetched, verified and loaded, with its golden rows replayed. It goes on if the caller gives up, so that one
@@ -61,7 +66,11 @@ impl Bundles {
         let waiting: Waiting = self.with(|all| all.entry(digest).or_default().clone());
         let own = self.clone();
         let loading = async move {
-            let load = || async { Ok((own.fetch_and_load(digest).await?, Instant::now())) };
+            let load = || async {
+                let bundle = own.fetch_and_load(digest).await?;
+                own.loads.fetch_add(1, Ordering::Relaxed);
+                Ok((bundle, Instant::now()))
+            };
             waiting.get_or_try_init(load).await.map(|(bundle, _)| bundle.clone())
         };
         tokio::spawn(loading).await?
@@ -70,6 +79,11 @@ impl Bundles {
     /// Loads a bundle as for a prepare and frees it again; its files stay on the disk.
     pub(crate) async fn rehearse(&self, digest: Digest) -> Result<(), InferenceError> {
         self.fetch_and_load(digest).await.map(drop)
+    }
+
+    /// How often [`Bundles::load`] has loaded one.
+    pub(crate) fn loads(&self) -> u64 {
+        self.loads.load(Ordering::Relaxed)
     }
 
     /// Forgets a bundle that waits.
@@ -98,6 +112,7 @@ impl Bundles {
             upstreams.push(self.fetch_files(digest, upstream.digest).await?);
         }
         let load = move || {
+            happen_here!("load");
             let upstreams = upstreams.into_iter().map(Fetched::assemble).collect::<Result<Vec<_>, _>>()?;
             ServedModel::load_chain(&head.assemble()?, &upstreams)
         };

@@ -9,7 +9,10 @@ use lineal_data::Frame;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::{Prediction, Replica};
-use crate::domain::{Agreement, Entry, Place, Scored, Seat};
+use crate::{
+    domain::{Agreement, Entry, Place, Scored, Seat},
+    failpoints::happen_here,
+};
 
 /// Copies on their way to their shadows, as many as `rows` have room for.
 pub(super) struct Mirror {
@@ -40,6 +43,7 @@ impl Mirror {
 impl Copied {
     /// Lets the shadow answer, and compares.
     fn compare(&self) -> Option<Agreement> {
+        happen_here!("shadow");
         let begun = Instant::now();
         let scores = self.shadow.model().score(&self.frame).ok()?;
         let shadow = Scored { model: self.shadow.model(), scores: &scores, took: begun.elapsed() };

@@ -131,6 +131,11 @@ impl Replica {
         self.table.load_full()
     }
 
+    /// How often a bundle was loaded to be prepared or served.
+    pub(crate) fn loads(&self) -> u64 {
+        self.bundles.loads()
+    }
+
     /// The name others know this process by.
     pub(crate) fn name(&self) -> &str {
         self.config.replica.as_str()

@@ -35,6 +35,7 @@ impl ControlService for InferenceGrpc {
             generation: table.generation(),
             served: table.seats().into_iter().map(convert::served).collect(),
             prediction_log: self.replica.log().map(|log| convert::log(log.counts())),
+            loads: self.replica.loads(),
         }))
     }
 

@@ -1,17 +1,22 @@
 //! What is too much or makes no sense is refused for a reason, and costs nobody else anything.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::fixture::{FakeRegistry, Listening, TestReplica, batch, raw_request, request, version};
+use crate::fixture::{Champion, FakeRegistry, Listening, TestReplica, batch, raw_request, request, slow, version};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use lineal_inference::InferenceConfig;
 use lineal_kernel::Name;
-use lineal_proto::inference::{ModelInferRequest, model_infer_request::InferInputTensor};
+use lineal_proto::{
+    inference::{ModelInferRequest, model_infer_request::InferInputTensor},
+    lineal::inference::v1::PredictResponse,
+};
 use lineal_rpc::reason_of;
 use prost::Message as _;
 use serde::Deserialize;
-use tonic::{Code, Request, Status, body::Body, client::GrpcService as _, transport::Channel};
+use tonic::{
+    Code, Request, Status, body::Body, client::GrpcService as _, codec::CompressionEncoding, transport::Channel,
+};
 use tonic_types::StatusExt as _;
 
 struct World {
@@ -21,9 +26,13 @@ struct World {
 }
 
 async fn world(rows_in_flight: usize) -> World {
+    serving(&version("churn", 1), rows_in_flight).await
+}
+
+async fn serving(champion: &Champion, rows_in_flight: usize) -> World {
     let registry = FakeRegistry::default();
     let listening = registry.listen(0).await;
-    registry.promote(&version("churn", 1));
+    registry.promote(champion);
     let folder = tempfile::tempdir().unwrap();
     let advertise = "http://127.0.0.1:7400".to_owned();
     let config = InferenceConfig {
@@ -41,6 +50,19 @@ impl World {
         self.replica.predict().await.unwrap();
     }
 
+    /// The first answer that is not refused for the rows in flight.
+    async fn when_there_is_room(&self) -> PredictResponse {
+        let asking = async {
+            loop {
+                match self.replica.predict().await {
+                    Ok(answer) => return answer,
+                    Err(status) => assert_eq!(reason_of(&status).as_deref(), Some("ROWS_IN_FLIGHT"), "{status:?}"),
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), asking).await.unwrap()
+    }
+
     /// What is answered to these bytes as the body of a ModelInfer call.
     async fn answer(&self, body: Vec<u8>) -> Status {
         let address = self.replica.listening.address.clone();
@@ -56,6 +78,11 @@ impl World {
         let trailers = answer.into_body().collect().await.unwrap().trailers().cloned().unwrap_or_default();
         in_headers.or_else(|| Status::from_header_map(&trailers)).unwrap()
     }
+}
+
+/// A message as it is on the wire.
+fn framed(message: &[u8]) -> Vec<u8> {
+    [&[0][..], &(message.len() as u32).to_be_bytes(), message].concat()
 }
 
 /// A request that was found to be bad, as JSON, and what is said of it.
@@ -105,11 +132,52 @@ async fn lengths_that_lie_are_refused() {
     let mut claimed = vec![0, 0x7f, 0xff, 0xff, 0xff];
     claimed.extend([0; 64]);
     assert_eq!(world.answer(claimed).await.code(), Code::OutOfRange);
-    let framed = |message: &[u8]| [&[0][..], &(message.len() as u32).to_be_bytes(), message].concat();
     let field = [0x2a, 0xff, 0xff, 0xff, 0xff, 0x07, 0x0a];
     assert_eq!(world.answer(framed(&field)).await.code(), Code::Internal);
     // The helper itself is answered when it asks well.
     let whole = framed(&raw_request("churn").encode_to_vec());
+    assert_eq!(world.answer(whole).await.code(), Code::Ok);
+    world.still_serves().await;
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_large_is_refused_with_both_sizes() {
+    let world = world(1 << 20).await;
+    let huge = ModelInferRequest { raw_input_contents: vec![vec![0; 65 << 20].into()], ..raw_request("churn") };
+    let mut client = world.replica.open_inference().max_encoding_message_size(usize::MAX);
+    let refused = client.model_infer(huge.clone()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::OutOfRange, "{refused:?}");
+    let size = huge.encoded_len().to_string();
+    assert!(refused.message().contains("67108864") && refused.message().contains(&size), "{}", refused.message());
+
+    // What is small on the way is measured as it is read.
+    let mut client = client.send_compressed(CompressionEncoding::Gzip);
+    let refused = client.model_infer(huge).await.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted, "{refused:?}");
+    assert!(refused.message().contains("67108864"), "{}", refused.message());
+    world.still_serves().await;
+}
+
+#[tokio::test]
+async fn a_frame_that_is_none_is_refused_with_words() {
+    let world = world(1 << 20).await;
+    let whole = framed(&raw_request("churn").encode_to_vec());
+    let mut unknown = whole.clone();
+    unknown[0] = 7;
+    let mut compressed = whole.clone();
+    compressed[0] = 1;
+    for (what, body) in [
+        ("an unknown flag", unknown),
+        ("compressed by nothing that was named", compressed),
+        ("half a message", whole[..whole.len() / 2].to_vec()),
+        ("half a head", whole[..3].to_vec()),
+        ("no message", Vec::new()),
+        ("no protobuf", framed(b"\xff\xff\xff\xff")),
+    ] {
+        let refused = world.answer(body).await;
+        assert!(matches!(refused.code(), Code::Internal | Code::Unimplemented), "{what}: {refused:?}");
+        assert!(!refused.message().is_empty(), "{what}");
+    }
     assert_eq!(world.answer(whole).await.code(), Code::Ok);
     world.still_serves().await;
 }
@@ -144,4 +212,26 @@ async fn a_request_whose_time_is_up_costs_nothing_else() {
     let refused = world.replica.predictions().predict(late).await.unwrap_err();
     assert!(matches!(refused.code(), Code::DeadlineExceeded | Code::Cancelled), "{refused:?}");
     world.still_serves().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deadline_that_passes_while_rows_are_scored_is_told_and_costs_nothing_else() {
+    // Two rows, which the serving thread scores itself and does not stop halfway.
+    let world = serving(&slow("churn", 1), 2).await;
+    let whole = world.replica.predict().await.unwrap();
+    let mut time = Duration::MAX;
+    for _ in 0..3 {
+        let begun = Instant::now();
+        world.replica.predict().await.unwrap();
+        time = time.min(begun.elapsed());
+    }
+    for part in [2, 4, 8] {
+        let mut late = Request::new(request("churn"));
+        late.set_timeout(time / part);
+        let refused = world.replica.predictions().predict(late).await.unwrap_err();
+        assert!(matches!(refused.code(), Code::DeadlineExceeded | Code::Cancelled), "{refused:?}");
+        assert!(!refused.message().is_empty());
+        // Its room is free as soon as its rows are scored, and the same connection answers.
+        assert_eq!(world.when_there_is_room().await.scores, whole.scores);
+    }
 }

@@ -10,6 +10,7 @@ mod limits;
 mod loads;
 mod models;
 mod predict;
+mod prediction_log;
 mod reload;
 mod rows;
 mod score;
