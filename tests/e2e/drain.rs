@@ -1,10 +1,7 @@
 //! SIGTERM: told first, then ended, and nobody's answer is lost.
 
-use lineal_proto::{
-    inference::{
-        ModelInferRequest, ModelStreamInferResponse, grpc_inference_service_client::GrpcInferenceServiceClient,
-    },
-    lineal::inference::v1::{PredictRequest, column::Values},
+use lineal_proto::inference::{
+    ModelInferRequest, ModelStreamInferResponse, grpc_inference_service_client::GrpcInferenceServiceClient,
 };
 use lineal_rpc::{READY, reason_of};
 use tokio::sync::mpsc;
@@ -26,7 +23,7 @@ async fn a_process_says_that_it_stops_and_still_answers_for_a_while() {
     let (sender, requests) = mpsc::channel(1);
     let stream = GrpcInferenceServiceClient::new(peer.clone()).model_stream_infer(ReceiverStream::new(requests)).await;
     let mut answers = stream.unwrap().into_inner();
-    let ask = async |id: &str| sender.send(request(id, scenario::customer())).await.unwrap();
+    let ask = async |id: &str| sender.send(request(id)).await.unwrap();
     ask("before").await;
     assert_eq!(id(answers.message().await.unwrap().unwrap()), "before");
 
@@ -50,31 +47,6 @@ fn id(answer: ModelStreamInferResponse) -> String {
     answer.infer_response.unwrap().id
 }
 
-/// The customer as typed tensors.
-fn request(id: &str, customer: PredictRequest) -> ModelInferRequest {
-    use lineal_proto::inference::{InferTensorContents, model_infer_request::InferInputTensor};
-    let tensor = |column: lineal_proto::lineal::inference::v1::Column| {
-        let (datatype, contents) = match column.values.unwrap() {
-            Values::Numbers(numbers) => {
-                ("FP64", InferTensorContents { fp64_contents: numbers.values, ..Default::default() })
-            }
-            Values::Texts(texts) => {
-                let bytes_contents = texts.values.into_iter().map(Into::into).collect();
-                ("BYTES", InferTensorContents { bytes_contents, ..Default::default() })
-            }
-        };
-        InferInputTensor {
-            name: column.name,
-            datatype: datatype.to_owned(),
-            shape: vec![1],
-            contents: Some(contents),
-            ..Default::default()
-        }
-    };
-    ModelInferRequest {
-        model_name: customer.model,
-        id: id.to_owned(),
-        inputs: customer.columns.into_iter().map(tensor).collect(),
-        ..Default::default()
-    }
+fn request(id: &str) -> ModelInferRequest {
+    ModelInferRequest { id: id.to_owned(), ..scenario::tensors(scenario::customer()) }
 }

@@ -26,4 +26,4 @@ mod upgrade;
 mod usage;
 mod way_back;
 
-use common::{batches, process, scenario};
+use common::{batches, load, process, scenario};

@@ -1,16 +1,9 @@
-//! A registry that may die, beside everything that must not: a trainer, a validator, two replicas and their load.
+//! A registry that may die, beside everything that must not: a trainer, a validator and replicas.
 
-use std::{
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::path::Path;
 
+use lineal_proto::lineal::trainer::v1::JobSpec;
 use lineal_rpc::Peer;
-use tokio::task::{JoinHandle, JoinSet};
 
 use crate::{databases::Database, process::Process, scenario};
 
@@ -18,7 +11,7 @@ use crate::{databases::Database, process::Process, scenario};
 pub(crate) struct Fleet {
     pub(crate) trainer: Process,
     pub(crate) validator: Process,
-    pub(crate) replicas: [Process; 2],
+    pub(crate) replicas: Vec<Process>,
 }
 
 /// How a registry is started.
@@ -35,70 +28,55 @@ impl RegistryAt {
     /// Starts one at `listen`; at `point` of a promotion it dies.
     pub(crate) async fn start(&self, listen: &str, point: Option<&str>) -> Process {
         let points = point.map(|point| format!("registry::promote::{point}=return")).unwrap_or_default();
-        let environment = [("LINEAL__REGISTRY__DATABASE_URL", self.database.as_str()), ("FAILPOINTS", points.as_str())];
-        let lease = ["serve", "--roles", "registry", "--data-dir", &self.data];
-        let process = Process::spawn_at(listen, &lease, &environment);
+        self.start_with(listen, &[("FAILPOINTS", points.as_str())]).await
+    }
+
+    /// Starts one at `listen` with more in its environment.
+    pub(crate) async fn start_with(&self, listen: &str, more: &[(&str, &str)]) -> Process {
+        let database = [("LINEAL__REGISTRY__DATABASE_URL", self.database.as_str())];
+        let words = ["serve", "--roles", "registry", "--data-dir", &self.data];
+        let process = Process::spawn_at(listen, &words, &[&database, more].concat());
         process.ready().await;
         process
     }
 }
 
 impl Fleet {
-    /// Everything that speaks to the registry at `registry`.
+    /// Everything that speaks to the registry at `registry`, with two replicas.
     pub(crate) async fn start(folder: &Path, registry: &str) -> Self {
+        Self::with(folder, registry, &["one", "two"], &[]).await
+    }
+
+    /// The same with replicas of these names and more in their environment.
+    pub(crate) async fn with(folder: &Path, registry: &str, names: &[&str], more: &[(&str, &str)]) -> Self {
         let data = folder.display().to_string();
-        let at = ("LINEAL__PEERS__REGISTRY", registry);
-        let role = |role| Process::spawn(&["serve", "--roles", role, "--data-dir", &data], &[at]);
-        let replica = |name: &str| {
-            let cache = folder.join(name).display().to_string();
-            let own = [at, ("LINEAL__INFERENCE__REPLICA", name), ("LINEAL__INFERENCE__CACHE_DIR", cache.as_str())];
-            Process::spawn(&["serve", "--roles", "inference", "--data-dir", &data], &own)
+        let role = |role| {
+            let words = ["serve", "--roles", role, "--data-dir", &data];
+            Process::spawn(&words, &[("LINEAL__PEERS__REGISTRY", registry)])
         };
-        let fleet =
-            Self { trainer: role("trainer"), validator: role("validator"), replicas: [replica("one"), replica("two")] };
+        let replicas = names.iter().map(|name| replica(folder, registry, name, "127.0.0.1:0", more));
+        let fleet = Self { trainer: role("trainer"), validator: role("validator"), replicas: replicas.collect() };
         for process in [&fleet.trainer, &fleet.validator].into_iter().chain(&fleet.replicas) {
             process.ready().await;
         }
         fleet
     }
-}
 
-/// A steady load on the replicas, counted.
-pub(crate) struct Load {
-    stop: Arc<AtomicBool>,
-    running: Vec<JoinHandle<(u64, Vec<String>)>>,
-}
-
-impl Load {
-    /// `rate` predictions a second on each of `peers`.
-    pub(crate) fn start(peers: impl IntoIterator<Item = Peer>, rate: u32) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let running = peers.into_iter().map(|peer| tokio::spawn(ask(peer, rate, Arc::clone(&stop))));
-        Self { running: running.collect(), stop }
-    }
-
-    /// Stops asking; returns how many were answered and what went wrong.
-    pub(crate) async fn stop(self) -> (u64, Vec<String>) {
-        self.stop.store(true, Ordering::Relaxed);
-        let mut total = (0, Vec::new());
-        for running in self.running {
-            let (answers, errors) = running.await.unwrap();
-            total.0 += answers;
-            total.1.extend(errors);
-        }
-        total
+    /// Trains a version and judges it.
+    pub(crate) async fn candidate(&self, registry: &Peer, spec: JobSpec) -> u64 {
+        let number = scenario::version_of(registry, &self.trainer.peer(), spec).await;
+        assert!(scenario::validate(&self.validator.peer(), number, false).await.unwrap().passed);
+        number
     }
 }
 
-async fn ask(peer: Peer, rate: u32, stop: Arc<AtomicBool>) -> (u64, Vec<String>) {
-    let mut asked = JoinSet::new();
-    let mut ticks = tokio::time::interval(Duration::from_secs(1) / rate);
-    while !stop.load(Ordering::Relaxed) {
-        ticks.tick().await;
-        let peer = peer.clone();
-        asked.spawn(async move { scenario::predict(&peer).await.err().map(|status| status.to_string()) });
-    }
-    let outcomes = asked.join_all().await;
-    let answers = outcomes.iter().filter(|outcome| outcome.is_none()).count() as u64;
-    (answers, outcomes.into_iter().flatten().collect())
+/// A replica at `listen`; who starts again under the same name finds its cache.
+pub(crate) fn replica(folder: &Path, registry: &str, name: &str, listen: &str, more: &[(&str, &str)]) -> Process {
+    let (data, cache) = (folder.display().to_string(), folder.join(name).display().to_string());
+    let own = [
+        ("LINEAL__PEERS__REGISTRY", registry),
+        ("LINEAL__INFERENCE__REPLICA", name),
+        ("LINEAL__INFERENCE__CACHE_DIR", cache.as_str()),
+    ];
+    Process::spawn_at(listen, &["serve", "--roles", "inference", "--data-dir", &data], &[&own, more].concat())
 }

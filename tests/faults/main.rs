@@ -10,9 +10,12 @@ mod data;
 mod databases;
 mod fleet;
 mod jobs;
+mod mischief;
 mod pipelines;
+mod reload;
+mod rolling;
 mod score;
 mod shared;
 mod storm;
 
-use common::{batches, process, scenario};
+use common::{batches, load, process, scenario};

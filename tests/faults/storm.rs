@@ -1,6 +1,5 @@
 //! Many clients compete for one alias.
 
-use lineal_proto::lineal::registry::v1::{RollbackRequest, promotion_service_client::PromotionServiceClient};
 use lineal_rpc::{Peer, reason_of};
 use tonic::Code;
 
@@ -15,21 +14,12 @@ const ATTEMPTS: u64 = 1000;
 
 /// One client's attempts: how many won, and the generations they made.
 async fn compete(peer: Peer, attempts: u64, versions: [u64; 2]) -> Vec<u64> {
-    let mut promotions = PromotionServiceClient::new(peer.clone());
     let mut won = Vec::new();
     for _ in 0..attempts {
         let alias = scenario::alias(&peer).await.unwrap();
         let number = if alias.number == versions[0] { versions[1] } else { versions[0] };
-        let request = RollbackRequest {
-            model: "churn".to_owned(),
-            number,
-            expected_champion: Some(alias.number),
-            reason: "storm".to_owned(),
-            request_id: uuid::Uuid::now_v7().to_string(),
-            ..RollbackRequest::default()
-        };
-        match promotions.rollback(request).await {
-            Ok(answer) => won.push(answer.into_inner().promotion.unwrap().generation),
+        match scenario::rollback(&peer, number, alias.number).await {
+            Ok(promotion) => won.push(promotion.generation),
             Err(status) => {
                 assert_eq!(status.code(), Code::Aborted, "{status:?}");
                 assert_eq!(reason_of(&status).as_deref(), Some("CHAMPION_MOVED"));
