@@ -225,13 +225,24 @@ async fn a_deadline_that_passes_while_rows_are_scored_is_told_and_costs_nothing_
         world.replica.predict().await.unwrap();
         time = time.min(begun.elapsed());
     }
-    for part in [2, 4, 8] {
+    // Whether client or server is quicker to notice is chance, so an answer may still be in time.
+    let mut told = 0;
+    for _ in 0..100 {
         let mut late = Request::new(request("churn"));
-        late.set_timeout(time / part);
-        let refused = world.replica.predictions().predict(late).await.unwrap_err();
-        assert!(matches!(refused.code(), Code::DeadlineExceeded | Code::Cancelled), "{refused:?}");
-        assert!(!refused.message().is_empty());
+        late.set_timeout(time / 4);
+        match world.replica.predictions().predict(late).await {
+            Ok(answer) => assert_eq!(answer.into_inner().scores, whole.scores),
+            Err(refused) => {
+                assert!(matches!(refused.code(), Code::DeadlineExceeded | Code::Cancelled), "{refused:?}");
+                assert!(!refused.message().is_empty());
+                told += 1;
+            }
+        }
         // Its room is free as soon as its rows are scored, and the same connection answers.
         assert_eq!(world.when_there_is_room().await.scores, whole.scores);
+        if told == 3 {
+            return;
+        }
     }
+    panic!("only {told} deadlines were told");
 }
