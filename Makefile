@@ -5,6 +5,7 @@
 # make faults  processes that die at every point of a promotion, and storms, on both databases
 # make bench-inference   predictions beside a bare echo, pinned to cores; PEER=mlserver adds the newest MLServer
 # make bench-registry   calls of the registry on both databases beside their bare SQL; PEER=mlflow adds the newest MLflow
+# make bench-reload   what callers notice of a heavy version that is loaded, of a hundred reloads and of a shadow
 # make bench-train   fits of every family, reading and job creation beside scikit-learn, LightGBM, XGBoost and pandas
 # make bench-evaluators   the walk of trees beside LightGBM's own library and ONNX Runtime, in one process on one thread
 # make bench-score   a file scored as a batch, from Parquet to Parquet, beside LightGBM from Python
@@ -16,7 +17,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 VENV := $(CACHE)/venv
 NODE := $(CACHE)/node
 
-.PHONY: demo demo-football test check faults bench-inference bench-registry bench-train bench-evaluators bench-score chart-check test-tools fmt
+.PHONY: demo demo-football test check faults bench-inference bench-registry bench-reload bench-train bench-evaluators bench-score chart-check test-tools fmt
 
 demo:
 	cargo build --locked --release --package lineal
@@ -44,6 +45,10 @@ bench-inference: test-tools
 bench-registry:
 	cargo build --locked --release --package lineal --package lineal-load
 	tests/with-postgres "$(CARGO_TARGET_DIR)/release/lineal-load" registry $(if $(PEER),--peer $(PEER) --peer-folder "$(CACHE)/$(PEER)")
+
+bench-reload:
+	cargo build --locked --release --package lineal --package lineal-load
+	"$(CARGO_TARGET_DIR)/release/lineal-load" reload
 
 bench-train:
 	cargo build --locked --release --package lineal --package lineal-load

@@ -12,6 +12,7 @@ mod memory;
 mod peer;
 mod python;
 mod registry;
+mod reload;
 mod report;
 mod requests;
 mod score;
@@ -33,6 +34,8 @@ enum Command {
     Inference(inference::Args),
     /// Calls of a registry on each database, beside their bare SQL statements and beside MLflow
     Registry(registry::Args),
+    /// What callers notice of a version that takes long to load, of many reloads and of a shadow
+    Reload(reload::Args),
     /// Fits of every family, the reading of a table and the creation of a job, beside Python libraries
     Train(train::Args),
     /// A file scored as a batch, beside LightGBM from Python
@@ -54,6 +57,7 @@ fn main() -> anyhow::Result<()> {
     match Command::parse() {
         Command::Inference(args) => on_one_thread(inference::run(args)),
         Command::Registry(args) => on_one_thread(registry::run(args)),
+        Command::Reload(args) => on_one_thread(reload::run(args)),
         Command::Train(args) => on_one_thread(train::run(args)),
         Command::Score(args) => on_one_thread(score::run(args)),
         Command::Evaluators(args) => on_one_thread(evaluators::run(args)),

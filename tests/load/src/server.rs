@@ -70,6 +70,11 @@ impl Server {
         memory::peak(self.pid)
     }
 
+    /// The memory that it holds now, in MiB.
+    pub(crate) fn held(&self) -> anyhow::Result<f64> {
+        memory::held(self.pid)
+    }
+
     /// Ends it and waits until it is gone.
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         Ok(self.process.kill().await?)

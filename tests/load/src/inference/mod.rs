@@ -34,7 +34,8 @@ use crate::{
 use mlserver::MlServer;
 use synthetic::{FEATURES, Objective};
 
-const MODEL_INFER: PathAndQuery = PathAndQuery::from_static("/inference.GRPCInferenceService/ModelInfer");
+/// The call of a prediction.
+pub(crate) const MODEL_INFER: PathAndQuery = PathAndQuery::from_static("/inference.GRPCInferenceService/ModelInfer");
 /// The imported model of 100 trees.
 const TREES: &str = "trees";
 /// The same trees as an ONNX graph.
