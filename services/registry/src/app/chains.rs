@@ -16,6 +16,8 @@ use crate::{
 pub(crate) struct ChainMove {
     /// Upstream versions that become champions with it, upstream first.
     pub(crate) upstreams: Vec<VersionView>,
+    /// Those that it uses wherever they stand.
+    pub(crate) pinned: Vec<VersionView>,
     /// The same as written down.
     pub(crate) members: Vec<Member>,
 }
@@ -71,12 +73,13 @@ impl Registry {
         slot: &Slot,
         head: Option<&VersionView>,
     ) -> Result<ChainMove, RegistryError> {
-        let upstreams = match head {
-            Some(head) => self.upstreams(caller, head).await?,
-            None => Vec::new(),
-        };
+        let (mut upstreams, mut pinned) = (Vec::new(), Vec::new());
         if let Some(head) = head {
+            upstreams = self.upstreams(caller, head).await?;
             chains::complete(head, &upstreams)?;
+            if head.version.pins_upstreams() {
+                pinned = std::mem::take(&mut upstreams);
+            }
         }
         let table = self.store.serving_table(&caller.tenant).await?;
         let champions: Vec<Link> =
@@ -88,15 +91,10 @@ impl Registry {
             to_number: member.version.number.get(),
         });
         let members = members.collect();
-        let moved = upstreams.iter().chain(head).map(link).collect();
+        let moved = upstreams.iter().chain(head).map(|view| Link::from(&view.version)).collect();
         chains::intact(&chains::after(champions, moved, head.is_none().then_some(model)))?;
-        Ok(ChainMove { upstreams, members })
+        Ok(ChainMove { upstreams, pinned, members })
     }
-}
-
-fn link(view: &VersionView) -> Link {
-    let version = &view.version;
-    Link { model: version.model.clone(), number: version.number, upstreams: version.upstreams.clone() }
 }
 
 fn reigns(champions: &[Link], member: &VersionView) -> bool {

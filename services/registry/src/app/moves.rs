@@ -116,9 +116,11 @@ impl Registry {
         };
         let chain = self.chain_move(caller, &decided.model, &decided.slot, head.as_ref()).await?;
         if decided.kind == PromotionKind::Promote {
-            let mut rising = chain.upstreams.iter().chain(&head);
-            rising
-                .try_for_each(|version| version.untainted().and_then(|()| version.unsampled(decided.allow_sampled)))?;
+            let mut used = chain.pinned.iter().chain(&chain.upstreams).chain(&head);
+            used.try_for_each(|version| version.untainted().and_then(|()| version.unsampled(decided.allow_sampled)))?;
+            for pinned in &chain.pinned {
+                self.check(caller, &pinned.version, Pace::Fast).await?;
+            }
         }
         let mut bundles = Vec::new();
         for version in chain.upstreams.iter().chain(&head).map(|view| &view.version) {

@@ -50,7 +50,8 @@ impl Registry {
             Ok(chain) => {
                 let sound =
                     |member: &VersionView| member.untainted().and_then(|()| member.unsampled(wish.allow_sampled));
-                let unsound = chain.upstreams.iter().filter_map(|member| sound(member).err());
+                let used = chain.pinned.iter().chain(&chain.upstreams);
+                let unsound = used.filter_map(|member| sound(member).err());
                 blockers.extend(unsound.map(|error| error.to_string()));
                 chain.members
             }

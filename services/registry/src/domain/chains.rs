@@ -3,7 +3,11 @@
 use lineal_kernel::{ModelName, VersionNumber};
 use serde::{Deserialize, Serialize};
 
-use super::{alias::ServingEntry, error::RegistryError, version::VersionView};
+use super::{
+    alias::ServingEntry,
+    error::RegistryError,
+    version::{Version, VersionView},
+};
 
 /// Versions in the longest chain, its last member included; longer ones are a mistake.
 pub const LONGEST: usize = 16;
@@ -26,26 +30,34 @@ pub struct Link {
     pub model: ModelName,
     /// Its number.
     pub number: VersionNumber,
-    /// What it uses.
+    /// What it uses and must reign with it.
     pub upstreams: Vec<(ModelName, VersionNumber)>,
+}
+
+impl From<&Version> for Link {
+    fn from(version: &Version) -> Self {
+        Self { model: version.model.clone(), number: version.number, upstreams: version.companions().to_vec() }
+    }
 }
 
 impl From<&ServingEntry> for Link {
     fn from(entry: &ServingEntry) -> Self {
-        let version = &entry.version;
-        Self { model: version.model.clone(), number: version.number, upstreams: version.upstreams.clone() }
+        Self::from(&entry.version)
     }
 }
 
-/// Checks that a chain can become champion as a whole: `members`, upstream first, are the versions that `head` uses.
+/// Checks that a version can become champion with what it uses: `members`, upstream first.
 pub fn complete(head: &VersionView, members: &[VersionView]) -> Result<(), RegistryError> {
     for (i, member) in members.iter().enumerate() {
+        member.unfailed()?;
+        if head.version.pins_upstreams() {
+            continue;
+        }
         let model = member.version.model.clone();
         let twice = members[..i].iter().chain([head]).any(|other| other.version.model == model);
         if twice {
             return Err(RegistryError::ChainForked { model });
         }
-        member.unfailed()?;
     }
     Ok(())
 }

@@ -102,7 +102,21 @@ pub struct Version {
     pub edition: u64,
 }
 
+/// The family of versions whose members answer each by itself.
+const ENSEMBLE: &str = "ensemble";
+
 impl Version {
+    /// Whether it uses its upstreams wherever they stand. The members of a chain were fitted on one another and reign together; an
+    /// ensemble may hold several versions of a model, and champions of others.
+    pub fn pins_upstreams(&self) -> bool {
+        self.family == ENSEMBLE
+    }
+
+    /// The versions that must be champions with it.
+    pub fn companions(&self) -> &[(ModelName, VersionNumber)] {
+        if self.pins_upstreams() { &[] } else { &self.upstreams }
+    }
+
     /// What a caller quotes to change only what it saw.
     pub fn etag(&self) -> String {
         format!("r{}", self.edition)

@@ -11,6 +11,7 @@ mod cancellations;
 mod cards;
 mod chains;
 mod comparisons;
+mod ensembles;
 mod environment;
 mod errors;
 mod fields;
