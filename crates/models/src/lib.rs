@@ -4,6 +4,7 @@
 //! serving, and a [`ServedModel`] is a bundle that has been verified and loaded; [`compute`] says how good scores are.
 //!
 //! A [`MemberFamily`] fits a [`Member`], which may take the answers of other members; a [`Chain`] evaluates them together.
+//! The members of an ensemble ([`EnsembleParts`]) answer each by itself, and their answers are weighed.
 
 mod bundle;
 mod chain;
@@ -19,7 +20,8 @@ mod onnx;
 mod task;
 
 pub use bundle::{
-    Bundle, BundleError, BundleParts, Datatype, Decision, FileEntry, GraphParts, Manifest, MemberParts, MostProbable,
+    Answer, Bundle, BundleError, BundleParts, Datatype, Decision, EnsembleError, EnsembleMember, EnsembleParts,
+    EnsembleProblem, EnsembleRule, FileEntry, GraphParts, LeftOut, Manifest, MemberFault, MemberParts, MostProbable,
     Rule, ScoreError, ServedModel, Signature, SignatureColumn, SplitReference, Threshold, UpstreamBundle,
 };
 pub use chain::{Chain, ChainError, MemberOutputs};

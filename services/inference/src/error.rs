@@ -95,6 +95,16 @@ pub(crate) enum InferenceError {
         /// Digest of that bundle.
         overdue: Digest,
     },
+    /// An ensemble of which a member cannot be loaded.
+    #[error("the bundle {digest} lacks its member `{member}`, mend it or make an ensemble without it: {problem}")]
+    MemberMissing {
+        /// Digest of the ensemble's bundle.
+        digest: Digest,
+        /// The member.
+        member: String,
+        /// Why it cannot be loaded.
+        problem: String,
+    },
     /// A version answers another question than the one it would replace.
     #[error("model `{model}` serves {served}, this version predicts {found}; give it a model of its own")]
     TaskChanged {

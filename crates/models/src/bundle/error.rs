@@ -2,7 +2,7 @@
 
 use lineal_kernel::Digest;
 
-use super::ScoreError;
+use super::{EnsembleProblem, ScoreError};
 use crate::{ChainError, MemberError, ModelError, OnnxError};
 
 /// Why a bundle is refused. Nothing of a refused bundle is ever served.
@@ -81,6 +81,9 @@ pub enum BundleError {
     /// The members are no chain.
     #[error("the members are no chain")]
     Chain(#[from] ChainError),
+    /// The members are no ensemble.
+    #[error("the members are no ensemble")]
+    Ensemble(#[from] EnsembleProblem),
     /// Not the bundles that the manifest names.
     #[error("the manifest names {expected} bundles upstream, found {found} or others; fetch them with it")]
     Upstreams {

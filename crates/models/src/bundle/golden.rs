@@ -40,12 +40,17 @@ impl Golden {
         &self.scores
     }
 
+    /// The rows.
+    pub(super) fn into_rows(self) -> Frame {
+        self.rows
+    }
+
     /// How many rows they are.
     pub(super) fn len(&self) -> usize {
         self.rows.rows()
     }
 
-    /// Scores the rows again; returns how many they are.
+    /// Scores the rows again; returns how many they are. Without one of its members an ensemble answers otherwise than it did.
     pub(super) fn replay(&self, scorer: &Scorer) -> Result<usize, BundleError> {
         let (rows, outputs) = (self.rows.rows(), scorer.outputs());
         if !(1..=ROWS).contains(&rows) || rows.checked_mul(outputs) != Some(self.scores.len()) {
@@ -54,7 +59,7 @@ impl Golden {
         let found = scorer.score(&self.rows)?;
         for (i, (&expected, found)) in self.scores.iter().zip(found).enumerate() {
             let near = (expected - found).abs() <= scorer.tolerance(expected);
-            if !near {
+            if !near && scorer.is_whole() {
                 return Err(BundleError::GoldenMismatch { row: i / outputs, expected, found });
             }
         }

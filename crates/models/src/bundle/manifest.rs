@@ -33,6 +33,10 @@ const MODEL_FILES: [(&str, u64); 3] = [(FEATURES, 16 * MIB), (GOLDEN, 16 * MIB),
 pub(super) const GRAPH: &str = "model.onnx";
 /// Those of a graph.
 const GRAPH_FILES: [(&str, u64); 2] = [(GOLDEN, 16 * MIB), (GRAPH, 256 * MIB)];
+/// The rule and the weights of an ensemble.
+pub(super) const ENSEMBLE: &str = "ensemble.json";
+/// Those of an ensemble.
+const ENSEMBLE_FILES: [(&str, u64); 2] = [(ENSEMBLE, MIB), (GOLDEN, 16 * MIB)];
 /// Those of a member.
 const MEMBER_FILES: [(&str, u64); 2] = [(GOLDEN, 16 * MIB), (MEMBER, 16 * MIB)];
 
@@ -64,15 +68,16 @@ pub struct Manifest {
     /// The split that chose them.
     pub split: SplitReference,
     /// The bundles of the members whose answers this one takes, and theirs, upstream first; none for what stands alone.
+    /// Those of an ensemble are called after their versions, e.g. `churn/3`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub upstreams: Vec<UpstreamBundle>,
 }
 
-/// A member of the chain before the one that names it.
+/// A member of the chain before the one that names it, or of the ensemble.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UpstreamBundle {
-    /// Its name in the chain, as in `upstream.<member>.<output>`.
+    /// Its name in the chain, as in `upstream.<member>.<output>`, or in the ensemble.
     pub member: String,
     /// Digest of its bundle.
     pub digest: Digest,
@@ -153,7 +158,7 @@ impl Manifest {
             return Err(BundleError::UnknownFile { file: file.clone() });
         }
         manifest.decision.check(manifest.task)?;
-        let most = if manifest.is_member() { MAX_UPSTREAMS } else { 0 };
+        let most = if manifest.is_member() || manifest.is_ensemble() { MAX_UPSTREAMS } else { 0 };
         if manifest.upstreams.len() > most {
             return Err(super::malformed(MANIFEST, format!("it names more than {most} bundles upstream")));
         }
@@ -163,6 +168,11 @@ impl Manifest {
     /// Whether it is a member of a chain, with `member.json` in place of features and model.
     pub fn is_member(&self) -> bool {
         self.files.contains_key(MEMBER)
+    }
+
+    /// Whether it is an ensemble, with `ensemble.json` in place of features and model.
+    pub fn is_ensemble(&self) -> bool {
+        self.files.contains_key(ENSEMBLE)
     }
 
     /// Whether it is a graph that another library exported, with `model.onnx` in place of features and model.
@@ -180,10 +190,14 @@ impl Manifest {
 
     /// The files it must list, and the largest size of each in bytes.
     pub(super) fn known_files(&self) -> &'static [(&'static str, u64)] {
-        match (self.is_member(), self.is_graph()) {
-            (true, _) => &MEMBER_FILES,
-            (false, true) => &GRAPH_FILES,
-            (false, false) => &MODEL_FILES,
+        if self.is_member() {
+            &MEMBER_FILES
+        } else if self.is_ensemble() {
+            &ENSEMBLE_FILES
+        } else if self.is_graph() {
+            &GRAPH_FILES
+        } else {
+            &MODEL_FILES
         }
     }
 

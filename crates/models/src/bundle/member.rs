@@ -81,9 +81,9 @@ impl Bundle {
 }
 
 /// The chain of the members of `upstreams` and of `bundle`, by the names in its manifest.
-pub(super) fn scorer(bundle: &Bundle, upstreams: &[Bundle]) -> Result<Scorer, BundleError> {
+pub(super) fn scorer(bundle: &Bundle, upstreams: &[&Bundle]) -> Result<Scorer, BundleError> {
     let manifest = bundle.manifest();
-    let named = manifest.upstreams.iter().map(|upstream| upstream.member.clone()).zip(upstreams);
+    let named = manifest.upstreams.iter().map(|upstream| upstream.member.clone()).zip(upstreams.iter().copied());
     let mut members = Vec::new();
     for (name, bundle) in named.chain([(LAST.to_owned(), bundle)]) {
         members.push((name, bundle.member()?));

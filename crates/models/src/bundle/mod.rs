@@ -1,6 +1,7 @@
 //! What is served: four files, each known by its digest. Data only, never code.
 
 mod decision;
+mod ensemble;
 mod error;
 mod golden;
 mod graph;
@@ -16,6 +17,9 @@ use lineal_kernel::Digest;
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use decision::{Decision, MostProbable, Rule, Threshold};
+pub use ensemble::{
+    Answer, EnsembleError, EnsembleMember, EnsembleParts, EnsembleProblem, EnsembleRule, LeftOut, MemberFault,
+};
 pub use error::BundleError;
 pub use graph::GraphParts;
 pub use manifest::{Datatype, FileEntry, Manifest, Signature, SignatureColumn, SplitReference, UpstreamBundle};
@@ -23,6 +27,7 @@ pub use member::MemberParts;
 pub use scorer::ScoreError;
 pub use served::ServedModel;
 
+use ensemble::Ensemble;
 use golden::Golden;
 use manifest::{FEATURES, FORMAT, GOLDEN, MANIFEST, MODEL, check_size};
 use scorer::Scorer;
@@ -147,6 +152,14 @@ impl Bundle {
     /// [`BundleError::MissingFile`] for a member, which has none; [`BundleError::Malformed`].
     pub fn features(&self) -> Result<FittedFeatures, BundleError> {
         self.read(FEATURES)
+    }
+
+    /// The golden rows, without their scores.
+    ///
+    /// # Errors
+    /// [`BundleError::Malformed`].
+    pub fn golden_rows(&self) -> Result<Frame, BundleError> {
+        Ok(self.read::<Golden>(GOLDEN)?.into_rows())
     }
 
     fn read<T: DeserializeOwned>(&self, file: &'static str) -> Result<T, BundleError> {

@@ -2,7 +2,7 @@
 
 use lineal_data::{DataError, FittedFeatures, Frame, Gap, History, Matrix};
 
-use super::{BundleError, Decision, SignatureColumn, malformed, manifest::MODEL};
+use super::{BundleError, Decision, Ensemble, EnsembleError, SignatureColumn, malformed, manifest::MODEL};
 use crate::{Chain, ChainError, Evaluator, MemberError, Model, OnnxError, Output, onnx::OnnxModel};
 
 /// How far a replayed score may lie from the stored one: another machine's `exp` may differ in its last bits.
@@ -25,6 +25,22 @@ pub enum ScoreError {
     /// The graph cannot answer.
     #[error(transparent)]
     Graph(#[from] OnnxError),
+    /// The ensemble cannot answer.
+    #[error(transparent)]
+    Ensemble(#[from] EnsembleError),
+}
+
+impl ScoreError {
+    /// The same of rows that begin at row `first` of something larger.
+    #[must_use]
+    pub fn within(mut self, first: usize) -> Self {
+        match &mut self {
+            Self::Data(DataError::MissingValue { row, .. } | DataError::NotFinite { row, .. }) => *row += first,
+            Self::Ensemble(error) => error.move_rows(first),
+            Self::Data(_) | Self::Chain(_) | Self::Outcomes(_) | Self::Graph(_) => {}
+        }
+        self
+    }
 }
 
 /// Features and model together, or a chain of members.
@@ -44,6 +60,8 @@ pub(super) enum Scorer {
         chain: Chain,
         classes: Vec<String>,
     },
+    /// Members answer together.
+    Ensemble(Ensemble),
 }
 
 impl Scorer {
@@ -66,6 +84,7 @@ impl Scorer {
             Self::Model { evaluator, .. } => evaluator.outputs(),
             Self::Graph { outputs, .. } => *outputs,
             Self::Chain { classes, .. } => classes.len(),
+            Self::Ensemble(ensemble) => ensemble.outputs(),
         }
     }
 
@@ -75,6 +94,30 @@ impl Scorer {
             Self::Model { features, .. } => super::manifest::inputs(features),
             Self::Graph { columns, .. } => columns.clone(),
             Self::Chain { chain, .. } => chain.inputs().to_vec(),
+            Self::Ensemble(ensemble) => ensemble.inputs().to_vec(),
+        }
+    }
+
+    /// Whether nothing of it is missing.
+    pub(super) fn is_whole(&self) -> bool {
+        if let Self::Ensemble(ensemble) = self { ensemble.absent().next().is_none() } else { true }
+    }
+
+    /// Whether it is or uses a graph.
+    pub(super) fn has_graph(&self) -> bool {
+        match self {
+            Self::Graph { .. } => true,
+            Self::Ensemble(ensemble) => ensemble.loaded().any(super::ServedModel::has_graph),
+            Self::Model { .. } | Self::Chain { .. } => false,
+        }
+    }
+
+    /// Whether the probabilities of a row need not sum to 1.
+    pub(super) fn leaves_out_scores(&self) -> bool {
+        match self {
+            Self::Chain { .. } => true,
+            Self::Ensemble(ensemble) => ensemble.loaded().any(super::ServedModel::leaves_out_scores),
+            Self::Model { .. } | Self::Graph { .. } => false,
         }
     }
 
@@ -82,13 +125,14 @@ impl Scorer {
     pub(super) fn history(&self) -> Option<&History> {
         match self {
             Self::Model { features, .. } => features.set().history.as_ref(),
+            Self::Ensemble(ensemble) => ensemble.loaded().find_map(super::ServedModel::history),
             Self::Graph { .. } | Self::Chain { .. } => None,
         }
     }
 
     /// How far a replayed score may lie from `expected`.
     pub(super) fn tolerance(&self, expected: f64) -> f64 {
-        if let Self::Graph { .. } = self { GRAPH_TOLERANCE * expected.abs().max(1.0) } else { TOLERANCE }
+        if self.has_graph() { GRAPH_TOLERANCE * expected.abs().max(1.0) } else { TOLERANCE }
     }
 
     /// Never a score that is not a finite number: it would get a label that nobody decided on.
@@ -101,23 +145,25 @@ impl Scorer {
                 let outputs = answers.last().map_or(&[][..], |answer| &answer.outputs);
                 Ok(by_row(outputs, classes, frame.rows())?)
             }
+            Self::Ensemble(ensemble) => Ok(ensemble.answer(frame)?.scores),
         }
     }
 
-    /// Every missing value of `frame`; a graph or a chain does not tell what stands in for them.
+    /// Every missing value of `frame`; a graph, a chain or an ensemble does not tell what stands in for them.
     pub(super) fn gaps(&self, frame: &Frame) -> Result<Vec<Gap<'_>>, ScoreError> {
         match self {
             Self::Model { features, .. } => Ok(features.gaps(frame)?),
             Self::Graph { columns, .. } => Ok(raw_gaps(columns, frame)),
             Self::Chain { chain, .. } => Ok(raw_gaps(chain.inputs(), frame)),
+            Self::Ensemble(ensemble) => Ok(raw_gaps(ensemble.inputs(), frame)),
         }
     }
 
     /// The scores as probabilities of all there is: what a goals model gives to higher scores than it looks at goes to all
     /// outcomes in proportion.
     pub(super) fn whole(&self, mut scores: Vec<f64>) -> Vec<f64> {
-        if let Self::Chain { classes, .. } = self {
-            for row in scores.chunks_mut(classes.len()) {
+        if self.leaves_out_scores() {
+            for row in scores.chunks_mut(self.outputs()) {
                 let sum: f64 = row.iter().sum();
                 row.iter_mut().filter(|_| sum > 0.0).for_each(|score| *score /= sum);
             }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use lineal_data::{DataError, Frame, Gap, History, Table};
 
 use super::{
-    Bundle, BundleError, Decision, Golden, ScoreError, Scorer, Signature, graph, malformed,
-    manifest::{FEATURES, GOLDEN, MANIFEST, MODEL},
+    Answer, Bundle, BundleError, Decision, Golden, LeftOut, ScoreError, Scorer, Signature, ensemble, graph, malformed,
+    manifest::{FEATURES, GOLDEN, MANIFEST, MODEL, UpstreamBundle},
     member,
 };
 use crate::{MetricError, Model, Task, compute};
@@ -39,22 +39,42 @@ impl ServedModel {
     ///
     /// # Errors
     /// [`BundleError::Upstreams`], [`BundleError::Malformed`] naming the file, [`BundleError::Model`],
-    /// [`BundleError::Graph`], [`BundleError::Member`], [`BundleError::Chain`], [`BundleError::Golden`] and [`BundleError::GoldenMismatch`].
+    /// [`BundleError::Graph`], [`BundleError::Member`], [`BundleError::Chain`], [`BundleError::Ensemble`], [`BundleError::Golden`]
+    /// and [`BundleError::GoldenMismatch`].
     pub fn load_chain(bundle: &Bundle, upstreams: &[Bundle]) -> Result<Self, BundleError> {
+        Self::load_with(bundle, &upstreams.iter().map(Ok).collect::<Vec<_>>())
+    }
+
+    /// The same where bundles may be missing, each with the reason: an ensemble that renormalises does without them, see
+    /// [`ServedModel::absent`], and everything else is refused.
+    ///
+    /// # Errors
+    /// As [`ServedModel::load_chain`].
+    pub fn load_with(bundle: &Bundle, upstreams: &[Result<&Bundle, &str>]) -> Result<Self, BundleError> {
         let manifest = bundle.manifest();
-        let named = manifest.upstreams.iter().map(|upstream| upstream.digest);
-        if !named.eq(upstreams.iter().map(Bundle::digest)) {
-            return Err(BundleError::Upstreams { expected: manifest.upstreams.len(), found: upstreams.len() });
+        let wrong = || BundleError::Upstreams { expected: manifest.upstreams.len(), found: upstreams.len() };
+        let mut named = manifest.upstreams.iter().zip(upstreams);
+        let fits = |(named, given): (&UpstreamBundle, &Result<&Bundle, &str>)| match given {
+            Ok(given) => given.digest() == named.digest,
+            Err(_) => manifest.is_ensemble(),
+        };
+        if manifest.upstreams.len() != upstreams.len() || !named.all(fits) {
+            return Err(wrong());
         }
-        let (scorer, importances) = match (manifest.is_member(), manifest.is_graph()) {
-            (true, _) => (member::scorer(bundle, upstreams)?, Vec::new()),
-            (false, true) => (graph::scorer(bundle)?, Vec::new()),
-            (false, false) => Self::model(bundle)?,
+        let given: Vec<&Bundle> = upstreams.iter().filter_map(|one| one.ok()).collect();
+        let (scorer, importances) = if manifest.is_member() {
+            (member::scorer(bundle, &given)?, Vec::new())
+        } else if manifest.is_ensemble() {
+            (ensemble::scorer(bundle, upstreams)?, Vec::new())
+        } else if manifest.is_graph() {
+            (graph::scorer(bundle)?, Vec::new())
+        } else {
+            Self::model(bundle)?
         };
         if Signature::new(scorer.inputs(), manifest.task) != manifest.signature {
             return Err(malformed(MANIFEST, "its signature is not that of its files"));
         }
-        let bundles = upstreams.iter().chain([bundle]);
+        let bundles = given.into_iter().chain([bundle]);
         let golden: Golden = bundle.read(GOLDEN)?;
         golden.replay(&scorer)?;
         Ok(Self {
@@ -132,6 +152,35 @@ impl ServedModel {
         self.scorer.score(frame)
     }
 
+    /// The same, and which members of an ensemble are not in the scores.
+    ///
+    /// # Errors
+    /// As [`ServedModel::score`].
+    pub fn answer(&self, frame: &Frame) -> Result<Answer, ScoreError> {
+        match &self.scorer {
+            Scorer::Ensemble(ensemble) => ensemble.answer(frame),
+            scorer => Ok(Answer { scores: scorer.score(frame)?, left_out: Vec::new() }),
+        }
+    }
+
+    /// Whether members answer together, each by itself.
+    pub fn is_ensemble(&self) -> bool {
+        matches!(self.scorer, Scorer::Ensemble(_))
+    }
+
+    /// Whether no member of an ensemble is absent.
+    pub fn is_whole(&self) -> bool {
+        self.scorer.is_whole()
+    }
+
+    /// The members of an ensemble that could not be loaded, each left out of every row, and why.
+    pub fn absent(&self) -> Vec<LeftOut> {
+        match &self.scorer {
+            Scorer::Ensemble(ensemble) => ensemble.absent().collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Every missing value of `frame`, row after row, with what the model is given instead.
     ///
     /// # Errors
@@ -164,9 +213,13 @@ impl ServedModel {
         &self.importances
     }
 
-    /// Whether it is a graph, of which the size of the file says how long a row takes.
-    pub fn is_graph(&self) -> bool {
-        matches!(self.scorer, Scorer::Graph { .. })
+    /// Whether it is or uses a graph, of which the size of the file says how long a row takes.
+    pub fn has_graph(&self) -> bool {
+        self.scorer.has_graph()
+    }
+
+    pub(super) fn leaves_out_scores(&self) -> bool {
+        self.scorer.leaves_out_scores()
     }
 
     /// How many golden rows it proved itself on.

@@ -7,6 +7,7 @@ mod calibration;
 mod chain;
 mod common;
 mod draw_calibration;
+mod ensemble;
 mod football;
 mod foreign;
 mod gradient_boosting;

@@ -12,10 +12,10 @@ use lineal_models::{
 use crate::football::{CLASSES, fit_member, matches, season, upstream, values, with_answers};
 
 /// By their names in the chain.
-type Named<T> = Vec<(String, T)>;
+pub(crate) type Named<T> = Vec<(String, T)>;
 
 /// The bundles of Poisson, blending and calibration, each on the one before it, and the members.
-fn chain() -> (Named<Bundle>, Named<Member>) {
+pub(crate) fn chain() -> (Named<Bundle>, Named<Member>) {
     let (mut rows, mut bundles, mut members) = (season(), Vec::new(), Vec::new());
     for (name, before) in [("poisson", None), ("blending", Some("poisson")), ("calibration", Some("blending"))] {
         let upstreams: Vec<Upstream> = before.into_iter().map(upstream).collect();

@@ -11,14 +11,14 @@ use std::{
 
 use bytes::Bytes;
 use lineal_kernel::Digest;
-use lineal_models::{Bundle, BundleError, Manifest, ServedModel};
+use lineal_models::{Bundle, BundleError, LeftOut, Manifest, ServedModel};
 use tokio::{sync::OnceCell, time::Instant};
 
 use super::loader::Loader;
 use crate::{
     InferenceError,
     cache::Cache,
-    error::BundleFault,
+    error::{BundleFault, chain},
     failpoints::happen_here,
     registry::{Registry, RegistryError},
 };
@@ -109,15 +109,30 @@ impl Bundles {
         let head = self.fetch_files(digest, digest).await?;
         let mut upstreams = Vec::new();
         for upstream in &head.manifest.upstreams {
-            upstreams.push(self.fetch_files(digest, upstream.digest).await?);
+            upstreams.push(match self.fetch_files(digest, upstream.digest).await {
+                // Its rule says whether an ensemble does without.
+                Err(InferenceError::BundleDamaged { source, .. }) if head.manifest.is_ensemble() => Err(chain(&source)),
+                fetched => Ok(fetched?),
+            });
         }
         let load = move || {
             happen_here!("load");
-            let upstreams = upstreams.into_iter().map(Fetched::assemble).collect::<Result<Vec<_>, _>>()?;
-            ServedModel::load_chain(&head.assemble()?, &upstreams)
+            let given =
+                |one: Result<Fetched, String>| one.and_then(|one| one.assemble().map_err(|error| chain(&error)));
+            let upstreams: Vec<_> = if head.manifest.is_ensemble() {
+                upstreams.into_iter().map(given).collect()
+            } else {
+                upstreams.into_iter().flatten().map(|one| one.assemble().map(Ok)).collect::<Result<_, _>>()?
+            };
+            let upstreams: Vec<_> = upstreams.iter().map(|one| one.as_ref().map_err(String::as_str)).collect();
+            ServedModel::load_with(&head.assemble()?, &upstreams)
         };
         let loaded = self.loader.run(digest, load).await?;
-        Ok(Arc::new(loaded.map_err(|error| InferenceError::BundleDamaged { digest, source: error.into() })?))
+        let loaded = loaded.map_err(|error| InferenceError::BundleDamaged { digest, source: error.into() })?;
+        for LeftOut { member, problem, .. } in loaded.absent() {
+            tracing::warn!(%digest, %member, %problem, "an ensemble is served without a member");
+        }
+        Ok(Arc::new(loaded))
     }
 
     /// The files of one bundle of the chain that ends in `bundle`.

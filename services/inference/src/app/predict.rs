@@ -7,6 +7,7 @@ use std::{
 
 use lineal_data::Frame;
 use lineal_kernel::Slot;
+use lineal_models::{Answer, LeftOut};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +28,8 @@ const INLINE_GRAPH: usize = 1 << 20;
 pub(crate) struct Prediction {
     /// One for each row.
     pub(crate) scores: Vec<f64>,
+    /// The members of an ensemble that are not in all of them.
+    pub(crate) left_out: Vec<LeftOut>,
     /// What was scored.
     pub(crate) frame: Arc<Frame>,
     /// Where they come from.
@@ -67,12 +70,13 @@ impl Replica {
         let admitted = self.admit(frame.rows())?;
         let frame = Arc::new(frame);
         let model = target.entry.model();
-        let is_quick = !model.is_graph() || model.bytes() <= INLINE_GRAPH;
-        let (scores, waiting) = if is_quick && frame.rows() * frame.names().count() <= INLINE_VALUES {
-            (model.score(&frame)?, Duration::ZERO)
-        } else {
-            self.score_apart(target.entry.clone(), frame.clone(), admitted).await?
-        };
+        let is_quick = !model.has_graph() || model.bytes() <= INLINE_GRAPH;
+        let (Answer { scores, left_out }, waiting) =
+            if is_quick && frame.rows() * frame.names().count() <= INLINE_VALUES {
+                (model.answer(&frame)?, Duration::ZERO)
+            } else {
+                self.score_apart(target.entry.clone(), frame.clone(), admitted).await?
+            };
         let scoring = begun.elapsed().saturating_sub(waiting);
         let scored_time = self.clock.now();
         let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
@@ -80,9 +84,10 @@ impl Replica {
         let prediction_id = prediction_id(&target.entry.facts, target.generation, scored_time, &replica, sequence);
         let pedigree = Pedigree { prediction_id, target, replica, scored_time };
         if let Some(log) = self.log().filter(|log| log.wants(&pedigree.prediction_id)) {
-            log.offer(Logged { pedigree: pedigree.clone(), frame: frame.clone(), scores: scores.clone() });
+            let (scores, left_out) = (scores.clone(), left_out.clone());
+            log.offer(Logged { pedigree: pedigree.clone(), frame: frame.clone(), scores, left_out });
         }
-        Ok(Prediction { scores, frame, pedigree, begun, waiting, scoring })
+        Ok(Prediction { scores, left_out, frame, pedigree, begun, waiting, scoring })
     }
 
     /// A permit for so many rows; rows wait for nobody, their memory is there already.
@@ -99,7 +104,7 @@ impl Replica {
         entry: Arc<Entry>,
         frame: Arc<Frame>,
         admitted: OwnedSemaphorePermit,
-    ) -> Result<(Vec<f64>, Duration), InferenceError> {
+    ) -> Result<(Answer, Duration), InferenceError> {
         let begun = Instant::now();
         let permit = self.large_batches.clone().acquire_owned().await;
         let gone = CancellationToken::new();
@@ -108,10 +113,10 @@ impl Replica {
             // Given back when the work ends, also if nobody waits for it any more.
             let _permits = (permit, admitted);
             if gone.is_cancelled() {
-                return Ok((Vec::new(), Duration::ZERO));
+                return Ok((Answer::default(), Duration::ZERO));
             }
             let waited = begun.elapsed();
-            Ok((entry.model().score(&frame)?, waited))
+            Ok((entry.model().answer(&frame)?, waited))
         };
         tokio::task::spawn_blocking(score).await?
     }

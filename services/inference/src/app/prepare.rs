@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use lineal_kernel::{Digest, ModelName, VersionNumber};
+use lineal_models::LeftOut;
 
 use super::Replica;
 use crate::InferenceError;
@@ -26,12 +27,17 @@ impl Replica {
     ) -> Result<Prepared, InferenceError> {
         let start = self.clock.now();
         self.bundles.expire();
-        let served = self.table.load().bundle(digest).cloned();
+        let served = self.table.load().bundle(digest).filter(|bundle| bundle.is_whole()).cloned();
         let bundle = match served {
             Some(bundle) => bundle,
             None => self.bundles.load(digest).await?,
         };
         self.table.load().check_task(model, &bundle)?;
+        if let Some(LeftOut { member, problem, .. }) = bundle.absent().into_iter().next() {
+            // A replica that starts does without it; a promotion does not begin with less than it promises.
+            self.bundles.release(digest);
+            return Err(InferenceError::MemberMissing { digest, member, problem });
+        }
         let load_duration = self.clock.now().since(start);
         tracing::info!(%model, %version, %digest, ?load_duration, "prepared");
         Ok(Prepared { load_duration, golden_rows: bundle.golden_rows() })

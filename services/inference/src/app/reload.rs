@@ -99,11 +99,11 @@ impl Replica {
         table: &ServingTable,
         facts: &Facts,
     ) -> Result<Arc<Entry>, InferenceError> {
-        // Whoever was barred is tried again.
-        if let Some(entry) = old.same(facts).filter(|entry| entry.barred.is_none()) {
+        // Whoever was barred is tried again, and who lacks a member of an ensemble.
+        if let Some(entry) = old.same(facts).filter(|entry| entry.barred.is_none() && entry.model().is_whole()) {
             return Ok(entry.clone());
         }
-        let bundle = match old.bundle(facts.digest) {
+        let bundle = match old.bundle(facts.digest).filter(|bundle| bundle.is_whole()) {
             Some(bundle) => bundle.clone(),
             None => self.bundles.load(facts.digest).await?,
         };

@@ -16,7 +16,7 @@ pub(crate) use agreement::{Agreement, Scored, ShadowCounters, ShadowCounts};
 pub(crate) use batch::{Progress, Stage};
 pub use canary::CanaryCheck;
 pub(crate) use pedigree::{Pedigree, batch_prediction_id, prediction_id};
-pub(crate) use predictions::{PredictionFile, ScoredFile};
+pub(crate) use predictions::{PredictionFile, ScoredFile, left_out_by_row};
 pub(crate) use seat::{Arm, Entry, Facts, Listing, Seat, Target};
 pub(crate) use split::Place;
 pub(crate) use standby::Standing;

@@ -9,7 +9,7 @@ use arrow::{
 use bytes::Bytes;
 use lineal_data::{DataError, Table};
 use lineal_kernel::{FieldError, Name, Timestamp};
-use lineal_models::{ServedModel, Task};
+use lineal_models::{Answer, LeftOut, ServedModel, Task};
 use parquet::{
     arrow::{ArrowWriter, ProjectionMask, arrow_reader::ParquetRecordBatchReaderBuilder},
     basic::Compression,
@@ -31,6 +31,8 @@ pub(crate) struct PredictionFile {
     scores: Vec<String>,
     /// Name of the label's column, if there are labels.
     predicted: Option<String>,
+    /// Name of the column that says which members of an ensemble did not answer the row, if it is one.
+    left_out: Option<String>,
     facts: Facts,
     batch_id: Name,
 }
@@ -70,6 +72,7 @@ impl PredictionFile {
             Task::Count => vec![format!("{stem}_count")],
         };
         let predicted = (!model.classes().is_empty()).then(|| format!("{stem}_predicted"));
+        let left_out = model.is_ensemble().then(|| format!("{stem}_left_out"));
         let keys: Vec<Field> = if key_columns.is_empty() {
             vec![Field::new("row", DataType::Int64, false)]
         } else {
@@ -80,6 +83,7 @@ impl PredictionFile {
             .into_iter()
             .chain(scores.iter().map(|name| Field::new(name, DataType::Float64, false)))
             .chain(predicted.iter().map(|name| Field::new(name, DataType::Utf8, false)))
+            .chain(left_out.iter().map(|name| Field::new(name, DataType::Utf8, true)))
             .chain([
                 Field::new("model_name", DataType::Utf8, false),
                 Field::new("model_version", DataType::Int64, false),
@@ -101,6 +105,7 @@ impl PredictionFile {
             key_columns: key_columns.into_iter().map(|(name, _)| name).collect(),
             scores,
             predicted,
+            left_out,
             facts: facts.clone(),
             batch_id: batch_id.clone(),
         })
@@ -151,16 +156,16 @@ impl PredictionFile {
 }
 
 impl PredictionWriter<'_> {
-    /// Adds the rows of `table`, which begin at row `first` of the input, with the scores that `model` gave them.
+    /// Adds the rows of `table`, which begin at row `first` of the input, with what `model` answered to them.
     pub(crate) fn add(
         &mut self,
         table: &Table,
         first: u64,
         model: &ServedModel,
-        scores: &[f64],
+        answer: &Answer,
         scored: &mut ScoredFile,
     ) -> Result<(), DataError> {
-        let (rows, file) = (table.rows(), self.file);
+        let (rows, file, scores) = (table.rows(), self.file, &answer.scores);
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(file.schema.fields().len());
         if file.key_columns.is_empty() {
             columns.push(Arc::new((first..first + rows as u64).map(|row| row as i64).collect::<Int64Array>()));
@@ -177,6 +182,9 @@ impl PredictionWriter<'_> {
             let labels: StringArray = scores.chunks_exact(outputs).map(|row| model.label(row)).collect();
             labels.iter().flatten().for_each(|label| count(&mut scored.label_counts, label));
             columns.push(Arc::new(labels));
+        }
+        if file.left_out.is_some() {
+            columns.push(Arc::new(left_out_by_row(&answer.left_out, rows).into_iter().collect::<StringArray>()));
         }
         let best = |row: &[f64]| row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         scored.scores.extend(scores.chunks_exact(outputs).map(best));
@@ -209,6 +217,18 @@ impl PredictionWriter<'_> {
     pub(crate) fn finish(self) -> Result<Bytes, ParquetError> {
         Ok(self.writer.into_inner()?.into())
     }
+}
+
+/// For each of so many rows the members of an ensemble that did not answer it, with commas between them; none if all did.
+pub(crate) fn left_out_by_row(left_out: &[LeftOut], rows: usize) -> Vec<Option<String>> {
+    let mut members: Vec<Option<String>> = vec![None; rows];
+    for LeftOut { member, rows: silent, .. } in left_out {
+        let all = 0..if silent.is_empty() { rows } else { 0 };
+        for row in all.chain(silent.iter().copied()) {
+            members[row] = Some(members[row].take().map_or(member.clone(), |others| format!("{others},{member}")));
+        }
+    }
+    members
 }
 
 fn count(counts: &mut BTreeMap<String, u64>, label: &str) {

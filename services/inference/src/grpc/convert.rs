@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use lineal_kernel::Share;
+use lineal_models::LeftOut;
 use lineal_proto::lineal::inference::v1 as pb;
 use lineal_rpc::timestamp;
 
@@ -32,6 +33,11 @@ pub(super) fn pedigree(pedigree: Pedigree) -> pb::Pedigree {
     }
 }
 
+pub(super) fn left_out(left_out: LeftOut) -> pb::LeftOut {
+    let LeftOut { member, rows, problem } = left_out;
+    pb::LeftOut { member, rows: rows.into_iter().map(|row| row as u64).collect(), problem }
+}
+
 pub(super) fn log(counts: &LogCounts) -> pb::PredictionLogState {
     pb::PredictionLogState {
         logged_rows: counts.logged.load(Ordering::Relaxed),
@@ -59,6 +65,13 @@ pub(super) fn served(seat: &Seat) -> pb::Served {
         mirror_per_mille: traffic.mirror().map_or(0, Share::per_mille),
         barred: seat.entry().and_then(|entry| entry.barred.clone()).unwrap_or_default(),
         arm: seat.entry().map(|entry| arm(&entry.arm.usage.counts())),
+        left_out: seat
+            .entry()
+            .map(|entry| entry.model().absent())
+            .unwrap_or_default()
+            .into_iter()
+            .map(left_out)
+            .collect(),
     }
 }
 

@@ -9,12 +9,14 @@ use lineal_proto::inference::{
 use tonic::Status;
 
 use super::{ALWAYS, InferenceGrpc, MIRROR, outputs, status, tensors, wanted};
-use crate::domain::Pedigree;
+use crate::{app::Prediction, domain::Pedigree};
 
 /// What a request's slot is written as: whole, or label by label behind this and a dot.
 const SLOT: &str = "slot";
 /// What requests have in common that the same alias is to answer.
 const STICKY_KEY: &str = "sticky_key";
+/// Names members of an ensemble, with commas between them.
+const LEFT_OUT: &str = "left_out";
 /// Triton's name for the number of a sequence, whose requests would have to meet one process.
 const SEQUENCE: &str = "sequence_id";
 
@@ -42,7 +44,7 @@ impl InferenceGrpc {
             model_name: request.model_name,
             model_version: target.entry.facts.version.to_string(),
             id: if request.id.is_empty() { prediction_id.clone() } else { request.id },
-            parameters: parameters(&prediction.pedigree),
+            parameters: parameters(&prediction),
             outputs,
             raw_output_contents,
         };
@@ -105,8 +107,9 @@ fn is_zero(parameter: &InferParameter) -> bool {
     }
 }
 
-/// The pedigree as every client of the protocol passes it through.
-fn parameters(pedigree: &Pedigree) -> BTreeMap<String, InferParameter> {
+/// The pedigree as every client of the protocol passes it through, and the members of an ensemble that did not answer some rows.
+fn parameters(prediction: &Prediction) -> BTreeMap<String, InferParameter> {
+    let Prediction { pedigree, left_out, .. } = prediction;
     let entry = &pedigree.target.entry;
     let facts = &entry.facts;
     let texts = [
@@ -129,5 +132,9 @@ fn parameters(pedigree: &Pedigree) -> BTreeMap<String, InferParameter> {
         .collect();
     let generation = ParameterChoice::Int64Param(pedigree.target.generation as i64);
     parameters.insert("generation".to_owned(), parameter(generation));
+    if !left_out.is_empty() {
+        let members: Vec<_> = left_out.iter().map(|one| one.member.as_str()).collect();
+        parameters.insert(LEFT_OUT.to_owned(), parameter(ParameterChoice::StringParam(members.join(","))));
+    }
     parameters
 }

@@ -39,6 +39,7 @@ impl PredictionService for InferenceGrpc {
             labels,
             scores,
             missing,
+            left_out: prediction.left_out.into_iter().map(convert::left_out).collect(),
             pedigree: Some(convert::pedigree(prediction.pedigree)),
         }))
     }

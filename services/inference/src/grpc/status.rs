@@ -19,6 +19,12 @@ pub(super) fn from_error(error: InferenceError) -> Status {
     let text = error.to_string();
     let problem = match &error {
         InferenceError::Invalid(fields) => Problem::invalid(fields),
+        InferenceError::Rows(ScoreError::Ensemble(failed)) if failed.fault().1.refusal().is_none() => {
+            let (member, _) = failed.fault();
+            Problem::new(Code::FailedPrecondition, "MEMBER_FAILED", chain(&error))
+                .precondition(member, &chain(failed))
+                .with("member", member)
+        }
         InferenceError::Rows(rows) => Problem::invalid(&FieldError::new(column(rows), chain(&error)).into()),
         InferenceError::ModelNotServed { model, slot } => {
             Problem::new(Code::NotFound, "MODEL_NOT_SERVED", text).resource("model", model).with("slot", slot)
@@ -99,6 +105,12 @@ pub(super) fn from_error(error: InferenceError) -> Status {
         InferenceError::LoaderBusy { overdue } => {
             Problem::new(Code::ResourceExhausted, "LOADER_BUSY", text).with("overdue", overdue).retry_after(RETRY)
         }
+        InferenceError::MemberMissing { digest, member, problem } => {
+            Problem::new(Code::FailedPrecondition, "MEMBER_MISSING", text)
+                .precondition(member, problem)
+                .with("digest", digest)
+                .with("member", member)
+        }
         InferenceError::TaskChanged { model, served, found } => {
             Problem::new(Code::FailedPrecondition, "TASK_CHANGED", text.clone())
                 .precondition(model.as_str(), &text)
@@ -126,6 +138,7 @@ fn column(error: &ScoreError) -> &str {
             data
         }
         ScoreError::Graph(OnnxError::NotWhole { column, .. }) => return column,
+        ScoreError::Ensemble(failed) => return failed.fault().1.refusal().map_or("columns", column),
         ScoreError::Chain(_) | ScoreError::Outcomes(_) | ScoreError::Graph(_) => return "columns",
     };
     match data {

@@ -16,8 +16,10 @@ use parquet::{arrow::ArrowWriter, basic::Compression, errors::ParquetError, file
 use tokio::time::Instant;
 
 use super::Logged;
+use crate::domain::left_out_by_row;
 
 const UTC: &str = "UTC";
+const LEFT_OUT: &str = "left_out";
 /// Rows that are encoded together.
 const AT_ONCE: usize = 1024;
 
@@ -79,7 +81,8 @@ impl LogFile {
     }
 }
 
-/// The pedigree, `row` within its request, the inputs after `input_`, the scores, and the label if there are labels.
+/// The pedigree, `row` within its request, the inputs after `input_`, the scores, the label if there are labels, and of an ensemble
+/// the members that did not answer the row.
 fn schema(model: &ServedModel) -> SchemaRef {
     let time = DataType::Timestamp(TimeUnit::Microsecond, Some(UTC.into()));
     let pedigree = [
@@ -104,7 +107,9 @@ fn schema(model: &ServedModel) -> SchemaRef {
         _ => Field::new(format!("score_{answer}"), DataType::Float64, false),
     };
     let label = (!model.classes().is_empty()).then(|| Field::new("label", DataType::Utf8, false));
-    let fields: Vec<Field> = pedigree.chain(inputs).chain(model.answers().iter().map(score)).chain(label).collect();
+    let left_out = model.is_ensemble().then(|| Field::new(LEFT_OUT, DataType::Utf8, true));
+    let scores = model.answers().iter().map(score);
+    let fields: Vec<Field> = pedigree.chain(inputs).chain(scores).chain(label).chain(left_out).collect();
     Schema::new(fields).into()
 }
 
@@ -126,6 +131,10 @@ fn columns(schema: &Schema, answers: &[Logged]) -> Vec<ArrayRef> {
             answer.scores.chunks_exact(outputs).map(|scores| model.label(scores))
         });
         columns.push(Arc::new(labels.collect::<StringArray>()));
+    }
+    if schema.column_with_name(LEFT_OUT).is_some() {
+        let members = answers.iter().flat_map(|answer| left_out_by_row(&answer.left_out, answer.frame.rows()));
+        columns.push(Arc::new(members.collect::<StringArray>()));
     }
     columns
 }

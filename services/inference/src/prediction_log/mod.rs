@@ -16,6 +16,7 @@ use std::{
 
 use lineal_data::Frame;
 use lineal_kernel::{Digest, FieldError, Name};
+use lineal_models::LeftOut;
 use tokio::{
     sync::{
         mpsc::{UnboundedSender, unbounded_channel},
@@ -70,6 +71,8 @@ pub(crate) struct Logged {
     /// The inputs as they were given.
     pub(crate) frame: Arc<Frame>,
     pub(crate) scores: Vec<f64>,
+    /// The members of an ensemble that are not in all of them.
+    pub(crate) left_out: Vec<LeftOut>,
 }
 
 /// What the log did so far.

@@ -4,6 +4,7 @@
 
 mod aliases;
 mod drain;
+mod ensembles;
 mod fixture;
 mod lease;
 mod limits;

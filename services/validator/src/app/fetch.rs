@@ -131,6 +131,7 @@ fn file_of(error: &BundleError) -> &str {
         BundleError::Malformed { file, .. } => file,
         BundleError::UnsupportedFormat { .. } | BundleError::Upstreams { .. } | BundleError::Chain(_) => MANIFEST,
         BundleError::Member(_) => "member.json",
+        BundleError::Ensemble(_) => "ensemble.json",
         BundleError::Model(_) => "model.json",
         BundleError::Graph(_) => "model.onnx",
         BundleError::Golden(_) | BundleError::GoldenMismatch { .. } | BundleError::NoRows => "golden.json",

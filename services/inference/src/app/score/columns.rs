@@ -77,11 +77,3 @@ pub(super) fn keys(wanted: &[(String, ColumnType)], wish: &BatchWish) -> Vec<(St
     let named = |key: &String| wanted.iter().find(|(name, _)| name == key);
     wish.key_columns.iter().filter_map(named).map(|(name, column_type)| (name.clone(), kind(*column_type))).collect()
 }
-
-/// The same error, with its row counted from the beginning of the file.
-pub(super) fn in_file(mut error: ScoreError, first: u64) -> ScoreError {
-    if let ScoreError::Data(DataError::MissingValue { row, .. } | DataError::NotFinite { row, .. }) = &mut error {
-        *row += first as usize;
-    }
-    error
-}

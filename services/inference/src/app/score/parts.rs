@@ -183,8 +183,8 @@ impl Attempt {
                 table = look_back.fill(&table)?;
             }
             let frame = table.frame(model.signature().inputs.iter().map(|column| column.name.as_str()))?;
-            let scores = model.score(&frame).map_err(|error| columns::in_file(error, first + done))?;
-            writer.add(&table, first + done, model, &scores, &mut scored)?;
+            let answer = model.answer(&frame).map_err(|error| error.within((first + done) as usize))?;
+            writer.add(&table, first + done, model, &answer, &mut scored)?;
             done += table.rows() as u64;
             self.tell(Stage::Scoring, done);
         }
