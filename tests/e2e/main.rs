@@ -11,6 +11,7 @@ mod command_line;
 mod demo;
 mod determinism;
 mod drain;
+mod ensembles;
 mod foreign;
 mod import;
 mod lags;

@@ -3,6 +3,7 @@
 mod aliases;
 mod audit;
 mod batches;
+mod bundles;
 mod card;
 mod compare;
 mod context;
@@ -10,6 +11,7 @@ mod data;
 mod demo;
 mod demote;
 mod describe;
+mod ensemble;
 mod error;
 mod experiments;
 mod explain;
@@ -32,6 +34,7 @@ mod pipeline;
 mod predict;
 mod promote;
 mod promotions;
+mod registration;
 mod reproduce;
 mod request;
 mod rollback;
@@ -95,6 +98,8 @@ enum Command {
     Features(features::Args),
     /// Make a version of a model that was trained elsewhere: LightGBM, XGBoost, ONNX
     Import(Box<import::Args>),
+    /// Make a version that answers with the weighed answers of others
+    Ensemble(Box<ensemble::Args>),
     /// List, show, watch and cancel training jobs
     Jobs(Box<jobs::Args>),
     /// Run pipelines: graphs of steps from rows to champions
@@ -194,7 +199,8 @@ impl Cli {
             Command::Data(args) => data::run(args, ctx).await,
             Command::Split(args) => split::run(args, ctx).await,
             Command::Features(args) => features::run(args, ctx).await,
-            Command::Import(args) => import::run(*args, ctx).await,
+            Command::Import(args) => Box::pin(import::run(*args, ctx)).await,
+            Command::Ensemble(args) => Box::pin(ensemble::run(*args, ctx)).await,
             Command::Jobs(args) => jobs::run(*args, ctx).await,
             Command::Pipeline(args) => pipeline::run(*args, ctx).await,
             Command::Experiments(args) => experiments::run(args, ctx).await,
@@ -268,6 +274,7 @@ mod tests {
             "status",
             "audit",
             "health",
+            "ensemble churn churn/1 churn/2",
             "validate churn 1",
             "promote churn 1",
             "promotions",

@@ -84,6 +84,12 @@ pub(super) fn time(text: &str) -> Result<Timestamp, String> {
     Ok(Timestamp::from_micros((moment.unix_timestamp_nanos() / 1000) as i64))
 }
 
+/// An error with its causes, in one line.
+pub(super) fn reason(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

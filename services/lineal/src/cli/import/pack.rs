@@ -10,6 +10,7 @@ use lineal_models::{
 };
 
 use super::{Args, CliError};
+use crate::cli::parse;
 
 /// What the features and the split of an imported version are called.
 pub(super) const IMPORTED: &str = "imported";
@@ -120,11 +121,5 @@ pub(super) fn refused(problem: impl std::fmt::Display) -> CliError {
 
 /// An error with its causes, for they name the column.
 pub(super) fn reason(error: &dyn std::error::Error) -> CliError {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text = format!("{text}: {inner}");
-        source = inner.source();
-    }
-    refused(text)
+    refused(parse::reason(error))
 }
