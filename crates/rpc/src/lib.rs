@@ -8,6 +8,7 @@ mod client;
 mod convert;
 mod problem;
 mod server;
+pub mod signatures;
 
 pub use access::{ACTOR_HEADER, caller_of};
 pub use client::{AddressError, Identify, Peer, connect};

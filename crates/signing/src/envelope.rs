@@ -62,8 +62,8 @@ struct DsseSignature {
 
 impl Envelope {
     /// Signs the files of the model `name`.
-    pub fn sign(key: &SigningKey, name: &str, files: &Files) -> Result<String, SignatureError> {
-        let payload = serde_json::to_vec(&Statement::new(name, files)).map_err(malformed)?;
+    pub fn sign(key: &SigningKey, name: &str, files: &Files) -> Result<String, serde_json::Error> {
+        let payload = serde_json::to_vec(&Statement::new(name, files))?;
         let signature = key.sign(&to_sign(&payload));
         let file = Sigstore::<()> {
             media_type: MEDIA_TYPE.to_owned(),
@@ -77,7 +77,7 @@ impl Envelope {
                 signatures: vec![DsseSignature { sig: STANDARD.encode(signature), keyid: String::new() }],
             },
         };
-        serde_json::to_string(&file).map_err(malformed)
+        serde_json::to_string(&file)
     }
 
     /// Reads a signature.

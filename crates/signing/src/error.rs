@@ -43,13 +43,11 @@ pub enum SignatureError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// Nobody signed it.
-    #[error(
-        "it is not signed, and signing.required is set; sign its version with `lineal sign MODEL VERSION --key FILE`"
-    )]
+    #[error("it is not signed, and must be; sign its version with `lineal sign MODEL VERSION --key FILE`")]
     Unsigned,
     /// Nobody whose key is trusted signed it.
     #[error(
-        "it is signed by the key {key}, which is not among signing.trusted_keys; sign its version with a key that is, or trust this one"
+        "it is signed by the key {key}, which is not trusted; sign its version with a key that is, or add this one to signing.trusted_keys"
     )]
     UnknownKey {
         /// Fingerprint of a key that did sign it.

@@ -61,6 +61,15 @@ volumeMounts:
     secretKeyRef:
       name: {{ . }}
       key: {{ $.values.database.key }}
+{{ end -}}
+{{- if eq .role "trainer" -}}
+{{- with .root.Values.signingKey.existingSecret -}}
+- name: LINEAL__SIGNING__KEY
+  valueFrom:
+    secretKeyRef:
+      name: {{ . }}
+      key: {{ $.root.Values.signingKey.key }}
+{{- end -}}
 {{- end -}}
 {{- else -}}
 # Each replica is spoken to by itself, past the Service. IPv4: an IPv6 address would need brackets.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use lineal_data::DataError;
 use lineal_kernel::{Digest, FieldError, FieldErrors, ModelName, Name, Slot, VersionNumber};
 use lineal_models::{BundleError, ScoreError};
+use lineal_signing::Refusal;
 
 use crate::registry::RegistryError;
 
@@ -69,6 +70,14 @@ pub(crate) enum InferenceError {
         digest: Digest,
         /// What is wrong with it.
         source: BundleFault,
+    },
+    /// A bundle that no trusted key signed.
+    #[error("the bundle {digest} is refused: {refusal}")]
+    BundleRefused {
+        /// Digest of the bundle.
+        digest: Digest,
+        /// Why.
+        refusal: Refusal,
     },
     /// A bundle that takes too long.
     #[error(

@@ -139,6 +139,7 @@ impl Services {
                         prediction_log: settings.prediction_log.clone(),
                         mirrored_rows: settings.mirrored_rows,
                         canary_check: settings.canary_check,
+                        signatures: settings.signatures.clone(),
                         ..InferenceConfig::new(settings.replica.clone(), advertise, settings.cache_dir.clone())
                     };
                     services.inference = Some(Inference::new(own, registry_of("inference")?, clock, health.clone()));

@@ -22,6 +22,7 @@ use lineal_db::{DatabaseUrl, OpenError};
 use lineal_kernel::{Clock, Name};
 use lineal_models::LibrarySearch;
 use lineal_rpc::Peer;
+use lineal_signing::SigningKey;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
@@ -57,6 +58,8 @@ pub struct TrainerConfig {
     pub scratch: PathBuf,
     /// The version of this program, for lineage.
     pub release: String,
+    /// The key that signs every bundle; `None` to sign none.
+    pub signing_key: Option<SigningKey>,
 }
 
 /// The trainer service.
@@ -85,6 +88,7 @@ impl Trainer {
             lease: config.lease,
             scratch: config.scratch,
             release: config.release,
+            signing_key: config.signing_key,
         };
         let sources = Sources::new(config.sources);
         Ok(Self { app: Arc::new(App::new(store, registry, validator, clock, sources, families, settings)) })

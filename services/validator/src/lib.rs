@@ -17,6 +17,7 @@ use lineal_db::{DatabaseUrl, OpenError};
 use lineal_kernel::Clock;
 use lineal_proto::lineal::validator::v1::report_service_server::ReportServiceServer;
 use lineal_rpc::Peer;
+use lineal_signing::Policy;
 use tonic::service::Routes;
 
 use app::App;
@@ -29,6 +30,8 @@ use store::SqliteStore;
 pub struct ValidatorConfig {
     /// Where the reports are kept.
     pub database: DatabaseUrl,
+    /// By whom a bundle must be signed to be judged, or to be judged against.
+    pub signatures: Policy,
 }
 
 /// The validator service.
@@ -44,7 +47,7 @@ impl Validator {
     pub async fn open(config: ValidatorConfig, registry: Peer, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let store = Arc::new(SqliteStore::open(&config.database).await?);
         let registry = Arc::new(RemoteRegistry::new(registry));
-        Ok(Self { app: Arc::new(App { store, registry, clock }) })
+        Ok(Self { app: Arc::new(App { store, registry, clock, signatures: config.signatures }) })
     }
 
     /// Adds the service to what a listener serves.

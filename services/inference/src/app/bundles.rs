@@ -14,7 +14,7 @@ use lineal_kernel::Digest;
 use lineal_models::{Bundle, BundleError, LeftOut, Manifest, ServedModel};
 use tokio::{sync::OnceCell, time::Instant};
 
-use super::loader::Loader;
+use super::{admission::Admission, loader::Loader};
 use crate::{
     InferenceError,
     cache::Cache,
@@ -30,6 +30,7 @@ const MAX_MANIFEST: usize = 1 << 20;
 pub(crate) struct Bundles {
     registry: Arc<dyn Registry>,
     cache: Cache,
+    admission: Admission,
     loader: Loader,
     /// How long a bundle waits to be served.
     ttl: Duration,
@@ -56,8 +57,14 @@ impl Fetched {
 }
 
 impl Bundles {
-    pub(crate) fn new(registry: Arc<dyn Registry>, cache: Cache, loader: Loader, ttl: Duration) -> Self {
-        Self { registry, cache, loader, ttl, waiting: Mutex::default(), loads: AtomicU64::new(0) }
+    pub(crate) fn new(
+        registry: Arc<dyn Registry>,
+        cache: Cache,
+        admission: Admission,
+        loader: Loader,
+        ttl: Duration,
+    ) -> Self {
+        Self { registry, cache, admission, loader, ttl, waiting: Mutex::default(), loads: AtomicU64::new(0) }
     }
 
     /// The bundle fetched, verified and loaded, with its golden rows replayed. It goes on if the caller gives up, so that one
@@ -107,6 +114,7 @@ impl Bundles {
 
     async fn fetch_and_load(&self, digest: Digest) -> Result<Arc<ServedModel>, InferenceError> {
         let head = self.fetch_files(digest, digest).await?;
+        self.admission.admit(digest, &head.manifest).await?;
         let mut upstreams = Vec::new();
         for upstream in &head.manifest.upstreams {
             upstreams.push(match self.fetch_files(digest, upstream.digest).await {

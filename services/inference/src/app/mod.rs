@@ -1,5 +1,6 @@
 //! What a replica does: predict, score, prepare, reload, follow the registry. Each file is one verb on [`Replica`].
 
+mod admission;
 mod bundles;
 mod follow;
 mod loader;
@@ -24,6 +25,7 @@ use crate::{InferenceConfig, cache::Cache, domain::ServingTable, prediction_log:
 pub(crate) use predict::Prediction;
 pub(crate) use report::ArmName;
 
+use admission::Admission;
 use bundles::Bundles;
 use loader::Loader;
 use mirror::Mirror;
@@ -76,8 +78,9 @@ impl Replica {
         health: Health,
     ) -> Self {
         let (cache, loader) = (Cache::new(config.cache_dir.clone()), Loader::new(config.load_deadline));
+        let admission = Admission::new(config.signatures.clone(), registry.clone(), cache.clone());
         Self {
-            bundles: Arc::new(Bundles::new(registry.clone(), cache.clone(), loader, config.prepared_ttl)),
+            bundles: Arc::new(Bundles::new(registry.clone(), cache.clone(), admission, loader, config.prepared_ttl)),
             log: config.prediction_log.clone().map(|log| PredictionLog::start(log, &config.replica)),
             batches: score::Batches::new(config.scoring_batches),
             large_batches: Arc::new(Semaphore::new(config.large_batches.max(1))),

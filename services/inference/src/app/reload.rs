@@ -77,6 +77,7 @@ impl Replica {
             Ok(entry) => Ok(Seat::Served(entry)),
             Err(
                 error @ (InferenceError::BundleDamaged { .. }
+                | InferenceError::BundleRefused { .. }
                 | InferenceError::TaskChanged { .. }
                 | InferenceError::LoadTimedOut { .. }
                 | InferenceError::LoadPanicked { .. }

@@ -47,6 +47,17 @@ impl Cache {
         self.write(digest.hex(), content).await;
     }
 
+    /// The signature of the bundle with this manifest that was good last. Whoever reads it checks it again.
+    pub(crate) async fn signature(&self, bundle: Digest) -> Option<String> {
+        let path = self.folder.join(signature_of(bundle));
+        on_disk(move || fs::read_to_string(path)).await
+    }
+
+    /// Keeps a good signature for a start without the registry.
+    pub(crate) async fn keep_signature(&self, bundle: Digest, signature: &str) {
+        self.write(signature_of(bundle), signature.to_owned().into()).await;
+    }
+
     /// The table that was kept last, if it is readable.
     pub(crate) async fn last_table(&self) -> Option<Listing> {
         let path = self.folder.join(LAST_TABLE);
@@ -63,6 +74,10 @@ impl Cache {
         let folder = self.folder.clone();
         on_disk(move || write_whole(&folder, &name, &content)).await;
     }
+}
+
+fn signature_of(bundle: Digest) -> String {
+    format!("{}.sig", bundle.hex())
 }
 
 /// Under a name of its own first: readers see the old file or the new one.

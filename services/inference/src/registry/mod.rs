@@ -28,6 +28,9 @@ pub(crate) trait Registry: Send + Sync {
     /// The file with this digest, verified; [`RegistryError::Damaged`] also if it has more than `limit` bytes.
     async fn download(&self, digest: Digest, limit: usize) -> Result<Bytes, RegistryError>;
 
+    /// The signatures of the bundle with this manifest; none if nobody signed it.
+    async fn signatures(&self, bundle: Digest) -> Result<Vec<String>, RegistryError>;
+
     /// Takes a lease for the replica that others reach at `address`.
     async fn register(&self, replica: &Name, address: &str) -> Result<Lease, RegistryError>;
 

@@ -14,7 +14,7 @@ use lineal_proto::{
     },
     pbjson_types,
 };
-use lineal_rpc::{Peer, artifacts, timestamp, traffic_of};
+use lineal_rpc::{Peer, artifacts, signatures, timestamp, traffic_of};
 use tokio::time::timeout;
 use tonic::{Code, Request, Status};
 
@@ -70,6 +70,11 @@ impl Registry for RemoteRegistry {
             }
             _ => unavailable(status),
         })
+    }
+
+    async fn signatures(&self, bundle: Digest) -> Result<Vec<String>, RegistryError> {
+        let found = signatures::list(&self.peer, bundle).await.map_err(unavailable)?;
+        Ok(found.into_iter().map(|signature| signature.envelope).collect())
     }
 
     async fn register(&self, replica: &Name, address: &str) -> Result<Lease, RegistryError> {

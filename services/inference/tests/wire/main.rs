@@ -16,6 +16,7 @@ mod reload;
 mod rows;
 mod score;
 mod shadows;
+mod signatures;
 mod split;
 mod standbys;
 mod stream;

@@ -128,8 +128,13 @@ impl Service {
         }))
     }
 
+    /// An answer without the `part` that the contract promises.
+    pub(super) fn absent(&self, part: &'static str) -> CliError {
+        CliError::Incomplete { service: self.name, part }
+    }
+
     /// The `part` of an answer that the contract promises.
     pub(super) fn present<T>(&self, value: Option<T>, part: &'static str) -> Result<T, CliError> {
-        value.ok_or(CliError::Incomplete { service: self.name, part })
+        value.ok_or_else(|| self.absent(part))
     }
 }

@@ -10,7 +10,7 @@ use lineal_models::{
 use lineal_proto::lineal::registry::v1::{CreateVersionRequest, DatasetReference, Lineage, Version, VersionReference};
 
 use super::{
-    bundles,
+    bundle,
     context::Context,
     error::{CliError, Exit},
     parse,
@@ -105,7 +105,7 @@ async fn find(args: &Args, ctx: &Context) -> Result<Found, CliError> {
     let (mut versions, mut members) = (Vec::new(), Vec::new());
     for (reference, weight) in &args.members {
         let version = resolve_reference(ctx, reference.clone(), &Slot::default()).await?;
-        let (bundle, upstreams) = bundles::fetch(ctx, &version).await?;
+        let (bundle, upstreams) = bundle::assemble(ctx, &version).await?;
         let name = format!("{}/{}", version.model, version.number);
         members.push(EnsembleMember { name, weight: *weight, bundle, upstreams });
         versions.push(version);

@@ -3,6 +3,7 @@
 use std::{fmt::Write as _, io, process::ExitCode};
 
 use lineal_rpc::{AddressError, reason_of};
+use lineal_signing::Refusal;
 use serde::Serialize;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
@@ -123,6 +124,14 @@ pub(super) enum CliError {
     /// A process that should serve cannot.
     #[error("{0:#}")]
     Server(anyhow::Error),
+    /// No key that was named signed a bundle.
+    #[error("{bundle} is refused: {refusal}")]
+    Untrusted {
+        /// The version or folder.
+        bundle: String,
+        /// Why.
+        refusal: Refusal,
+    },
     /// The answer cannot be written.
     #[error("cannot write the answer: {0}")]
     Output(#[from] io::Error),
@@ -178,6 +187,7 @@ impl CliError {
     pub(super) fn exit(&self) -> Exit {
         match self {
             Self::Usage { .. } | Self::File { .. } | Self::Address(_) => Exit::Usage,
+            Self::Untrusted { .. } => Exit::Refused,
             Self::Call(call) => Exit::of(call.status.code()),
             Self::Server(error) if error.is::<ConfigError>() => Exit::Usage,
             Self::Incomplete { .. }

@@ -20,6 +20,7 @@ pub(super) fn next(error: &CliError) -> Option<String> {
         }
         CliError::Usage { .. }
         | CliError::File { .. }
+        | CliError::Untrusted { .. }
         | CliError::Incomplete { .. }
         | CliError::Server(_)
         | CliError::Output(_)

@@ -3,7 +3,7 @@
 mod aliases;
 mod audit;
 mod batches;
-mod bundles;
+mod bundle;
 mod card;
 mod compare;
 mod context;
@@ -11,6 +11,7 @@ mod data;
 mod demo;
 mod demote;
 mod describe;
+mod download;
 mod ensemble;
 mod error;
 mod experiments;
@@ -43,6 +44,8 @@ mod rows;
 mod runs;
 mod score;
 mod serve;
+mod sign;
+mod signatures;
 mod source;
 mod split;
 mod status;
@@ -50,6 +53,7 @@ mod story;
 mod train;
 mod usage;
 mod validate;
+mod verify;
 mod versions;
 mod watch;
 mod way_back;
@@ -124,6 +128,14 @@ enum Command {
     Compare(compare::Args),
     /// List the aliases of a model
     Aliases(aliases::Args),
+    /// Sign a version, so that those who trust the key load it
+    Sign(sign::Args),
+    /// List who signed a version
+    Signatures(signatures::Args),
+    /// Check that a key signed every byte of a version
+    Verify(verify::Args),
+    /// Write the files of a version to a folder, with its signature
+    Download(download::Args),
     /// Point an alias of your own at a version
     Alias(aliases::AliasArgs),
     /// Judge a version: score it and the champion on the same rows and apply the gates
@@ -214,6 +226,10 @@ impl Cli {
             Command::Compare(args) => compare::run(args, ctx).await,
             Command::Aliases(args) => aliases::run(args, ctx).await,
             Command::Alias(args) => aliases::change(args, ctx).await,
+            Command::Sign(args) => sign::run(args, ctx).await,
+            Command::Signatures(args) => signatures::run(args, ctx).await,
+            Command::Verify(args) => verify::run(args, ctx).await,
+            Command::Download(args) => download::run(args, ctx).await,
             Command::Validate(args) => validate::run(args, ctx).await,
             Command::Promote(args) => promote::run(args, ctx).await,
             Command::Rollback(args) => rollback::run(args, ctx).await,
@@ -288,6 +304,8 @@ mod tests {
             "data sources",
             "split list churn",
             "lineage churn 1",
+            "signatures churn 1",
+            "download churn 1 folder",
             "predict churn --row a=1",
             "score churn rows.csv --out scores --batch-id b-1",
             "batches churn",

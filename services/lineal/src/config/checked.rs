@@ -12,10 +12,13 @@ use lineal_inference::{CanaryCheck, PredictionLogConfig};
 use lineal_kernel::Name;
 use lineal_models::LibrarySearch;
 use lineal_registry::{RegistryConfig, sink::SinkConfig};
+use lineal_signing::Policy;
 use lineal_trainer::{SourceAddress, TrainerConfig};
 use lineal_validator::ValidatorConfig;
 
-use super::{ConfigError, LogSettings, RawCanaryCheck, RawConfig, RawOpenLineage, RawPredictionLog, RawTrainer};
+use super::{
+    ConfigError, LogSettings, RawCanaryCheck, RawConfig, RawOpenLineage, RawPredictionLog, RawTrainer, signing::signing,
+};
 
 /// Checked values, by part.
 #[derive(Debug, Clone)]
@@ -85,14 +88,16 @@ pub struct InferenceSettings {
     pub mirrored_rows: usize,
     /// What a version must do before it answers a part of a slot's requests.
     pub canary_check: CanaryCheck,
+    /// By whom a bundle must be signed to be loaded.
+    pub signatures: Policy,
 }
 
 /// Gathers problems with their paths.
 #[derive(Default)]
-struct Problems(Vec<(String, String)>);
+pub(super) struct Problems(Vec<(String, String)>);
 
 impl Problems {
-    fn check<T, E: std::fmt::Display>(&mut self, path: &str, result: Result<T, E>) -> Option<T> {
+    pub(super) fn check<T, E: std::fmt::Display>(&mut self, path: &str, result: Result<T, E>) -> Option<T> {
         result.map_err(|error| self.0.push((path.to_owned(), error.to_string()))).ok()
     }
 
@@ -155,7 +160,9 @@ impl Config {
         let feature_cache = problems.mebibytes("trainer.feature_cache_mib", raw.trainer.feature_cache_mib);
         let sources = sources(&raw.trainer, problems);
         let validator_database = database(problems, "validator", &raw.validator.database_url, &data);
+        let signing = signing(&raw.signing, problems);
         let inference = inference(&raw, &data, problems);
+        let (signatures, signing_key) = signing?;
         Some(Self {
             onnxruntime: onnxruntime(&raw),
             server: server?,
@@ -173,9 +180,10 @@ impl Config {
                 sources: sources?,
                 scratch: data.join("scratch"),
                 release: env!("CARGO_PKG_VERSION").to_owned(),
+                signing_key,
             },
-            validator: ValidatorConfig { database: validator_database? },
-            inference: inference?,
+            validator: ValidatorConfig { database: validator_database?, signatures: signatures.clone() },
+            inference: InferenceSettings { signatures, ..inference? },
             log: raw.log,
         })
     }
@@ -289,6 +297,7 @@ fn inference(raw: &RawConfig, data: &Path, problems: &mut Problems) -> Option<In
         prediction_log,
         mirrored_rows: raw.inference.max_mirrored_rows,
         canary_check: CanaryCheck { requests, max_p99: Duration::from_millis(max_p99_ms) },
+        signatures: Policy::default(),
     })
 }
 

@@ -4,6 +4,7 @@
 
 mod checked;
 mod raw;
+mod signing;
 
 use std::{fmt::Write as _, path::Path};
 
@@ -13,7 +14,9 @@ use figment::{
 };
 
 pub use checked::{Config, InferenceSettings, Peers, ServerSettings};
-pub use raw::{LogFormat, LogSettings, RawCanaryCheck, RawConfig, RawOpenLineage, RawPredictionLog, RawTrainer};
+pub use raw::{
+    LogFormat, LogSettings, RawCanaryCheck, RawConfig, RawOpenLineage, RawPredictionLog, RawSigning, RawTrainer,
+};
 
 const PREFIX: &str = "LINEAL__";
 
@@ -95,5 +98,25 @@ mod tests {
         for path in ["server.listen", "registry.database_url", "registry.lease_seconds"] {
             assert!(error.contains(path), "{path} in {error}");
         }
+    }
+
+    #[test]
+    fn keys_are_files_or_pem_and_bad_ones_are_named() {
+        // X12
+        let public = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../crates/signing/tests/reference/key.pub"));
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("key.pub");
+        std::fs::write(&file, public).unwrap();
+        let inline = public.replace('\n', "\\n");
+        let good = format!("signing: {{ required: true, trusted_keys: ['{}', \"{inline}\"] }}\n", file.display());
+        assert!(written(&good).unwrap().validator.signatures.is_active());
+        assert!(!written("version: 1\n").unwrap().inference.signatures.is_active());
+
+        let bad = format!("signing: {{ trusted_keys: ['/nowhere'], key: '{}' }}\n", file.display());
+        let error = written(&bad).unwrap_err();
+        assert!(error.contains("signing.trusted_keys[0]: cannot read `/nowhere`"), "{error}");
+        assert!(error.contains("signing.key: ") && error.contains("is no private ECDSA P-256 key"), "{error}");
+        let nobody = written("signing: { required: true }\n").unwrap_err();
+        assert!(nobody.contains("signing.required: name signing.trusted_keys"), "{nobody}");
     }
 }

@@ -28,6 +28,8 @@ pub struct RawConfig {
     pub validator: RawValidator,
     /// The inference service.
     pub inference: RawInference,
+    /// Who signs bundles, and who is trusted.
+    pub signing: RawSigning,
     /// What is logged.
     pub log: LogSettings,
 }
@@ -45,6 +47,7 @@ impl Default for RawConfig {
             trainer: RawTrainer::default(),
             validator: RawValidator::default(),
             inference: RawInference::default(),
+            signing: RawSigning::default(),
             log: LogSettings::default(),
         }
     }
@@ -68,6 +71,18 @@ impl Default for RawServer {
     fn default() -> Self {
         Self { listen: "127.0.0.1:7400".to_owned(), health_listen: String::new(), notice_seconds: 0, drain_seconds: 20 }
     }
+}
+
+/// Signatures of bundles. A key is a PEM file, or the PEM itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawSigning {
+    /// Public keys whose signatures admit a bundle; none to look at no signature.
+    pub trusted_keys: Vec<String>,
+    /// Whether a bundle that nobody signed is refused.
+    pub required: bool,
+    /// Private key that the trainer signs with; empty to sign nothing.
+    pub key: String,
 }
 
 /// Addresses of the services; empty for this process.

@@ -138,7 +138,7 @@ impl Registry {
     }
 
     /// A manifest and its length.
-    async fn manifest(&self, digest: Digest, pace: Pace) -> Result<(Manifest, u64), RegistryError> {
+    pub(crate) async fn manifest(&self, digest: Digest, pace: Pace) -> Result<(Manifest, u64), RegistryError> {
         let mut manifest = BytesMut::new();
         let size = self.read(MANIFEST, digest, pace, |piece| {
             if manifest.len() as u64 <= MAX_MANIFEST {

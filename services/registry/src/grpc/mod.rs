@@ -21,6 +21,7 @@ mod refusals;
 mod replicas;
 mod runs;
 mod scoring_batches;
+mod signatures;
 mod status;
 mod story;
 mod tracking;
@@ -71,6 +72,7 @@ pub(crate) fn mount(registry: &Registry, routes: Routes) -> Routes {
             registry,
             pb::scoring_batch_service_server::ScoringBatchServiceServer::new(grpc.clone()),
         ))
+        .add_service(Audited::new(registry, pb::signature_service_server::SignatureServiceServer::new(grpc.clone())))
         .add_service(Audited::new(registry, pb::usage_service_server::UsageServiceServer::new(grpc.clone())))
         .add_service(Audited::new(registry, pb::version_service_server::VersionServiceServer::new(grpc)))
 }

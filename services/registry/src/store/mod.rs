@@ -13,6 +13,7 @@ mod outbox;
 mod performance;
 mod postgres;
 mod scoring_batches;
+mod signatures;
 mod sqlite;
 mod stories;
 mod usage;
@@ -37,6 +38,7 @@ pub use self::{
     performance::PerformanceStore,
     postgres::PostgresStore,
     scoring_batches::ScoringBatchStore,
+    signatures::SignatureStore,
     sqlite::SqliteStore,
     stories::StoryStore,
     usage::UsageStore,
@@ -99,6 +101,7 @@ pub trait RegistryStore:
     + CardStore
     + OutboxStore
     + ScoringBatchStore
+    + SignatureStore
     + std::fmt::Debug
 {
     /// Finishes what is under way and closes the database.

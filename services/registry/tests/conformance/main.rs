@@ -25,6 +25,7 @@ mod schema;
 mod scoring_batches;
 mod seal;
 mod search;
+mod signatures;
 mod snapshots;
 mod stories;
 mod upgrade;
@@ -55,6 +56,10 @@ macro_rules! suite {
                 each_slot_keeps_its_own_latest_verdict
                 a_report_is_stored_once
                 a_version_changes_only_from_what_was_seen
+            }
+            signatures {
+                a_key_signs_a_bundle_once_and_its_signature_reads_back
+                signatures_are_listed_by_key
             }
             version_search {
                 every_comparison_finds_its_versions

@@ -28,6 +28,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use lineal_kernel::Clock;
 use lineal_models::Family;
+use lineal_signing::SigningKey;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
@@ -67,6 +68,8 @@ pub(crate) struct Settings {
     pub(crate) scratch: PathBuf,
     /// The version of this program.
     pub(crate) release: String,
+    /// The key that signs every bundle, if there is one.
+    pub(crate) signing_key: Option<SigningKey>,
 }
 
 /// The trainer without its transport.

@@ -8,14 +8,14 @@ use lineal_kernel::{Digest, ModelName, Slot};
 use lineal_proto::lineal::registry::v1::{
     self as pb, alias_service_client::AliasServiceClient, dataset_service_client::DatasetServiceClient,
     promotion_service_client::PromotionServiceClient, run_service_client::RunServiceClient,
-    version_service_client::VersionServiceClient,
+    signature_service_client::SignatureServiceClient, version_service_client::VersionServiceClient,
 };
 use lineal_rpc::{Peer, artifacts};
 use tonic::{Code, Request, Status};
 
 use super::{
-    Defaults, KnownVersion, NewRun, Promoted, Promotion, Registry, RegistryError, RunEnd, RunLog, SnapshotRecord,
-    known,
+    Defaults, KnownVersion, NewRun, NewSignature, Promoted, Promotion, Registry, RegistryError, RunEnd, RunLog,
+    SnapshotRecord, known,
     retry::{patiently, retry},
 };
 use crate::domain::{NewVersion, ReloadPolicy, Upstream};
@@ -166,6 +166,18 @@ impl Registry for RegistryClient {
         let message = pb::FinishRunRequest { run_id: run_id.to_owned(), status: status.into(), error, end_time: None };
         let client = RunServiceClient::new(self.peer.clone());
         retry(|| call!(client.finish_run(message))).await.map(drop)
+    }
+
+    async fn attach_signature(&self, signature: &NewSignature) -> Result<(), RegistryError> {
+        let message = pb::AttachSignatureRequest {
+            model: signature.model.to_string(),
+            digest: signature.digest.to_string(),
+            envelope: signature.envelope.clone(),
+            public_key: signature.public_key.clone(),
+            request_id: String::new(),
+        };
+        let client = SignatureServiceClient::new(self.peer.clone());
+        retry(|| call!(client.attach_signature(message))).await.map(drop)
     }
 
     async fn create_version(&self, version: &NewVersion, request_id: &str) -> Result<u64, RegistryError> {

@@ -119,6 +119,18 @@ pub(crate) struct RunLog {
     pub(crate) datasets: Vec<RunDataset>,
 }
 
+/// A signature of an uploaded bundle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NewSignature {
+    pub(crate) model: ModelName,
+    /// Digest of the bundle.
+    pub(crate) digest: Digest,
+    /// The content of `model.sig`.
+    pub(crate) envelope: String,
+    /// In PEM.
+    pub(crate) public_key: String,
+}
+
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RunEnd {
@@ -194,6 +206,9 @@ pub(crate) trait Registry: Send + Sync {
 
     /// Closes a run.
     async fn finish_run(&self, run_id: &str, end: &RunEnd) -> Result<(), RegistryError>;
+
+    /// Keeps the signature of an uploaded bundle; the first of each key stays.
+    async fn attach_signature(&self, signature: &NewSignature) -> Result<(), RegistryError>;
 
     /// Gives an uploaded bundle the next number of its model.
     async fn create_version(&self, version: &NewVersion, request_id: &str) -> Result<u64, RegistryError>;

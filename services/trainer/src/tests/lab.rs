@@ -6,6 +6,7 @@ use futures::StreamExt as _;
 use lineal_db::DatabaseUrl;
 use lineal_kernel::{Caller, ManualClock, Name, RequestId, Timestamp};
 use lineal_models::Family;
+use lineal_signing::SigningKey;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -71,13 +72,13 @@ impl Lab {
         let clock = ManualClock::at(Timestamp::from_micros(1_736_951_422_000_000));
         let validator = Arc::new(FakeValidator::default());
         let sources = BTreeMap::new();
-        let app = app(&store, &registry, &validator, &clock, &sources, folder.path(), usize::MAX);
+        let app = app(&store, &registry, &validator, &clock, &sources, folder.path(), |_| ());
         Self { app, store, registry, validator, clock, sources, folder }
     }
 
     /// The same database and registry in a new process.
     pub(super) fn restart(&mut self) {
-        self.restart_with(usize::MAX);
+        self.restart_set(|_| ());
     }
 
     /// The folder of its database and its files.
@@ -94,8 +95,17 @@ impl Lab {
 
     /// The same with room for tables of so many bytes.
     pub(super) fn restart_with(&mut self, table_limit: usize) {
+        self.restart_set(|settings| settings.table_limit = table_limit);
+    }
+
+    /// The same with a key that signs.
+    pub(super) fn restart_signing(&mut self, key: SigningKey) {
+        self.restart_set(|settings| settings.signing_key = Some(key));
+    }
+
+    fn restart_set(&mut self, change: impl FnOnce(&mut Settings)) {
         let Self { store, registry, validator, clock, sources, folder, .. } = self;
-        self.app = app(store, registry, validator, clock, sources, folder.path(), table_limit);
+        self.app = app(store, registry, validator, clock, sources, folder.path(), change);
     }
 
     /// Starts the workers.
@@ -189,20 +199,22 @@ fn app(
     clock: &ManualClock,
     sources: &BTreeMap<Name, SourceAddress>,
     folder: &Path,
-    table_limit: usize,
+    change: impl FnOnce(&mut Settings),
 ) -> Arc<App> {
     static ODD: [&dyn Family; 5] = [&Panicking, &Endless, &Chatty, &Deaf, &Counting];
     let families: Vec<_> = lineal_models::families().iter().copied().chain(ODD).collect();
-    let settings = Settings {
+    let mut settings = Settings {
         concurrency: 2,
         per_model: 0,
         threads: 1,
-        table_limit,
+        table_limit: usize::MAX,
         feature_cache: 1 << 20,
         lease: LEASE,
         scratch: folder.join("scratch"),
         release: "0.0.0-test".to_owned(),
+        signing_key: None,
     };
+    change(&mut settings);
     let (clock, sources) = (Arc::new(clock.clone()), Sources::new(sources.clone()));
     Arc::new(App::new(store.clone(), registry.clone(), validator.clone(), clock, sources, families.leak(), settings))
 }

@@ -15,7 +15,8 @@ use tokio::sync::Semaphore;
 use crate::{
     domain::NewVersion,
     registry::{
-        Defaults, KnownVersion, NewRun, Promoted, Promotion, Registry, RegistryError, RunEnd, RunLog, SnapshotRecord,
+        Defaults, KnownVersion, NewRun, NewSignature, Promoted, Promotion, Registry, RegistryError, RunEnd, RunLog,
+        SnapshotRecord,
     },
 };
 
@@ -32,6 +33,8 @@ pub(super) struct FakeRun {
 #[derive(Default)]
 pub(super) struct Known {
     pub(super) artifacts: HashMap<Digest, Bytes>,
+    /// In the order in which they came, also repeated ones.
+    pub(super) signatures: Vec<NewSignature>,
     pub(super) snapshots: Vec<SnapshotRecord>,
     pub(super) runs: BTreeMap<String, FakeRun>,
     /// In the order of their numbers, with their request ids.
@@ -218,6 +221,13 @@ impl Registry for FakeRegistry {
         let run = known.runs.get_mut(run_id).unwrap();
         assert!(run.end.is_none() || run.end.as_ref() == Some(end), "{:?}, now {end:?}", run.end);
         run.end = Some(end.clone());
+        Ok(())
+    }
+
+    async fn attach_signature(&self, signature: &NewSignature) -> Result<(), RegistryError> {
+        let mut known = self.there()?;
+        assert!(known.artifacts.contains_key(&signature.digest), "signed before it was uploaded");
+        known.signatures.push(signature.clone());
         Ok(())
     }
 

@@ -180,6 +180,7 @@ fn config(folder: &Path, libraries: LibrarySearch) -> TrainerConfig {
         sources: BTreeMap::new(),
         scratch: folder.join("scratch"),
         release: "0.0.0-test".to_owned(),
+        signing_key: None,
     }
 }
 

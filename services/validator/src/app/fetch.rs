@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use lineal_kernel::{Digest, ModelName, VersionNumber};
 use lineal_models::{Bundle, BundleError, Manifest, ServedModel};
+use lineal_signing::files_of;
 
 use super::App;
 use crate::{
@@ -71,6 +72,7 @@ impl App {
     /// The bundle of `contender`, with those of the members before it.
     pub(super) async fn bundle(&self, contender: Contender) -> Result<FetchedBundle, ValidatorError> {
         let mut bundle = self.one_bundle(contender).await?;
+        self.admit(&bundle).await?;
         for upstream in bundle.manifest.upstreams.clone() {
             let before = Contender { digest: upstream.digest, ..bundle.contender.clone() };
             bundle.upstreams.push(self.one_bundle(before).await?);
@@ -88,6 +90,22 @@ impl App {
             files.insert(name.clone(), self.file(&contender, name, entry.digest, limit).await?);
         }
         Ok(FetchedBundle { contender, manifest, manifest_bytes, files, upstreams: Vec::new() })
+    }
+
+    /// Refuses a bundle that no trusted key signed. Its manifest names the bundles upstream by digest, so they are signed with it.
+    async fn admit(&self, bundle: &FetchedBundle) -> Result<(), ValidatorError> {
+        if !self.signatures.is_active() {
+            return Ok(());
+        }
+        let FetchedBundle { contender: Contender { role, model, number, digest }, manifest, .. } = bundle;
+        let files = files_of(*digest, manifest.files.iter().map(|(name, file)| (name, file.digest)));
+        let signatures = self.registry.signatures(*digest).await?;
+        match self.signatures.admit(&files, &signatures) {
+            Ok(_) => Ok(()),
+            Err(refusal) => {
+                Err(ValidatorError::BundleRefused { role: *role, model: model.clone(), number: *number, refusal })
+            }
+        }
     }
 
     /// The reference set `digest` of version `number`.

@@ -9,6 +9,7 @@ mod validate;
 use std::sync::Arc;
 
 use lineal_kernel::Clock;
+use lineal_signing::Policy;
 
 pub(crate) use reports::ListReports;
 pub(crate) use validate::Validate;
@@ -24,6 +25,8 @@ pub(crate) struct App {
     pub(crate) store: Arc<dyn ReportStore>,
     pub(crate) registry: Arc<dyn Registry>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// By whom a bundle must be signed to be loaded.
+    pub(crate) signatures: Policy,
 }
 
 impl From<RegistryError> for ValidatorError {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use lineal_db::StoreError;
 use lineal_kernel::{FieldError, FieldErrors, ModelName, RequestId, VersionNumber};
+use lineal_signing::Refusal;
 
 use super::ReportId;
 
@@ -22,6 +23,9 @@ pub(crate) enum ValidatorError {
     /// A bundle does not hold what its digest promises, or does not load.
     #[error("the bundle of the {role}, version {number} of `{model}`, is damaged in `{file}`: {problem}")]
     BundleDamaged { role: Role, model: ModelName, number: VersionNumber, file: String, problem: String },
+    /// No trusted key signed a bundle.
+    #[error("the bundle of the {role}, version {number} of `{model}`, is refused: {refusal}")]
+    BundleRefused { role: Role, model: ModelName, number: VersionNumber, refusal: Refusal },
     /// The candidate's reference set cannot be measured on.
     #[error("the reference set of version {number} of `{model}` cannot be used: {problem}")]
     ReferenceUnusable { model: ModelName, number: VersionNumber, problem: String },

@@ -5,6 +5,7 @@ use std::time::Duration;
 use lineal_db::StoreError;
 use lineal_kernel::FieldErrors;
 use lineal_rpc::Problem;
+use lineal_signing::Refusal;
 use tonic::{Code, Status};
 
 use crate::domain::ValidatorError;
@@ -38,6 +39,13 @@ fn problem(error: &ValidatorError) -> Problem {
                 .with("version", version)
                 .with("file", file)
         }
+        ValidatorError::BundleRefused { role, model, number, refusal } => {
+            let version = format!("{model}/{number}");
+            unsigned(refusal, text)
+                .precondition(&version, &refusal.to_string())
+                .with("role", role)
+                .with("version", version)
+        }
         ValidatorError::ReferenceUnusable { model, number, problem } => {
             let version = format!("{model}/{number}");
             Problem::new(Code::FailedPrecondition, "REFERENCE_UNUSABLE", text)
@@ -56,5 +64,19 @@ fn problem(error: &ValidatorError) -> Problem {
         ValidatorError::Store(StoreError::Conflict | StoreError::Backend(_))
         | ValidatorError::RegistryAnswer { .. }
         | ValidatorError::Worker(_) => Problem::internal(error),
+    }
+}
+
+/// A bundle whose signatures do not admit it.
+fn unsigned(refusal: &Refusal, text: String) -> Problem {
+    match refusal {
+        Refusal::Unsigned => Problem::new(Code::FailedPrecondition, "BUNDLE_UNSIGNED", text),
+        Refusal::UnknownKey { key } => {
+            Problem::new(Code::FailedPrecondition, "SIGNING_KEY_UNKNOWN", text).with("key", key)
+        }
+        Refusal::Invalid { key, .. } => {
+            Problem::new(Code::FailedPrecondition, "SIGNATURE_INVALID", text).with("key", key)
+        }
+        Refusal::Unreadable { .. } => Problem::new(Code::FailedPrecondition, "SIGNATURE_INVALID", text),
     }
 }

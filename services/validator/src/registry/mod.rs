@@ -22,6 +22,9 @@ pub(crate) trait Registry: Send + Sync {
     /// The file with this digest; [`RegistryError::Artifact`] if it is absent, damaged or has more than `limit` bytes.
     async fn artifact(&self, digest: Digest, limit: usize) -> Result<Bytes, RegistryError>;
 
+    /// The signatures of the bundle with this manifest; none if nobody signed it.
+    async fn signatures(&self, bundle: Digest) -> Result<Vec<String>, RegistryError>;
+
     /// Stores the verdict on the version, and the comparison with the champion if there was one. Recording the same report again changes nothing.
     async fn record(&self, report: &Report) -> Result<(), RegistryError>;
 }

@@ -10,7 +10,7 @@ use lineal_proto::lineal::registry::v1::{
     ResolveAliasRequest, Validation, alias_service_client::AliasServiceClient,
     comparison_service_client::ComparisonServiceClient, version_service_client::VersionServiceClient,
 };
-use lineal_rpc::{Peer, artifacts, timestamp};
+use lineal_rpc::{Peer, artifacts, signatures, timestamp};
 use tonic::{Code, Request, Response, Status};
 
 use super::{Pointer, Registry, RegistryError, Version};
@@ -70,6 +70,11 @@ impl Registry for RemoteRegistry {
             }
             _ => failure(status),
         })
+    }
+
+    async fn signatures(&self, bundle: Digest) -> Result<Vec<String>, RegistryError> {
+        let found = signatures::list(&self.peer, bundle).await.map_err(failure)?;
+        Ok(found.into_iter().map(|signature| signature.envelope).collect())
     }
 
     async fn record(&self, report: &Report) -> Result<(), RegistryError> {

@@ -3,6 +3,7 @@
 mod bundles;
 mod registry;
 mod remote;
+mod signatures;
 mod store;
 mod validate;
 mod wire;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use lineal_db::DatabaseUrl;
 use lineal_kernel::{Caller, ManualClock, ModelName, RequestId, Slot, Timestamp, VersionNumber};
 use lineal_models::Bundle;
+use lineal_signing::Policy;
 use tempfile::TempDir;
 
 use crate::{
@@ -34,20 +36,26 @@ impl Harness {
         let folder = tempfile::tempdir().unwrap();
         let registry = Arc::new(FakeRegistry::default());
         let clock = ManualClock::at(Timestamp::from_micros(1_736_951_422_000_000));
-        let app = Self::app(&folder, &registry, &clock).await;
+        let app = Self::app(&folder, &registry, &clock, Policy::default()).await;
         Self { app, registry, clock, folder }
     }
 
-    async fn app(folder: &TempDir, registry: &Arc<FakeRegistry>, clock: &ManualClock) -> Arc<App> {
+    async fn app(folder: &TempDir, registry: &Arc<FakeRegistry>, clock: &ManualClock, signatures: Policy) -> Arc<App> {
         let url = DatabaseUrl::Sqlite(folder.path().join("validator.db"));
         let store = Arc::new(SqliteStore::open(&url).await.unwrap());
-        Arc::new(App { store, registry: Arc::<FakeRegistry>::clone(registry), clock: Arc::new(clock.clone()) })
+        let registry = Arc::<FakeRegistry>::clone(registry);
+        Arc::new(App { store, registry, clock: Arc::new(clock.clone()), signatures })
     }
 
     /// The same service after its process was started again.
     async fn restarted(self) -> Self {
+        self.trusting(Policy::default()).await
+    }
+
+    /// The same with keys that are trusted.
+    async fn trusting(self, signatures: Policy) -> Self {
         self.app.store.close().await;
-        let app = Self::app(&self.folder, &self.registry, &self.clock).await;
+        let app = Self::app(&self.folder, &self.registry, &self.clock, signatures).await;
         Self { app, ..self }
     }
 

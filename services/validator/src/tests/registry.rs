@@ -25,6 +25,8 @@ pub(super) struct FakeRegistry {
     versions: Mutex<BTreeMap<u64, Version>>,
     champion: Mutex<Option<u64>>,
     files: Mutex<HashMap<Digest, Bytes>>,
+    /// The signatures of each bundle.
+    pub(super) signatures: Mutex<HashMap<Digest, Vec<String>>>,
     records: Mutex<Vec<Report>>,
     /// Whether verdicts are refused for now.
     pub(super) away: AtomicBool,
@@ -90,6 +92,10 @@ impl Registry for FakeRegistry {
         self.downloads.fetch_add(1, Ordering::SeqCst);
         let content = self.files.lock().unwrap().get(&digest).cloned();
         content.ok_or_else(|| RegistryError::Artifact { problem: format!("{digest} is not in the artifact store") })
+    }
+
+    async fn signatures(&self, bundle: Digest) -> Result<Vec<String>, RegistryError> {
+        Ok(self.signatures.lock().unwrap().get(&bundle).cloned().unwrap_or_default())
     }
 
     async fn record(&self, report: &Report) -> Result<(), RegistryError> {

@@ -16,6 +16,7 @@ use lineal_proto::lineal::{
     validator::v1::{Report, ValidateRequest, report_service_client::ReportServiceClient},
 };
 use lineal_rpc::{Health, Peer, ServerConfig, connect, reason_of, serve};
+use lineal_signing::Policy;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Response, Status, Streaming, service::Routes};
@@ -189,7 +190,10 @@ async fn a_verdict_travels_from_client_to_registry() {
     let peer = served(routes, &shutdown).await;
 
     let folder = tempfile::tempdir().unwrap();
-    let config = ValidatorConfig { database: DatabaseUrl::Sqlite(folder.path().join("validator.db")) };
+    let config = ValidatorConfig {
+        database: DatabaseUrl::Sqlite(folder.path().join("validator.db")),
+        signatures: Policy::default(),
+    };
     let clock = Arc::new(ManualClock::at(Timestamp::from_micros(1_736_951_422_000_000)));
     let validator = Validator::open(config, peer, clock).await.unwrap();
     let mut client = ReportServiceClient::new(served(validator.mount(Routes::default()), &shutdown).await);

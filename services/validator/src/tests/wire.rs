@@ -9,6 +9,8 @@ use lineal_proto::lineal::validator::v1::{
     GetReportRequest, ListReportsRequest, MetricLimit, Policy, ValidateRequest, report_service_server::ReportService,
 };
 use lineal_rpc::reason_of;
+use lineal_signing::{Envelope, Files, Policy as SigningPolicy, SigningKey};
+use p256::pkcs8::{EncodePrivateKey as _, LineEnding};
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
 
@@ -137,4 +139,28 @@ async fn a_page_token_leads_on_and_fits_its_own_listing_only() {
     assert_eq!((first.reports.len(), second.reports.len(), second.next_page_token.as_str()), (2, 1, ""));
     let foreign = service(&harness).list_reports(list("fraud", &token)).await.unwrap_err();
     assert_reason(&foreign, Code::InvalidArgument, "INVALID_FIELD");
+}
+
+#[tokio::test]
+async fn a_bundle_that_no_trusted_key_signed_is_refused_by_version_and_key() {
+    // X12
+    let key = |seed: u8| {
+        let secret = p256::SecretKey::from_slice(&[seed; 32]).unwrap();
+        SigningKey::from_pem(&secret.to_pkcs8_pem(LineEnding::LF).unwrap()).unwrap()
+    };
+    let harness = Harness::new().await.trusting(SigningPolicy::new([key(1).public().clone()], true)).await;
+    harness.register(1, &world().modest);
+    assert_reason(&refused(&harness, request(1)).await, Code::FailedPrecondition, "BUNDLE_UNSIGNED");
+    for (seed, reason) in [(1, "SIGNATURE_INVALID"), (2, "SIGNING_KEY_UNKNOWN")] {
+        let of_nothing = Envelope::sign(&key(seed), "churn", &Files::new()).unwrap();
+        harness.registry.signatures.lock().unwrap().insert(world().modest.digest(), vec![of_nothing]);
+        let status = refused(&harness, request(1)).await;
+        assert_reason(&status, Code::FailedPrecondition, reason);
+        let named = status.get_details_error_info().unwrap().metadata;
+        let fingerprint = key(seed).public().fingerprint().to_string();
+        assert_eq!(
+            (named["version"].as_str(), named["role"].as_str(), &named["key"]),
+            ("churn/1", "candidate", &fingerprint)
+        );
+    }
 }

@@ -27,6 +27,7 @@ use lineal_registry::{
         scoring_batch::ScoringBatch,
         seal::Head,
         search::Search,
+        signature::BundleSignature,
         snapshot::Snapshot,
         story::PromotionEvent,
         tags::TagChange,
@@ -38,8 +39,8 @@ use lineal_registry::{
     store::{
         AliasStore, AuditStore, BakeStore, BlockStore, CardRecord, CardStore, CheckStore, CommitError, ComparisonStore,
         EnvironmentStore, ExperimentStore, HistoryStore, Lead, LineageStore, ModelStore, OutboxStore, Page,
-        PerformanceStore, PromotionStore, RegistryStore, ReplicaStore, RunStore, ScoringBatchStore, SnapshotStore,
-        StoryStore, Turn, UsageStore, VersionStore,
+        PerformanceStore, PromotionStore, RegistryStore, ReplicaStore, RunStore, ScoringBatchStore, SignatureStore,
+        SnapshotStore, StoryStore, Turn, UsageStore, VersionStore,
     },
 };
 
@@ -72,6 +73,11 @@ ports! {
         pass models(tenant: &TenantId, page: &PageRequest) -> Result<Page<ModelView>>;
         pass update_model(tenant: &TenantId, model: &Model, base: u64, entry: &AuditEntry) -> Result<()>;
         pass create_model(tenant: &TenantId, model: &Model, entry: &AuditEntry) -> Result<()>;
+    }
+    SignatureStore {
+        pass attach_signature(tenant: &TenantId, signature: &BundleSignature, entry: &AuditEntry) -> Result<()>;
+        pass signature(tenant: &TenantId, digest: Digest, key: Digest) -> Result<Option<BundleSignature>>;
+        pass signatures(tenant: &TenantId, digest: Digest, page: &PageRequest) -> Result<Page<BundleSignature>>;
     }
     VersionStore {
         pass version(tenant: &TenantId, model: &ModelName, number: VersionNumber) -> Result<Option<VersionView>>;

@@ -1,12 +1,14 @@
 //! The bundle in the artifact store.
 
 use bytes::Bytes;
+use lineal_models::Bundle;
+use lineal_signing::{Envelope, files_of};
 
 use super::{Execution, StepError, train::Fitted};
-use crate::failpoints::stop_here;
+use crate::{failpoints::stop_here, registry::NewSignature};
 
 impl Execution<'_> {
-    /// Uploads the bundle's files, the manifest last.
+    /// Uploads the bundle's files, the manifest last, then signs it if there is a key.
     pub(super) async fn register(&self, fitted: &Fitted) -> Result<(), StepError> {
         let bundle = &fitted.bundle;
         let manifest = bundle.manifest_bytes();
@@ -15,6 +17,18 @@ impl Execution<'_> {
             stop_here!("half_uploaded");
         }
         stop_here!("uploaded");
+        self.sign(bundle).await
+    }
+
+    /// Signs the bundle before it is a version, so that none is ever without its signature. A stop in between leaves a signature that
+    /// whoever repeats this makes again, byte for byte.
+    async fn sign(&self, bundle: &Bundle) -> Result<(), StepError> {
+        let Some(key) = &self.app.settings.signing_key else { return Ok(()) };
+        let (model, digest) = (self.spec().model.clone(), bundle.digest());
+        let files = files_of(digest, bundle.manifest().files.iter().map(|(name, file)| (name, file.digest)));
+        let envelope = Envelope::sign(key, model.as_str(), &files)?;
+        let public_key = key.public().pem().to_owned();
+        self.app.registry.attach_signature(&NewSignature { model, digest, envelope, public_key }).await?;
         Ok(())
     }
 }
