@@ -47,12 +47,14 @@ struct Fetched {
     manifest: Manifest,
     /// Of the manifest.
     bytes: Bytes,
-    files: BTreeMap<String, Vec<u8>>,
+    files: BTreeMap<String, Bytes>,
 }
 
 impl Fetched {
     fn assemble(self) -> Result<Bundle, BundleError> {
-        Bundle::assemble(self.bytes.into(), self.digest, self.files)
+        // Off the serving threads: a file may be copied here.
+        let files = self.files.into_iter().map(|(name, content)| (name, content.into())).collect();
+        Bundle::assemble(self.bytes.into(), self.digest, files)
     }
 }
 
@@ -151,7 +153,7 @@ impl Bundles {
         let mut files = BTreeMap::new();
         for (name, file) in &manifest.files {
             let size = usize::try_from(file.size).unwrap_or(usize::MAX);
-            files.insert(name.clone(), self.fetch(bundle, file.digest, size).await?.into());
+            files.insert(name.clone(), self.fetch(bundle, file.digest, size).await?);
         }
         Ok(Fetched { digest, manifest, bytes, files })
     }

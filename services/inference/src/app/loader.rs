@@ -5,7 +5,6 @@ use std::{
     collections::BTreeSet,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    thread,
     time::Duration,
 };
 
@@ -15,6 +14,7 @@ use tokio::{
     time::timeout,
 };
 
+use super::background;
 use crate::InferenceError;
 
 /// Bundles that are loaded at the same time.
@@ -59,7 +59,7 @@ impl Loader {
             let _ = answer.send(catch_unwind(AssertUnwindSafe(load)));
         };
         let panicked = |problem| InferenceError::LoadPanicked { digest, problem };
-        thread::Builder::new().name("load".to_owned()).spawn(work).map_err(|error| panicked(error.to_string()))?;
+        background::spawn("load", work).map_err(|error| panicked(error.to_string()))?;
         match timeout(self.deadline, &mut heard).await {
             Ok(Ok(loaded)) => loaded.map_err(|panic| panicked(text(panic.as_ref()))),
             Ok(Err(ended)) => Err(panicked(ended.to_string())),

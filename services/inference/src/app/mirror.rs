@@ -1,14 +1,15 @@
 //! Mirror: shadows get copies of answered requests, and no caller waits for them.
 
 use std::{
-    sync::Arc,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, mpsc},
     time::{Duration, Instant},
 };
 
 use lineal_data::Frame;
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Prediction, Replica};
+use super::{Prediction, Replica, background};
 use crate::{
     domain::{Agreement, Entry, Place, Scored, Seat},
     failpoints::happen_here,
@@ -16,9 +17,7 @@ use crate::{
 
 /// Copies on their way to their shadows, as many as `rows` have room for.
 pub(super) struct Mirror {
-    sender: mpsc::UnboundedSender<Copied>,
-    /// Held by the one who works them off.
-    receiver: Mutex<mpsc::UnboundedReceiver<Copied>>,
+    sender: mpsc::Sender<Copied>,
     /// One permit for each row that may wait.
     rows: Arc<Semaphore>,
 }
@@ -34,13 +33,24 @@ struct Copied {
 }
 
 impl Mirror {
+    /// Shadows answer one request after the other on one thread, which ends with this.
     pub(super) fn new(rows: usize) -> Self {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        Self { sender, receiver: receiver.into(), rows: Arc::new(Semaphore::new(rows.min(Semaphore::MAX_PERMITS))) }
+        let (sender, receiver) = mpsc::channel();
+        let work = || receiver.into_iter().for_each(|copied: Copied| copied.answer());
+        if let Err(error) = background::spawn("shadows", work) {
+            tracing::error!(%error, "there is no thread for shadows, every copy is dropped");
+        }
+        Self { sender, rows: Arc::new(Semaphore::new(rows.min(Semaphore::MAX_PERMITS))) }
     }
 }
 
 impl Copied {
+    /// Lets the shadow answer and notes how. What a shadow does, be it to panic, ends here.
+    fn answer(&self) {
+        let compared = catch_unwind(AssertUnwindSafe(|| self.compare())).ok().flatten();
+        self.shadow.arm.shadowing.compared(self.entry.facts.version, compared.as_ref());
+    }
+
     /// Lets the shadow answer, and compares.
     fn compare(&self) -> Option<Agreement> {
         happen_here!("shadow");
@@ -65,17 +75,6 @@ impl Replica {
             if shadow.facts.alias != facts.alias && (always || drawn()) {
                 self.copy(prediction, shadow);
             }
-        }
-    }
-
-    /// Lets shadows answer, one request after the other on one thread, until it is dropped.
-    pub(super) async fn keep_mirroring(&self) {
-        let mut copies = self.mirror.receiver.lock().await;
-        while let Some(copied) = copies.recv().await {
-            let (shadow, version) = (copied.shadow.clone(), copied.entry.facts.version);
-            // What a shadow does, be it to panic, ends here.
-            let compared = tokio::task::spawn_blocking(move || copied.compare()).await.ok().flatten();
-            shadow.arm.shadowing.compared(version, compared.as_ref());
         }
     }
 

@@ -1,6 +1,7 @@
 //! What a replica does: predict, score, prepare, reload, follow the registry. Each file is one verb on [`Replica`].
 
 mod admission;
+mod background;
 mod bundles;
 mod follow;
 mod loader;
@@ -110,7 +111,6 @@ impl Replica {
             () = self.catch_up() => {}
             () = self.keep_standbys() => {}
             () = self.keep_reporting() => {}
-            () = self.keep_mirroring() => {}
             () = shutdown.cancelled() => {}
         }
         self.report_last().await;
