@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Column, DataError, Frame};
 
-/// Threads share the work from so many rows on.
-const SHARED: usize = 1 << 17;
+/// Threads share the work from so many rows on: more than a request has.
+pub(crate) const SHARED: usize = 1 << 17;
 
 /// What a column of a [`Table`] holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

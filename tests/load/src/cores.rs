@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -48,6 +49,19 @@ impl Cores {
         let pinned = Command::new("taskset").args(["-a", "-c", "-p", &core, &pid]).stdout(Stdio::null()).status();
         ensure!(pinned.context("cannot run taskset")?.success(), "taskset cannot pin process {pid} to core {core}");
         Ok(())
+    }
+}
+
+/// A command that runs `program` on `core` or anywhere. The process that is started becomes the program, so that it is the one to
+/// measure and to kill.
+pub(crate) fn on_core(program: &Path, core: Option<usize>) -> tokio::process::Command {
+    match core {
+        Some(core) => {
+            let mut taskset = tokio::process::Command::new("taskset");
+            taskset.args(["-c", &core.to_string()]).arg(program);
+            taskset
+        }
+        None => tokio::process::Command::new(program),
     }
 }
 

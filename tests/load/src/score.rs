@@ -10,10 +10,9 @@ use std::{
 use anyhow::{Context as _, ensure};
 use lineal_data::{ColumnType, SnapshotWriter, TableBuilder, Value};
 use serde::Deserialize;
-use tokio::process::Command;
 
 use crate::{
-    cores::Cores,
+    cores::{Cores, on_core},
     inference::{
         Trees,
         synthetic::{self, FEATURES},
@@ -187,15 +186,7 @@ async fn batch(
 async fn peer(python: &Path, model: &Path, rows: &Path, folder: &Path, core: Option<usize>) -> anyhow::Result<Peer> {
     let (script, scores) = (folder.join("score.py"), folder.join("scores.parquet"));
     fs::write(&script, SCRIPT)?;
-    let mut command = match core {
-        Some(core) => {
-            let mut taskset = Command::new("taskset");
-            taskset.args(["-c", &core.to_string()]).arg(python);
-            taskset
-        }
-        None => Command::new(python),
-    };
-    let printed = python::run(command.arg(script).args([model, rows, &scores])).await?;
+    let printed = python::run(on_core(python, core).arg(script).args([model, rows, &scores])).await?;
     Ok(serde_json::from_str(&printed)?)
 }
 

@@ -5,11 +5,11 @@ use std::{ffi::OsStr, fs, path::Path, process::Stdio, time::Duration};
 use anyhow::Context as _;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader, Lines},
-    process::{Child, ChildStdout, Command},
+    process::{Child, ChildStdout},
     time::timeout,
 };
 
-use crate::memory;
+use crate::{cores::on_core, memory};
 
 const START: Duration = Duration::from_mins(1);
 /// Linux counts the processor time of a process in hundredths of a second, whatever the kernel's own tick is.
@@ -33,15 +33,7 @@ impl Server {
         core: Option<usize>,
     ) -> anyhow::Result<Self> {
         let name = program.display();
-        let mut command = match core {
-            Some(core) => {
-                // It becomes the program: the process to measure and to kill stays this one.
-                let mut taskset = Command::new("taskset");
-                taskset.args(["-c", &core.to_string()]).arg(program);
-                taskset
-            }
-            None => Command::new(program),
-        };
+        let mut command = on_core(program, core);
         command.args(args).env("LINEAL__LOG__LEVEL", "warn");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut process = command.spawn().with_context(|| format!("cannot run {name}"))?;

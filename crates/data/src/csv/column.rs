@@ -98,7 +98,7 @@ impl ColumnReader {
                 None => self.values = Values::Dropped(ColumnType::Text),
             },
             Values::Texts(values) => values.append_value(text),
-            Values::Dropped(column_type) => *column_type = wider(*column_type, text),
+            Values::Dropped(column_type) => *column_type = wider(*column_type, type_of(text)),
         }
     }
 
@@ -174,11 +174,16 @@ impl ColumnReader {
     }
 }
 
-/// The type of `known` values and one more.
-fn wider(known: ColumnType, text: &str) -> ColumnType {
-    match (known, number(text)) {
-        (ColumnType::Integer, Some(Number::Integer { .. })) => ColumnType::Integer,
-        (ColumnType::Integer | ColumnType::Float, Some(_)) => ColumnType::Float,
-        _ => ColumnType::Text,
+/// The narrowest type that holds `text`.
+pub(super) fn type_of(text: &str) -> ColumnType {
+    match number(text) {
+        Some(Number::Integer { .. }) => ColumnType::Integer,
+        Some(Number::Float(_)) => ColumnType::Float,
+        None => ColumnType::Text,
     }
+}
+
+/// The narrowest type that holds values of both.
+pub(super) fn wider(one: ColumnType, other: ColumnType) -> ColumnType {
+    [ColumnType::Text, ColumnType::Float].into_iter().find(|wide| [one, other].contains(wide)).unwrap_or(one)
 }

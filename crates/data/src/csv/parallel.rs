@@ -11,7 +11,7 @@ use memchr::{memchr, memchr_iter, memchr2, memrchr};
 use rayon::prelude::*;
 
 use super::{
-    column::MAX_TEXT,
+    column::{MAX_TEXT, wider},
     header,
     part::{ColumnPart, Finished},
     plain,
@@ -186,10 +186,6 @@ impl Columns {
         };
         values.into_iter().enumerate().map(column).collect()
     }
-}
-
-fn wider(one: ColumnType, other: ColumnType) -> ColumnType {
-    [ColumnType::Text, ColumnType::Float].into_iter().find(|wide| [one, other].contains(wide)).unwrap_or(one)
 }
 
 /// The parts of a column's validity one behind the other; none if no value is missing.

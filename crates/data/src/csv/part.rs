@@ -7,7 +7,10 @@ use arrow::{
     buffer::NullBuffer,
 };
 
-use super::number::{Number, leading, number};
+use super::{
+    column::{type_of, wider},
+    number::{Number, leading, number},
+};
 use crate::ColumnType;
 
 /// What is left of a part of a column once it is read.
@@ -106,16 +109,12 @@ impl<'a> ColumnPart<'a> {
 
     /// Takes note of a value that the type found so far may not hold; then no value is kept.
     fn widen(&mut self, text: &str) {
-        use ColumnType::{Float, Integer, Text};
         if text.is_empty() {
             return;
         }
         self.places = Places::None;
-        self.found = Some(match (self.found, number(text)) {
-            (Some(Text | ColumnType::Boolean), _) | (_, None) => Text,
-            (Some(Float), _) | (_, Some(Number::Float(_))) => Float,
-            (Some(Integer) | None, Some(Number::Integer { .. })) => Integer,
-        });
+        let own = type_of(text);
+        self.found = Some(self.found.map_or(own, |found| wider(found, own)));
     }
 
     pub(super) fn finish(mut self) -> Finished {

@@ -10,12 +10,10 @@ use super::{
     values::{DATE_PARTS, bucket, date_parts, log, ratio},
     wrong_kind,
 };
-use crate::{Column, DataError, Frame, Matrix};
+use crate::{Column, DataError, Frame, Matrix, table::SHARED};
 
 /// Rows evaluated together, so that their part of the matrix stays in the cache while column after column is written.
 const BLOCK: usize = 512;
-/// Threads share the work from so many rows on: more than a request has.
-const SHARED: usize = 1 << 17;
 
 /// What one feature learned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
