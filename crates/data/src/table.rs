@@ -7,6 +7,7 @@ use arrow::{
         Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Float64Array, Int64Array, PrimitiveArray,
         RecordBatch, StringArray, UInt64Array,
     },
+    buffer::ScalarBuffer,
     compute::{TakeOptions, take},
     datatypes::{DataType, Field, Float64Type, Int64Type, Schema},
 };
@@ -117,8 +118,7 @@ impl Table {
     /// # Errors
     /// [`DataError::UnknownColumn`].
     pub fn column(&self, name: &str) -> Result<Column, DataError> {
-        let position = self.batch.schema_ref().index_of(name).map_err(|_| self.unknown(name))?;
-        Ok(raw(cells(self.batch.column(position))))
+        Ok(raw(self.batch.column(self.position(name)?).clone()))
     }
 
     /// The column `name` as numbers; NaN is a missing value.
@@ -139,17 +139,7 @@ impl Table {
     /// # Errors
     /// [`DataError::UnknownColumn`], [`DataError::DuplicateColumn`].
     pub fn frame<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<Frame, DataError> {
-        let names: Vec<_> = names.into_iter().collect();
-        let columns: Vec<_> = if self.rows() < SHARED {
-            names.iter().map(|name| self.column(name)).collect()
-        } else {
-            names.par_iter().map(|name| self.column(name)).collect()
-        };
-        let mut frame = Frame::new(self.rows());
-        for (name, column) in names.into_iter().zip(columns) {
-            frame.push(name, column?)?;
-        }
-        Ok(frame)
+        Ok(self.clone().choose(names)?.into_frame())
     }
 
     /// The column `name` as an Arrow array of the type behind its [`ColumnType`].
@@ -160,16 +150,43 @@ impl Table {
         Ok(self.select(name)?.1)
     }
 
+    /// The columns `names` and no others.
+    ///
+    /// # Errors
+    /// [`DataError::UnknownColumn`], [`DataError::DuplicateColumn`].
+    pub fn choose<'a>(self, names: impl IntoIterator<Item = &'a str>) -> Result<Self, DataError> {
+        let positions: Vec<_> = names.into_iter().map(|name| self.position(name)).collect::<Result<_, _>>()?;
+        let batch = self.batch.project(&positions)?;
+        check_names(batch.schema_ref().fields().iter().map(|field| field.name().as_str()))?;
+        Ok(Self { batch })
+    }
+
     /// All columns as raw columns.
     pub fn to_frame(&self) -> Frame {
-        let columns = self.schema().zip(self.cells()).map(|((name, _), cells)| (name.to_owned(), raw(cells)));
-        Frame::of(self.rows(), columns.collect())
+        self.clone().into_frame()
+    }
+
+    /// All columns as raw columns. Numbers that nothing else holds are not copied.
+    pub fn into_frame(self) -> Frame {
+        let rows = self.rows();
+        let (schema, arrays, _) = self.batch.into_parts();
+        let columns = schema.fields().iter().map(|field| field.name().clone()).zip(arrays);
+        let raw = |(name, array)| (name, raw(array));
+        let columns = if rows < SHARED {
+            columns.map(raw).collect()
+        } else {
+            columns.collect::<Vec<_>>().into_par_iter().map(raw).collect()
+        };
+        Frame::of(rows, columns)
     }
 
     /// The column `name` as it is, to be put into another table.
     pub(crate) fn select(&self, name: &str) -> Result<(String, ArrayRef), DataError> {
-        let position = self.batch.schema_ref().index_of(name).map_err(|_| self.unknown(name))?;
-        Ok((name.to_owned(), self.batch.column(position).clone()))
+        Ok((name.to_owned(), self.batch.column(self.position(name)?).clone()))
+    }
+
+    fn position(&self, name: &str) -> Result<usize, DataError> {
+        self.batch.schema_ref().index_of(name).map_err(|_| self.unknown(name))
     }
 
     /// `rows` rows from `first` on, without copying them.
@@ -236,22 +253,32 @@ fn cells(array: &ArrayRef) -> Cells<'_> {
     }
 }
 
-fn raw(cells: Cells<'_>) -> Column {
-    match cells {
-        Cells::Integers(array) => Column::Numbers(numbers(array, |value| value as f64)),
-        Cells::Floats(array) => Column::Numbers(numbers(array, |value| value)),
-        Cells::Texts(array) => Column::Texts(array.iter().map(|v| v.map(Box::from)).collect()),
-        Cells::Booleans(array) => {
+fn raw(array: ArrayRef) -> Column {
+    match cells(&array) {
+        Cells::Integers(values) => Column::Numbers(numbers(values.clone(), array, |value| value as f64)),
+        Cells::Floats(values) => Column::Numbers(numbers(values.clone(), array, |value| value)),
+        Cells::Texts(values) => Column::Texts(values.iter().map(|v| v.map(Box::from)).collect()),
+        Cells::Booleans(values) => {
             let text = |v: bool| Box::from(if v { "true" } else { "false" });
-            Column::Texts(array.iter().map(|v| v.map(text)).collect())
+            Column::Texts(values.iter().map(|v| v.map(text)).collect())
         }
     }
 }
 
-fn numbers<T: ArrowPrimitiveType>(array: &PrimitiveArray<T>, number: impl Fn(T::Native) -> f64) -> Vec<f64> {
-    let mut numbers: Vec<f64> = array.values().iter().map(|value| number(*value)).collect();
-    if let Some(nulls) = array.nulls() {
-        numbers.iter_mut().zip(nulls).filter(|(_, is_there)| !is_there).for_each(|(number, _)| *number = f64::NAN);
+fn numbers<T: ArrowPrimitiveType>(
+    values: PrimitiveArray<T>,
+    array: ArrayRef,
+    number: impl Fn(T::Native) -> f64,
+) -> Vec<f64> {
+    // What holds the values twice would keep them from being written over.
+    drop(array);
+    let (_, values, nulls) = values.into_parts();
+    let mut numbers: Vec<f64> = match values.into_inner().into_vec::<T::Native>() {
+        Ok(values) => values.into_iter().map(number).collect(),
+        Err(shared) => ScalarBuffer::<T::Native>::from(shared).iter().map(|value| number(*value)).collect(),
+    };
+    if let Some(nulls) = nulls {
+        numbers.iter_mut().zip(&nulls).filter(|(_, is_there)| !is_there).for_each(|(number, _)| *number = f64::NAN);
     }
     numbers
 }
@@ -272,6 +299,24 @@ mod tests {
         assert_eq!((ages[0], ages[2]), (41.0, 52.0));
         assert!(ages[1].is_nan());
         assert_eq!(frame.column("plan"), Some(&Column::Texts(vec![Some("a".into()), Some("b".into()), None])));
+    }
+
+    #[test]
+    fn numbers_are_the_same_whether_others_hold_them_or_not() {
+        let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        let csv = b"n,x\n9007199254740993,0.5\n,\n-3,-0.0\n";
+        let kept = Table::from_csv(csv).unwrap();
+        let (shared, own) = (kept.to_frame(), Table::from_csv(csv).unwrap().into_frame());
+        for (column, expected) in [("n", [9_007_199_254_740_992.0, f64::NAN, -3.0]), ("x", [0.5, f64::NAN, -0.0])] {
+            for frame in [&shared, &own] {
+                let Some(Column::Numbers(found)) = frame.column(column) else { panic!("{column} is of numbers") };
+                assert_eq!(bits(found), bits(&expected), "{column}");
+            }
+        }
+        let part = kept.slice(1, 2);
+        drop(kept);
+        assert_eq!(part.clone().into_frame().column("x").map(Column::len), Some(2));
+        assert!(part.into_frame().is_missing("n", 0));
     }
 
     #[test]

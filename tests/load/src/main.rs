@@ -26,6 +26,11 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
+/// What is measured in this program, such as the bare server, has the allocator that `lineal` has.
+#[cfg(target_os = "linux")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Measures a real Lineal beside what bounds it
 #[derive(Debug, Parser)]
 #[command(name = "lineal-load")]

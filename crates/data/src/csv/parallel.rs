@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{Array, ArrayRef, BooleanBufferBuilder, Float64Array, Int64Array},
-    buffer::NullBuffer,
-    compute::concat,
+    array::{ArrayRef, BooleanBufferBuilder, Float64Array, Int64Array, StringArray},
+    buffer::{NullBuffer, OffsetBuffer},
 };
 use memchr::{memchr, memchr_iter, memchr2, memrchr};
 use rayon::prelude::*;
@@ -30,12 +29,13 @@ const GLANCE: usize = 1 << 16;
 /// the last.
 pub(super) fn read(bytes: &[u8], limit: usize) -> Option<Table> {
     let parts = (bytes.len() / PART).clamp(1, rayon::current_num_threads());
-    // A line break between quotes ends no record.
-    let is_plain = memchr2(b'"', 0, bytes).is_none();
-    if bytes.len() > MAX_TEXT || bytes.len().saturating_mul(GROWTH) > limit || !is_plain {
+    if bytes.len() > MAX_TEXT || bytes.len().saturating_mul(GROWTH) > limit {
         return None;
     }
     let end = 1 + memchr(b'\n', bytes)?;
+    if !is_plain(&bytes[..end]) {
+        return None;
+    }
     let names = header(Records::new(&bytes[..end]).next().ok()??).ok()?;
     let parts = cut(&bytes[end..], parts).into_par_iter().map(Part::new).collect::<Option<Vec<_>>>()?;
     let rows: usize = parts.iter().map(|part| part.rows).sum();
@@ -50,6 +50,11 @@ pub(super) fn read(bytes: &[u8], limit: usize) -> Option<Table> {
     Table::new(names.into_iter().zip(columns.into_arrays()?).collect()).ok().filter(|table| table.rows() > 0)
 }
 
+/// A line break between quotes ends no record.
+fn is_plain(bytes: &[u8]) -> bool {
+    memchr2(b'"', 0, bytes).is_none()
+}
+
 /// Some lines of a file.
 struct Part<'a> {
     text: &'a str,
@@ -59,6 +64,9 @@ struct Part<'a> {
 
 impl<'a> Part<'a> {
     fn new(bytes: &'a [u8]) -> Option<Self> {
+        if !is_plain(bytes) {
+            return None;
+        }
         let unended = usize::from(bytes.last().is_some_and(|byte| *byte != b'\n'));
         Some(Self { text: str::from_utf8(bytes).ok()?, rows: memchr_iter(b'\n', bytes).count() + unended })
     }
@@ -91,7 +99,8 @@ enum Values {
     Unknown,
     Integers(Vec<i64>),
     Floats(Vec<f64>),
-    Texts,
+    /// Where each text ends among those of its part; 0 comes first.
+    Texts(Vec<i32>),
 }
 
 impl Values {
@@ -100,7 +109,7 @@ impl Values {
             None => Self::Unknown,
             Some(ColumnType::Integer) => Self::Integers(vec![0; rows]),
             Some(ColumnType::Float) => Self::Floats(vec![0.0; rows]),
-            Some(ColumnType::Text | ColumnType::Boolean) => Self::Texts,
+            Some(ColumnType::Text | ColumnType::Boolean) => Self::Texts(vec![0; rows + 1]),
         }
     }
 
@@ -110,7 +119,7 @@ impl Values {
             Self::Unknown => parts.iter().map(|_| ColumnPart::survey()).collect(),
             Self::Integers(values) => divided(values, parts, ColumnPart::integers),
             Self::Floats(values) => divided(values, parts, ColumnPart::floats),
-            Self::Texts => parts.iter().map(|part| ColumnPart::texts(part.rows)).collect(),
+            Self::Texts(ends) => divided(&mut ends[1..], parts, ColumnPart::texts),
         }
     }
 }
@@ -177,15 +186,32 @@ impl Columns {
                     values.truncate(rows);
                     Arc::new(Float64Array::new(values.into(), nulls()))
                 }
-                Values::Texts => {
-                    let texts = parts.iter().map(|(_, columns)| columns[column].texts.as_ref());
-                    let texts: Vec<_> = texts.map(|texts| Some(texts? as &dyn Array)).collect::<Option<_>>()?;
-                    concat(&texts).ok()?
+                Values::Texts(mut ends) => {
+                    ends.truncate(rows + 1);
+                    let texts = texts(&mut ends[1..], parts.iter().map(|(rows, columns)| (*rows, &columns[column])))?;
+                    let ends = OffsetBuffer::new(ends.into());
+                    Arc::new(StringArray::try_new(ends, texts.into_bytes().into(), nulls()).ok()?)
                 }
             })
         };
-        values.into_iter().enumerate().map(column).collect()
+        values.into_par_iter().enumerate().map(column).collect()
     }
+}
+
+/// The texts of all parts one behind the other, which `ends` count from the first one on afterwards.
+fn texts<'a>(mut ends: &mut [i32], parts: impl Iterator<Item = (usize, &'a Finished)> + Clone) -> Option<String> {
+    let mut all =
+        String::with_capacity(parts.clone().filter_map(|(_, part)| part.texts.as_ref()).map(String::len).sum());
+    for (rows, part) in parts {
+        let before = i32::try_from(all.len()).ok()?;
+        let (own, behind) = std::mem::take(&mut ends).split_at_mut_checked(rows)?;
+        for end in own {
+            *end += before;
+        }
+        all.push_str(part.texts.as_ref()?);
+        ends = behind;
+    }
+    Some(all)
 }
 
 /// The parts of a column's validity one behind the other; none if no value is missing.

@@ -2,10 +2,7 @@
 
 use std::slice::IterMut;
 
-use arrow::{
-    array::{NullBufferBuilder, StringArray, StringBuilder},
-    buffer::NullBuffer,
-};
+use arrow::{array::NullBufferBuilder, buffer::NullBuffer};
 
 use super::{
     column::{type_of, wider},
@@ -19,8 +16,8 @@ pub(super) struct Finished {
     pub(super) found: Option<ColumnType>,
     /// Which values are there, if some are missing.
     pub(super) nulls: Option<NullBuffer>,
-    /// Its texts, if it was read as texts.
-    pub(super) texts: Option<StringArray>,
+    /// Its texts one behind the other, if it was read as texts.
+    pub(super) texts: Option<String>,
 }
 
 /// The values of some rows of a column.
@@ -35,7 +32,8 @@ enum Places<'a> {
     None,
     Integers(IterMut<'a, i64>),
     Floats(IterMut<'a, f64>),
-    Texts(StringBuilder),
+    /// Where each text ends among those of its part, and the texts.
+    Texts(IterMut<'a, i32>, String),
 }
 
 impl<'a> ColumnPart<'a> {
@@ -54,9 +52,10 @@ impl<'a> ColumnPart<'a> {
         Self::new(Places::Floats(places.iter_mut()), Some(ColumnType::Float))
     }
 
-    /// A part of a column of texts, with `rows` rows.
-    pub(super) fn texts(rows: usize) -> Self {
-        Self::new(Places::Texts(StringBuilder::with_capacity(rows, 4 * rows)), Some(ColumnType::Text))
+    /// A part of a column of texts, which end at `places`.
+    pub(super) fn texts(places: &'a mut [i32]) -> Self {
+        let texts = String::with_capacity(4 * places.len());
+        Self::new(Places::Texts(places.iter_mut(), texts), Some(ColumnType::Text))
     }
 
     fn new(places: Places<'a>, found: Option<ColumnType>) -> Self {
@@ -81,7 +80,7 @@ impl<'a> ColumnPart<'a> {
                 let (number, length) = leading(bytes)?;
                 (places.next().map(|place| *place = number.float()), length)
             }
-            Places::Texts(_) | Places::None => return None,
+            Places::Texts(..) | Places::None => return None,
         };
         place?;
         self.nulls.append_non_null();
@@ -93,7 +92,10 @@ impl<'a> ColumnPart<'a> {
         let is_missing = text.is_empty();
         match &mut self.places {
             Places::None => self.widen(text),
-            Places::Texts(texts) => texts.append_option((!is_missing).then_some(text)),
+            Places::Texts(ends, texts) => {
+                texts.push_str(text);
+                *ends.next()? = i32::try_from(texts.len()).ok()?;
+            }
             Places::Integers(places) => match (places.next()?, number(text)) {
                 (place, Some(Number::Integer { value, .. })) => *place = value,
                 _ => self.widen(text),
@@ -118,8 +120,8 @@ impl<'a> ColumnPart<'a> {
     }
 
     pub(super) fn finish(mut self) -> Finished {
-        let texts = match &mut self.places {
-            Places::Texts(texts) => Some(texts.finish()),
+        let texts = match self.places {
+            Places::Texts(_, texts) => Some(texts),
             _ => None,
         };
         Finished { found: self.found, nulls: self.nulls.finish(), texts }

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
 use super::{
-    Feature, FeatureSet, FittedFeatures, MissingRule, Transform,
+    Bound, Feature, FeatureSet, FittedFeatures, MissingRule, Transform,
     fitted::{Step, check_finite, check_numbers, write_dates},
     present,
     values::{DATE_PARTS, ratio},
     wrong_kind,
 };
-use crate::{Column, DataError, Frame};
+use crate::{Column, DataError, Frame, table::SHARED};
 
 /// How many distinct texts a category may have.
 pub const MAX_CATEGORIES: usize = 200;
@@ -24,15 +26,23 @@ impl FeatureSet {
     pub fn fit(&self, frame: &Frame) -> Result<FittedFeatures, DataError> {
         self.check()?;
         let columns = self.bind(frame)?;
-        let steps = self.features.iter().zip(columns).map(|(feature, bound)| match (bound.column, bound.second) {
-            (Column::Numbers(values), None) => number(feature, values),
-            (Column::Numbers(values), Some(Column::Numbers(over))) => {
-                number(feature, &quotients(feature, values, over)?)
-            }
-            (Column::Texts(values), None) => category(feature, values),
-            (_, Some(_)) => Err(wrong_kind(feature.kind, &feature.source)),
-        });
-        FittedFeatures::new(self.clone(), steps.collect::<Result<_, _>>()?)
+        let pairs = || self.features.iter().zip(&columns);
+        let steps: Vec<_> = if frame.rows() < SHARED {
+            pairs().map(learn).collect()
+        } else {
+            // Each error in its place, so that the first one is told.
+            pairs().collect::<Vec<_>>().into_par_iter().map(learn).collect()
+        };
+        FittedFeatures::new(self.clone(), steps.into_iter().collect::<Result<_, _>>()?)
+    }
+}
+
+fn learn((feature, bound): (&Feature, &Bound<'_>)) -> Result<Step, DataError> {
+    match (bound.column, bound.second) {
+        (Column::Numbers(values), None) => number(feature, values),
+        (Column::Numbers(values), Some(Column::Numbers(over))) => number(feature, &quotients(feature, values, over)?),
+        (Column::Texts(values), None) => category(feature, values),
+        (_, Some(_)) => Err(wrong_kind(feature.kind, &feature.source)),
     }
 }
 

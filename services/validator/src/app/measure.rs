@@ -93,7 +93,7 @@ impl Exam {
         if model.history().is_none() {
             return Ok(Cow::Borrowed(&self.frame));
         }
-        Ok(Cow::Owned(model.look_back(&self.table)?.to_frame()))
+        Ok(Cow::Owned(model.look_back(&self.table)?.into_frame()))
     }
 
     fn evidence(&self, model: &ServedModel, answers: Result<Answers, String>) -> Evidence {

@@ -25,7 +25,7 @@ pub(crate) fn read(args: &Args) -> anyhow::Result<()> {
         transform: Transform::None,
     });
     let set = FeatureSet { version: "numbers".to_owned(), features: numbers.collect(), history: None };
-    let frame = table.frame(set.features.iter().map(|feature| feature.source.as_str()))?;
+    let frame = table.choose(set.features.iter().map(|feature| feature.source.as_str()))?.into_frame();
     let matrix = set.fit(&frame)?.transform(&frame)?;
     let measured = watch.stop()?;
     let sum = matrix.values().iter().filter(|value| !value.is_nan()).sum();

@@ -21,7 +21,7 @@ impl Execution<'_> {
         let reference = split.parts.reference.clone();
         let metrics = blocking(move || {
             let served = ServedModel::load_chain(&bundle, &before)?;
-            let scores = served.score(&served.look_back(&reference)?.to_frame())?;
+            let scores = served.score(&served.look_back(&reference)?.into_frame())?;
             Ok(served.measure(&labels.numbers(&reference, "reference")?, &scores)?)
         })
         .await?;
