@@ -27,10 +27,14 @@ async fn a_process_says_that_it_stops_and_still_answers_for_a_while() {
     ask("before").await;
     assert_eq!(id(answers.message().await.unwrap().unwrap()), "before");
 
-    lineal.signal("-TERM");
     let mut health = HealthClient::new(peer.clone());
+    let ready = HealthCheckRequest { service: READY.to_owned() };
+    let mut watch = health.watch(ready.clone()).await.unwrap().into_inner();
+    assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
+
+    lineal.signal("-TERM");
     eventually("it says that it stops", async || {
-        let asked = health.check(HealthCheckRequest { service: READY.to_owned() }).await.unwrap().into_inner();
+        let asked = health.check(ready.clone()).await.unwrap().into_inner();
         (asked.status() == ServingStatus::NotServing).then_some(())
     })
     .await;
@@ -39,6 +43,8 @@ async fn a_process_says_that_it_stops_and_still_answers_for_a_while() {
     assert_eq!(id(answers.message().await.unwrap().unwrap()), "after");
     let ended = answers.message().await.unwrap_err();
     assert_eq!((ended.code(), reason_of(&ended).as_deref()), (Code::Unavailable, Some("SHUTTING_DOWN")));
+    assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
+    assert!(watch.message().await.unwrap().is_none(), "whoever watches is let go, and holds nothing up");
     assert!(lineal.died().await.success(), "SIGTERM ends with 0");
 }
 

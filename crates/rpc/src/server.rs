@@ -11,15 +11,9 @@ use tonic::{
     service::Routes,
     transport::{Server, server::TcpIncoming},
 };
-use tonic_health::{ServingStatus, server::HealthReporter};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::{Problem, access::AccessLayer};
-
-/// Health service name for "the process answers"; the empty name of the standard protocol.
-pub const LIVE: &str = "";
-/// Health service name for "everything this process should do works now".
-pub const READY: &str = "lineal.ready";
+use crate::{Health, Problem, access::AccessLayer};
 
 /// Limits of a listener. The defaults suit a replica of moderate size.
 #[derive(Debug, Clone)]
@@ -56,39 +50,8 @@ pub enum ServeError {
     Reflection(#[from] tonic_reflection::server::Error),
 }
 
-/// What a process says about its health. Clones speak for the same process.
-#[derive(Clone)]
-pub struct Health {
-    reporter: HealthReporter,
-}
-
-impl std::fmt::Debug for Health {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Health").finish_non_exhaustive()
-    }
-}
-
-impl Default for Health {
-    fn default() -> Self {
-        Self { reporter: HealthReporter::new() }
-    }
-}
-
-impl Health {
-    /// Says whether `service` ([`LIVE`], [`READY`] or a gRPC service) works.
-    pub async fn set(&self, service: &str, serving: bool) {
-        let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
-        self.reporter.set_service_status(service, status).await;
-    }
-
-    fn add_to(&self, routes: Routes) -> Routes {
-        let service = tonic_health::server::HealthService::from_health_reporter(self.reporter.clone());
-        routes.add_service(tonic_health::pb::health_server::HealthServer::new(service))
-    }
-}
-
-/// Serves `routes` on `listener` until `shutdown`; then says NOT_SERVING, stops accepting and lets requests in flight finish
-/// within the drain time.
+/// Serves `routes` on `listener` until `shutdown`; then stops accepting, lets go of whoever watches `health`, which should not be
+/// [`READY`](crate::READY) any more, and lets requests in flight finish within the drain time.
 pub async fn serve(
     listener: TcpListener,
     routes: Routes,
@@ -114,10 +77,9 @@ pub async fn serve(
         .layer(CatchPanicLayer::custom(panicked))
         .layer(AccessLayer)
         .add_routes(routes)
-        .serve_with_incoming_shutdown(incoming(listener), shutdown.clone().cancelled_owned());
+        .serve_with_incoming_shutdown(incoming(listener), health.until(shutdown.clone()));
     let overdue = async {
         shutdown.cancelled().await;
-        health.set(READY, false).await;
         tokio::time::sleep(config.drain).await;
     };
     tokio::select! {
@@ -136,9 +98,8 @@ pub async fn serve_health(
     shutdown: CancellationToken,
 ) -> Result<(), ServeError> {
     let routes = health.add_to(Routes::default());
-    let server = Server::builder()
-        .add_routes(routes)
-        .serve_with_incoming_shutdown(incoming(listener), shutdown.cancelled_owned());
+    let server =
+        Server::builder().add_routes(routes).serve_with_incoming_shutdown(incoming(listener), health.until(shutdown));
     Ok(server.await?)
 }
 
