@@ -8,9 +8,14 @@ mod part;
 mod plain;
 mod records;
 
-use std::io::BufRead;
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, Seek as _},
+    os::unix::fs::FileExt as _,
+};
 
 use arrow::array::ArrayRef;
+use rayon::prelude::*;
 
 use crate::{
     DataError, Sampled, Table,
@@ -23,6 +28,8 @@ use records::{Record, Records};
 
 /// Rows between two looks at the memory, and rows hashed together.
 const BATCH: usize = 8192;
+/// Bytes that one thread fetches.
+const PIECE: usize = 1 << 20;
 
 impl Table {
     /// Reads a CSV file: UTF-8, comma, a header row, `"` for quoting; blank lines are skipped.
@@ -52,6 +59,23 @@ impl Table {
         }
     }
 
+    /// Reads as much of the CSV file `file` as `limit` allows: at once if it is no larger than its table may be, else piece by piece.
+    ///
+    /// # Errors
+    /// As [`Table::read_csv`].
+    pub fn read_csv_file(file: &File, limit: Limit) -> Result<Sampled, DataError> {
+        if file.metadata()?.len() <= limit.bytes as u64 {
+            return Self::sample_csv(&whole(file)?, limit);
+        }
+        // Each reader begins at the beginning: they have one position between them.
+        let open = || {
+            let mut file = file.try_clone()?;
+            file.rewind()?;
+            Ok(BufReader::new(file))
+        };
+        Self::read_csv(open, limit)
+    }
+
     /// Reads a CSV file that `open` opens anew each time, holding no more of it than `limit` and one sample allow.
     ///
     /// # Errors
@@ -69,6 +93,14 @@ impl Table {
         let rows = first.rows;
         Ok(Sampled { table: first.into_table(again)?, rows, sample: None })
     }
+}
+
+/// The bytes of a file, which several threads fetch at once.
+fn whole(file: &File) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; file.metadata()?.len() as usize];
+    let pieces = bytes.par_chunks_mut(PIECE).enumerate();
+    pieces.map(|(piece, bytes)| file.read_exact_at(bytes, (piece * PIECE) as u64)).collect::<io::Result<()>>()?;
+    Ok(bytes)
 }
 
 /// What the first pass over a file found.

@@ -42,30 +42,61 @@ pub(super) fn number(text: &str) -> Option<Number> {
     }
 }
 
-/// The number of few digits, without a superfluous zero, that `bytes` begin with and a comma or a line break ends; and how many
-/// bytes it takes.
+/// The integer that `bytes` begin with and a comma or a line break ends, without a superfluous zero; and how many bytes it takes.
+/// None says nothing of longer ones.
 #[inline]
-pub(super) fn leading(bytes: &[u8]) -> Option<(Number, usize)> {
+pub(super) fn leading_integer(bytes: &[u8]) -> Option<(i64, usize)> {
     let negative = bytes.first() == Some(&b'-');
     let digits = &bytes[usize::from(negative)..];
-    let (number, length) = at_once(negative, digits).unwrap_or_else(|| scan(negative, digits));
+    let Some((value, length)) = few_digits(digits) else {
+        return match leading(negative, digits)? {
+            (Number::Integer { value, .. }, length) => Some((value, length)),
+            (Number::Float(_), _) => None,
+        };
+    };
+    let is_plain = length == 1 || length > 1 && digits[0] != b'0';
+    let value = if negative { -value } else { value };
+    (is_plain && ends_field(digits[length])).then_some((value, length + usize::from(negative)))
+}
+
+/// As [`leading_integer`], for any number.
+#[inline]
+pub(super) fn leading_float(bytes: &[u8]) -> Option<(f64, usize)> {
+    let negative = bytes.first() == Some(&b'-');
+    let digits = &bytes[usize::from(negative)..];
+    let Some((size, length)) = few_decimals(digits) else {
+        return leading(negative, digits).map(|(number, length)| (number.float(), length));
+    };
     let is_plain = !matches!(digits, [b'0', b'0'..=b'9', ..] | [b'.', b',' | b'\n', ..]);
-    let ended = matches!(digits.get(length), Some(b',' | b'\n')) && length > 0;
+    let value = if negative { -size } else { size };
+    (is_plain && length > 0 && ends_field(digits[length])).then_some((value, length + usize::from(negative)))
+}
+
+#[inline]
+fn ends_field(byte: u8) -> bool {
+    matches!(byte, b',' | b'\n')
+}
+
+/// A number of more digits, behind its sign; its length with the sign.
+fn leading(negative: bool, digits: &[u8]) -> Option<(Number, usize)> {
+    let (number, length) = scan(negative, digits);
+    let is_plain = !matches!(digits, [b'0', b'0'..=b'9', ..] | [b'.', b',' | b'\n', ..]);
+    let ended = length > 0 && digits.get(length).copied().is_some_and(ends_field);
     number.filter(|_| is_plain && ended).map(|number| (number, length + usize::from(negative)))
 }
 
-/// As [`scan`], for at most seven digits before and behind a point that are not at the end of `bytes`.
+/// What at most seven digits before and behind a point make, if there is one, and how many bytes they are, which are not the last of
+/// `bytes`.
 #[inline]
-fn at_once(negative: bool, bytes: &[u8]) -> Option<(Option<Number>, usize)> {
+fn few_decimals(bytes: &[u8]) -> Option<(f64, usize)> {
     let (whole, digits) = few_digits(bytes)?;
     if bytes[digits] != b'.' {
-        let value = if negative { -whole } else { whole };
-        return Some((Some(Number::Integer { value, negative_zero: negative && whole == 0 }), digits));
+        return Some((whole as f64, digits));
     }
     let (part, decimals) = few_digits(&bytes[digits + 1..])?;
     // Many whole numbers are written as floats, and a division takes as long as all the rest.
     let size = if part == 0 { whole as f64 } else { (whole * POWERS[decimals] + part) as f64 / TENS[decimals] };
-    Some((Some(Number::Float(if negative { -size } else { size })), digits + 1 + decimals))
+    Some((size, digits + 1 + decimals))
 }
 
 /// The number that at most seven digits make, and how many they are: all of them at once, as the bytes of one integer.
@@ -154,17 +185,24 @@ mod tests {
 
     #[test]
     fn a_leading_number_ends_with_its_field() {
-        let integer = |value| Number::Integer { value, negative_zero: false };
-        assert_eq!(leading(b"12,x"), Some((integer(12), 2)));
-        assert_eq!(leading(b"-7\n"), Some((integer(-7), 2)));
-        assert_eq!(leading(b"-0,"), Some((Number::Integer { value: 0, negative_zero: true }, 2)));
-        assert_eq!(leading(b"-2.50,1"), Some((Number::Float(-2.5), 5)));
-        assert_eq!(leading(b".5,"), Some((Number::Float(0.5), 2)));
-        assert_eq!(leading(b"1234567,12345678"), Some((integer(1_234_567), 7)));
-        assert_eq!(leading(b"12345678\n12345678"), Some((integer(12_345_678), 8)));
-        assert_eq!(leading(b"-1234567.7654321\n12345678"), Some((Number::Float(-1_234_567.765_432_1), 16)));
+        assert_eq!(leading_integer(b"12,x345678"), Some((12, 2)));
+        assert_eq!(leading_integer(b"-7\n"), Some((-7, 2)));
+        assert_eq!(leading_integer(b"-0,"), Some((0, 2)));
+        assert_eq!(
+            leading_float(b"-0,").map(|(value, length)| (value.to_bits(), length)),
+            Some(((-0.0_f64).to_bits(), 2))
+        );
+        assert_eq!(leading_float(b"-2.50,1"), Some((-2.5, 5)));
+        assert_eq!(leading_float(b".5,"), Some((0.5, 2)));
+        assert_eq!(leading_integer(b"1234567,12345678"), Some((1_234_567, 7)));
+        assert_eq!(leading_integer(b"12345678\n12345678"), Some((12_345_678, 8)));
+        assert_eq!(leading_float(b"-1234567.7654321\n12345678"), Some((-1_234_567.765_432_1, 16)));
+        assert_eq!(leading_integer(b"2.5,12345678"), None);
         for text in ["", ",", "-,", ".,", "-.\n", "07,", "12", "1x,", "1.2.3,", "+1,", "1e5,", "1234567890123456789,"] {
-            assert_eq!(leading(text.as_bytes()), None, "{text}");
+            let longer = if text.ends_with([',', '\n']) { format!("{text}12345678") } else { String::new() };
+            for text in [text, &longer] {
+                assert_eq!((leading_integer(text.as_bytes()), leading_float(text.as_bytes())), (None, None), "{text}");
+            }
         }
     }
 
@@ -175,8 +213,12 @@ mod tests {
             if digits.starts_with(|c: char| c.is_ascii_digit()) || digits.len() > 1 && digits.as_bytes()[1].is_ascii_digit() {
                 prop_assert_eq!(found(&text), expected(&text), "{}", text);
             }
-            if let Some(leading) = leading(format!("{text},12345678").as_bytes()) {
-                prop_assert_eq!(Some(leading), number(&text).map(|number| (number, text.len())), "{}", text);
+            let field = format!("{text},12345678");
+            if let Some((leading, length)) = leading_float(field.as_bytes()) {
+                prop_assert_eq!((Some(leading.to_bits()), length), (expected(&text), text.len()), "{}", text);
+            }
+            if let Some((leading, length)) = leading_integer(field.as_bytes()) {
+                prop_assert_eq!((Ok(leading), length), (text.parse(), text.len()), "{}", text);
             }
         }
     }

@@ -6,7 +6,7 @@ use arrow::{array::NullBufferBuilder, buffer::NullBuffer};
 
 use super::{
     column::{type_of, wider},
-    number::{Number, leading, number},
+    number::{Number, leading_float, leading_integer, number},
 };
 use crate::ColumnType;
 
@@ -73,12 +73,12 @@ impl<'a> ColumnPart<'a> {
     pub(super) fn push_leading(&mut self, bytes: &[u8]) -> Option<usize> {
         let (place, length) = match &mut self.places {
             Places::Integers(places) => {
-                let (Number::Integer { value, .. }, length) = leading(bytes)? else { return None };
+                let (value, length) = leading_integer(bytes)?;
                 (places.next().map(|place| *place = value), length)
             }
             Places::Floats(places) => {
-                let (number, length) = leading(bytes)?;
-                (places.next().map(|place| *place = number.float()), length)
+                let (value, length) = leading_float(bytes)?;
+                (places.next().map(|place| *place = value), length)
             }
             Places::Texts(..) | Places::None => return None,
         };

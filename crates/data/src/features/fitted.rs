@@ -303,7 +303,7 @@ pub(super) fn check_numbers(feature: &Feature, values: &[f64], first: usize) -> 
 /// Refuses infinite numbers; `values` begin at row `first`.
 pub(super) fn check_finite(column: &str, values: &[f64], first: usize) -> Result<(), DataError> {
     // All of them at once is faster than one by one until there is such a number, and there hardly ever is.
-    if !values.iter().fold(false, |found, value| found | value.is_infinite()) {
+    if values.iter().map(|value| u64::from(value.is_infinite())).sum::<u64>() == 0 {
         return Ok(());
     }
     match values.iter().position(|value| value.is_infinite()) {

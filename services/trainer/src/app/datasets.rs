@@ -1,9 +1,6 @@
 //! Expectations of datasets, and reports on what their files hold.
 
-use std::{
-    fs::File,
-    io::{self, BufReader, Read as _, Seek as _},
-};
+use std::{fs::File, io::Seek as _};
 
 use lineal_data::{DataError, DataReport, Expectations, Limit, Sampled, Snapshot, Table};
 use lineal_db::StoreError;
@@ -123,21 +120,16 @@ impl App {
     }
 }
 
-/// As many rows of a file as fit. A file that is no larger than its table may be is read at once, others piece by piece.
+/// As many rows of a file as fit.
 fn rows(file: &File, format: SourceFormat, limit: Limit) -> Result<Sampled, DataError> {
     // Each reader begins at the beginning: they have one position between them.
-    let open = || -> io::Result<File> {
+    let open = || {
         let mut file = file.try_clone()?;
         file.rewind()?;
         Ok(file)
     };
     match format {
         SourceFormat::Parquet => Table::read_parquet(open, limit),
-        SourceFormat::Csv if file.metadata()?.len() <= limit.bytes as u64 => {
-            let mut content = Vec::new();
-            open()?.read_to_end(&mut content)?;
-            Table::sample_csv(&content, limit)
-        }
-        SourceFormat::Csv => Table::read_csv(|| Ok(BufReader::new(open()?)), limit),
+        SourceFormat::Csv => Table::read_csv_file(file, limit),
     }
 }

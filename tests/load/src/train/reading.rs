@@ -1,8 +1,8 @@
 //! One reading of a table of our own.
 
-use std::{fs, path::PathBuf};
+use std::{fs::File, path::PathBuf};
 
-use lineal_data::{Feature, FeatureKind, FeatureSet, MissingRule, Table, Transform};
+use lineal_data::{Feature, FeatureKind, FeatureSet, Limit, MissingRule, Table, Transform};
 
 use super::{Measured, Stopwatch};
 
@@ -16,7 +16,7 @@ pub(crate) struct Args {
 /// Reads a table as the matrix of its columns of numbers, and prints what it took.
 pub(crate) fn read(args: &Args) -> anyhow::Result<()> {
     let watch = Stopwatch::start();
-    let table = Table::from_csv(&fs::read(&args.file)?)?;
+    let table = Table::read_csv_file(&File::open(&args.file)?, Limit::NONE)?.table;
     let numbers = table.schema().filter(|(_, column)| column.is_number()).map(|(name, _)| Feature {
         name: name.to_owned(),
         source: name.to_owned(),
