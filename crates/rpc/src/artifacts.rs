@@ -15,7 +15,7 @@ use lineal_proto::lineal::registry::v1::{
 use tokio::io::AsyncReadExt as _;
 use tonic::{Code, Status};
 
-use crate::{Peer, Problem};
+use crate::{Peer, Problem, background};
 
 /// Largest piece that travels in one message, in bytes.
 pub const CHUNK: usize = 1 << 20;
@@ -59,7 +59,7 @@ pub async fn download(registry: &Peer, digest: Digest, limit: usize) -> Result<B
         return Ok(pieces.pop().unwrap_or_default());
     }
     // Putting a large file together takes long enough to be noticed by whoever shares this thread.
-    let whole = tokio::task::spawn_blocking(move || pieces.concat()).await;
+    let whole = background::run("concat", move || pieces.concat()).await;
     whole.map(Bytes::from).map_err(|error| Status::internal(format!("the pieces of a file were lost: {error}")))
 }
 

@@ -1,9 +1,10 @@
 //! How Lineal's services listen, call each other and say no.
 //!
-//! One server builder with every limit set, one client with deadlines and an identity, one shape of errors.
+//! One server builder with every limit set, one client with deadlines and an identity, one shape of errors, and one way to work aside.
 
 mod access;
 pub mod artifacts;
+pub mod background;
 mod client;
 mod convert;
 mod health;

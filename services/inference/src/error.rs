@@ -189,6 +189,9 @@ pub(crate) enum InferenceError {
     /// Work on another thread ended without a result.
     #[error("a worker ended without a result")]
     Worker(#[from] tokio::task::JoinError),
+    /// The same where nobody waits for an answer.
+    #[error("work in the background ended without a result")]
+    Background(#[from] lineal_rpc::background::Lost),
 }
 
 /// What is wrong with a bundle.

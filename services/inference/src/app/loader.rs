@@ -9,12 +9,12 @@ use std::{
 };
 
 use lineal_kernel::Digest;
+use lineal_rpc::background;
 use tokio::{
     sync::{Semaphore, oneshot},
     time::timeout,
 };
 
-use super::background;
 use crate::InferenceError;
 
 /// Bundles that are loaded at the same time.

@@ -7,9 +7,10 @@ use std::{
 };
 
 use lineal_data::Frame;
+use lineal_rpc::background;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Prediction, Replica, background};
+use super::{Prediction, Replica};
 use crate::{
     domain::{Agreement, Entry, Place, Scored, Seat},
     failpoints::happen_here,

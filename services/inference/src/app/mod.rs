@@ -1,7 +1,6 @@
 //! What a replica does: predict, score, prepare, reload, follow the registry. Each file is one verb on [`Replica`].
 
 mod admission;
-mod background;
 mod bundles;
 mod follow;
 mod loader;

@@ -9,6 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use lineal_kernel::Digest;
+use lineal_rpc::background;
 use uuid::Uuid;
 
 pub(crate) use last_table::StoredFacts;
@@ -90,7 +91,7 @@ fn write_whole(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
 
 /// Runs `work` off the serving threads. A file that is not there is no news; anything else is logged.
 async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Option<T> {
-    match tokio::task::spawn_blocking(work).await {
+    match background::run("disk", work).await {
         Ok(Ok(done)) => Some(done),
         Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => None,
         Ok(Err(error)) => {

@@ -125,6 +125,7 @@ pub(super) fn from_error(error: InferenceError) -> Status {
             Problem::new(Code::Unavailable, "REGISTRY_UNAVAILABLE", chain(&error)).retry_after(RETRY)
         }
         InferenceError::Worker(cause) => Problem::internal(cause),
+        InferenceError::Background(cause) => Problem::internal(cause),
     };
     problem.status(DOMAIN)
 }

@@ -11,6 +11,7 @@ use crate::{
 };
 use lineal_data::{DataError, Spool};
 use lineal_kernel::Digest;
+use lineal_rpc::background;
 
 /// What is kept of the scores' distribution.
 const LEVELS: [f64; 15] = [0.0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0];
@@ -27,7 +28,7 @@ impl Replica {
     ) -> Result<(BatchManifest, Digest), InferenceError> {
         let before = self.registry.last_batch(&wish.model, &wish.slot).await.map_err(InferenceError::Registry)?;
         let Scored { first, parts, label_counts, mut scores, .. } = scored;
-        let summed = tokio::task::spawn_blocking(move || {
+        let summed = background::run("sums", move || {
             let distribution = distribution(&mut scores)?;
             let previous = match before {
                 Some((batch_id, edges)) => Some(Previous { batch_id, counts: scores.counts(&edges)? }),

@@ -12,6 +12,7 @@ use std::{
 use lineal_data::{DataError, TableFile};
 use lineal_kernel::{Digest, ModelName, Name, VersionNumber};
 use lineal_models::ServedModel;
+use lineal_rpc::background;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
@@ -132,7 +133,7 @@ impl Replica {
         let work =
             Work { replica, wish: wish.clone(), folder: folder.clone(), first, facts: facts_of, model, report, stop };
         // The turn is given back when the work ends.
-        let scored = tokio::task::spawn_blocking(move || {
+        let scored = background::run("batch", move || {
             let _turn = turn;
             work.run(input)
         });
@@ -160,7 +161,7 @@ impl Replica {
         std::fs::create_dir_all(&spool).map_err(DataError::Io)?;
         let file = wish.input.open(&spool).await.map_err(InferenceError::InputUnreadable)?;
         let format = wish.format;
-        Ok(tokio::task::spawn_blocking(move || TableFile::survey(file, format)).await??)
+        Ok(background::run("survey", move || TableFile::survey(file, format)).await??)
     }
 
     /// Settles which version scores the batch.
