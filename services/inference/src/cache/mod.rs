@@ -3,12 +3,13 @@
 mod last_table;
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
 };
 
 use bytes::Bytes;
-use lineal_kernel::Digest;
+use lineal_kernel::{Digest, Hasher};
 use lineal_rpc::background;
 use uuid::Uuid;
 
@@ -17,6 +18,9 @@ pub(crate) use last_table::StoredFacts;
 use crate::domain::Listing;
 
 const LAST_TABLE: &str = "serving.json";
+/// Bytes that are read or written at once. The system may not let anyone else run on the core before it has done what it was asked,
+/// which for a large file takes so long that callers notice it.
+const PIECE: usize = 1 << 18;
 
 /// A folder of files that are checked whenever they are read and never seen half-written. A folder that cannot be read or
 /// written costs fetches, never answers.
@@ -34,8 +38,7 @@ impl Cache {
     /// The file with this digest, if it is here and undamaged.
     pub(crate) async fn get(&self, digest: Digest) -> Option<Bytes> {
         let path = self.folder.join(digest.hex());
-        let read = move || fs::read(path).map(|content| (Digest::of(&content), content));
-        let (found, content) = on_disk(read).await?;
+        let (found, content) = on_disk(move || read(&path)).await?;
         if found != digest {
             tracing::warn!(%digest, "a cached file is damaged and will be fetched again");
             return None;
@@ -81,11 +84,27 @@ fn signature_of(bundle: Digest) -> String {
     format!("{}.sig", bundle.hex())
 }
 
+/// A file and its digest.
+fn read(path: &Path) -> io::Result<(Digest, Vec<u8>)> {
+    let mut file = File::open(path)?;
+    let size = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+    let (mut content, mut hasher) = (vec![0; size], Hasher::default());
+    for piece in content.chunks_mut(PIECE) {
+        file.read_exact(piece)?;
+        hasher.update(piece);
+    }
+    Ok((hasher.finish(), content))
+}
+
 /// Under a name of its own first: readers see the old file or the new one.
 fn write_whole(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let unfinished = folder.join(format!("{name}.{}.tmp", Uuid::new_v4()));
-    let written = fs::write(&unfinished, content).and_then(|()| fs::rename(&unfinished, folder.join(name)));
+    let write = || {
+        let mut file = File::create(&unfinished)?;
+        content.chunks(PIECE).try_for_each(|piece| file.write_all(piece))
+    };
+    let written = write().and_then(|()| fs::rename(&unfinished, folder.join(name)));
     written.inspect_err(|_| drop(fs::remove_file(&unfinished)))
 }
 
