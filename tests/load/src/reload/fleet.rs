@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsStr,
+    ops::Range,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -67,6 +68,17 @@ impl Fleet {
         let import = ["import", "--model", name, "--label", "label", "--signature"].map(OsStr::new);
         run([&import[..], &[table.as_os_str(), file.as_os_str()]].concat()).await?;
         run(["validate", name, &number.to_string()].map(OsStr::new).to_vec()).await
+    }
+
+    /// Makes the versions `members` of `name` the members of its next version, and has that one judged.
+    pub(super) async fn ensemble(&self, name: &str, members: Range<u64>) -> anyhow::Result<u64> {
+        let number = members.end;
+        let members: Vec<_> = members.map(|member| format!("{name}/{member}")).collect();
+        let run = |words| training::run(&self.lineal, self.registry.address(), words);
+        let pack = ["ensemble", name].map(OsStr::new);
+        run(pack.into_iter().chain(members.iter().map(OsStr::new)).collect()).await?;
+        run(["validate", name, &number.to_string()].map(OsStr::new).to_vec()).await?;
+        Ok(number)
     }
 
     pub(super) async fn promote(&self, name: &str, number: u64) -> anyhow::Result<Promotion> {

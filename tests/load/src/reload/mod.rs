@@ -24,7 +24,7 @@ const MODEL: &str = "steady";
 const LIGHT: (usize, usize) = (100, 31);
 /// The leaves of the one tree by which it is found how large a model must be to load for so long.
 const PROBE: usize = 250_000;
-/// Larger files are not imported.
+/// Larger files are not imported; what is to load for longer is an ensemble.
 const MOST_LEAVES: usize = 3_000_000;
 /// Every measurement is made so often.
 const TURNS: u32 = 3;
@@ -162,16 +162,23 @@ impl Bench {
         eprintln!("how large a model loads for {seconds} s");
         self.fleet.import("probe", 1, 1, PROBE).await?;
         let probe = load_seconds(&self.fleet.promote("probe", 1).await?);
-        let leaves = ((PROBE as f64 * seconds / probe) as usize).clamp(PROBE, MOST_LEAVES);
-        eprintln!("importing and validating a version of {leaves} leaves");
-        self.fleet.import(MODEL, 3, 1, leaves).await?;
+        let leaves = ((PROBE as f64 * seconds / probe) as usize).max(PROBE);
+        let members = leaves.div_ceil(MOST_LEAVES) as u64;
+        eprintln!("importing and validating {members} versions of {leaves} leaves together");
+        for number in 3..3 + members {
+            self.fleet.import(MODEL, number, 1, leaves / members as usize).await?;
+        }
+        let heavy_version = match members {
+            1 => 3,
+            _ => self.fleet.ensemble(MODEL, 3..3 + members).await?,
+        };
         let (mut steady, mut reload, mut loads) = (self.steady().await?, None::<Seen>, Vec::new());
         for turn in 1..=TURNS {
             eprintln!("a heavy reload, turn {turn} of {TURNS}");
             let heavy = async {
                 match turn {
-                    1 => self.fleet.promote(MODEL, 3).await,
-                    _ => self.fleet.rollback(3).await,
+                    1 => self.fleet.promote(MODEL, heavy_version).await,
+                    _ => self.fleet.rollback(heavy_version).await,
                 }
             };
             let (promotion, seen): (Promotion, _) = self.during(heavy).await?;
