@@ -38,13 +38,17 @@ pub struct InferenceConfig {
     pub canary_check: CanaryCheck,
     /// By whom a bundle must be signed to be loaded.
     pub signatures: Policy,
+    /// How long nobody asks a slot before its models leave memory, until somebody does; `None` for never.
+    pub idle_after: Option<Duration>,
+    /// Requests that wait at the same time for models to be loaded again; further ones are refused.
+    pub waiting_requests: usize,
 }
 
 impl InferenceConfig {
     /// A replica that loads a bundle in 45 seconds or not at all, whose prepared bundles wait ten minutes, that tries the way back
     /// every five, that says every three seconds what it counted, that scores one large batch on each core and one file beside
     /// them, has at most a million rows in flight and 65,536 on their way to shadows, lets answer whoever takes at most 50 ms for 99
-    /// of 100 requests, loads what nobody signed, and logs no predictions.
+    /// of 100 requests, loads what nobody signed, keeps in memory whatever it serves, and logs no predictions.
     pub fn new(replica: Name, advertise: String, cache_dir: PathBuf) -> Self {
         Self {
             replica,
@@ -61,6 +65,8 @@ impl InferenceConfig {
             mirrored_rows: 1 << 16,
             canary_check: CanaryCheck::default(),
             signatures: Policy::default(),
+            idle_after: None,
+            waiting_requests: 1024,
         }
     }
 }

@@ -45,6 +45,22 @@ pub(crate) enum InferenceError {
         /// Why.
         problem: String,
     },
+    /// A slot that sleeps cannot be woken now.
+    #[error("model `{model}` is not in memory in {} and could not be loaded, try again: {problem}", slot_text(slot))]
+    WakeFailed {
+        /// The model.
+        model: ModelName,
+        /// The slot that sleeps.
+        slot: Slot,
+        /// Why.
+        problem: String,
+    },
+    /// More requests than may wait for slots to wake.
+    #[error("{limit} requests wait for models to be loaded already, try again")]
+    WakeQueueFull {
+        /// How many may.
+        limit: usize,
+    },
     /// A client of Triton's wants to load or unload a model.
     #[error("the registry decides what is served: promote a version of `{model}`, or point an alias at one")]
     RegistryDecides {
@@ -203,6 +219,21 @@ pub(crate) enum BundleFault {
     /// The files do not make a model, or the model does not reproduce its golden rows.
     #[error(transparent)]
     Content(Box<BundleError>),
+}
+
+impl InferenceError {
+    /// Whether it is about one bundle, so that others can be served without it.
+    pub(crate) fn is_of_bundle(&self) -> bool {
+        matches!(
+            self,
+            Self::BundleDamaged { .. }
+                | Self::BundleRefused { .. }
+                | Self::TaskChanged { .. }
+                | Self::LoadTimedOut { .. }
+                | Self::LoadPanicked { .. }
+                | Self::LoaderBusy { .. }
+        )
+    }
 }
 
 impl From<BundleError> for BundleFault {

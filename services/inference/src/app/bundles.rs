@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -35,6 +35,8 @@ pub(crate) struct Bundles {
     /// How long a bundle waits to be served.
     ttl: Duration,
     waiting: Mutex<HashMap<Digest, Waiting>>,
+    /// Everything that was loaded, for as long as somebody holds it.
+    held: Mutex<Vec<(Digest, Weak<ServedModel>)>>,
     loads: AtomicU64,
 }
 
@@ -66,16 +68,20 @@ impl Bundles {
         loader: Loader,
         ttl: Duration,
     ) -> Self {
-        Self { registry, cache, admission, loader, ttl, waiting: Mutex::default(), loads: AtomicU64::new(0) }
+        let (waiting, held, loads) = (Mutex::default(), Mutex::default(), AtomicU64::new(0));
+        Self { registry, cache, admission, loader, ttl, waiting, held, loads }
     }
 
     /// The bundle fetched, verified and loaded, with its golden rows replayed. It goes on if the caller gives up, so that one
-    /// who asks again does not load it twice. After a failure the next caller tries again.
+    /// who asks again does not load it twice; nor is one loaded that somebody holds whole. After a failure the next caller tries again.
     pub(crate) async fn load(self: &Arc<Self>, digest: Digest) -> Result<Arc<ServedModel>, InferenceError> {
         let waiting: Waiting = self.with(|all| all.entry(digest).or_default().clone());
         let own = self.clone();
         let loading = async move {
             let load = || async {
+                if let Some(bundle) = own.held(digest) {
+                    return Ok((bundle, Instant::now()));
+                }
                 let bundle = own.fetch_and_load(digest).await?;
                 own.loads.fetch_add(1, Ordering::Relaxed);
                 Ok((bundle, Instant::now()))
@@ -95,6 +101,11 @@ impl Bundles {
         self.loads.load(Ordering::Relaxed)
     }
 
+    /// How many bundles are in memory.
+    pub(crate) fn loaded(&self) -> usize {
+        self.with_held(|all| all.len())
+    }
+
     /// Forgets a bundle that waits.
     pub(crate) fn release(&self, digest: Digest) {
         self.with(|all| all.remove(&digest));
@@ -112,6 +123,21 @@ impl Bundles {
 
     fn with<T>(&self, change: impl FnOnce(&mut HashMap<Digest, Waiting>) -> T) -> T {
         change(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A bundle that somebody holds, with all its members.
+    fn held(&self, digest: Digest) -> Option<Arc<ServedModel>> {
+        let found = |all: &mut Vec<(Digest, Weak<ServedModel>)>| {
+            let mut same = all.iter().filter(|(known, _)| *known == digest);
+            same.find_map(|(_, bundle)| bundle.upgrade().filter(|bundle| bundle.is_whole()))
+        };
+        self.with_held(found)
+    }
+
+    fn with_held<T>(&self, look: impl FnOnce(&mut Vec<(Digest, Weak<ServedModel>)>) -> T) -> T {
+        let mut all = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|(_, bundle)| bundle.strong_count() > 0);
+        look(&mut all)
     }
 
     async fn fetch_and_load(&self, digest: Digest) -> Result<Arc<ServedModel>, InferenceError> {
@@ -142,7 +168,9 @@ impl Bundles {
         for LeftOut { member, problem, .. } in loaded.absent() {
             tracing::warn!(%digest, %member, %problem, "an ensemble is served without a member");
         }
-        Ok(Arc::new(loaded))
+        let loaded = Arc::new(loaded);
+        self.with_held(|all| all.push((digest, Arc::downgrade(&loaded))));
+        Ok(loaded)
     }
 
     /// The files of one bundle of the chain that ends in `bundle`.

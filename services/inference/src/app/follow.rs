@@ -26,7 +26,7 @@ impl Replica {
             let error = self.hold_lease(&mut failures).await;
             tracing::warn!(error = chain(&error), "no lease");
             self.restore_if_new().await;
-            self.bundles.expire();
+            self.expire();
             sleep(retry_delay(&self.config.replica, failures)).await;
             failures = failures.saturating_add(1);
         }
@@ -73,14 +73,22 @@ impl Replica {
         self.wanted.send_replace(Some(lease.generation));
         loop {
             sleep(lease.duration / 3).await;
-            self.bundles.expire();
+            self.expire();
             let served = self.generation();
             let beat = Beat { generation: served, problem: self.problem_text(), standbys: self.standbys.all() };
             match self.registry.heartbeat(replica, beat).await {
                 Ok(wanted) => self.heard(served, wanted),
                 Err(error) => return error,
             }
+            // Only now: a file that is damaged on the disk can be fetched when the slot wakes.
+            self.sleep_if_idle();
         }
+    }
+
+    /// Forgets what nobody waits for.
+    fn expire(&self) {
+        self.bundles.expire();
+        self.wakes.expire();
     }
 
     /// Takes note of the generation to be served.

@@ -70,11 +70,20 @@ impl Replica {
         let target = &prediction.pedigree.target;
         let facts = &target.entry.facts;
         let table = self.table.load();
-        for shadow in table.slot(facts.model.as_str(), &facts.slot).iter().filter_map(Seat::entry) {
-            let Some(share) = shadow.facts.traffic.mirror() else { continue };
+        for seat in table.slot(facts.model.as_str(), &facts.slot) {
+            let Some(share) = seat.facts().traffic.mirror() else { continue };
             let drawn = || target.routed && draw().covered_by([share]).is_some();
-            if shadow.facts.alias != facts.alias && (always || drawn()) {
-                self.copy(prediction, shadow);
+            if seat.facts().alias == facts.alias || !(always || drawn()) {
+                continue;
+            }
+            match seat {
+                Seat::Served(shadow) => self.copy(prediction, shadow),
+                // The slot fell asleep while the request was answered; nobody is woken for a copy.
+                Seat::Cold(shadow) => {
+                    shadow.arm.shadowing.choose();
+                    shadow.arm.shadowing.drop_one();
+                }
+                Seat::Unserved { .. } => {}
             }
         }
     }

@@ -10,8 +10,10 @@ mod prepare;
 mod reload;
 mod report;
 mod score;
+mod sleep;
 mod standbys;
 mod trial;
+mod wake;
 
 use std::sync::{Arc, atomic::AtomicU32};
 
@@ -24,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{InferenceConfig, cache::Cache, domain::ServingTable, prediction_log::PredictionLog, registry::Registry};
 pub(crate) use predict::Prediction;
 pub(crate) use report::ArmName;
+pub(crate) use wake::WakeCounts;
 
 use admission::Admission;
 use bundles::Bundles;
@@ -32,6 +35,7 @@ use mirror::Mirror;
 use report::UsageBook;
 pub(crate) use score::{FinishedBatch, Report};
 use standbys::Standbys;
+use wake::Wakes;
 
 /// One inference process.
 pub(crate) struct Replica {
@@ -68,6 +72,8 @@ pub(crate) struct Replica {
     usage: UsageBook,
     /// Copies of requests on their way to shadows.
     mirror: Mirror,
+    /// Slots that wake.
+    wakes: Wakes,
 }
 
 impl Replica {
@@ -86,6 +92,7 @@ impl Replica {
             large_batches: Arc::new(Semaphore::new(config.large_batches.max(1))),
             rows: Arc::new(Semaphore::new(config.rows_in_flight.min(Semaphore::MAX_PERMITS))),
             mirror: Mirror::new(config.mirrored_rows),
+            wakes: Wakes::new(config.waiting_requests),
             ending: CancellationToken::new(),
             config,
             registry,
@@ -136,6 +143,11 @@ impl Replica {
     /// How often a bundle was loaded to be prepared or served.
     pub(crate) fn loads(&self) -> u64 {
         self.bundles.loads()
+    }
+
+    /// How many bundles are in memory, whoever holds them.
+    pub(crate) fn loaded_models(&self) -> usize {
+        self.bundles.loaded()
     }
 
     /// The name others know this process by.

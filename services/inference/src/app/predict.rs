@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Replica, mirror::draw};
 use crate::{
     InferenceError,
-    domain::{Entry, Pedigree, Place, Target, Wanted, prediction_id},
+    domain::{Entry, Found, Pedigree, Place, Target, Wanted, prediction_id},
     prediction_log::Logged,
 };
 
@@ -43,24 +43,37 @@ pub(crate) struct Prediction {
 }
 
 impl Replica {
-    /// What answers a request. The target keeps answering whatever is reloaded meanwhile.
-    pub(crate) fn find(&self, model: &str, slot: &Slot, wanted: &Wanted) -> Result<Target, InferenceError> {
-        self.table.load().find(model, slot, wanted)
+    /// What answers a request, woken if it sleeps. The target keeps answering whatever is reloaded meanwhile.
+    pub(crate) async fn find(&self, model: &str, slot: &Slot, wanted: &Wanted) -> Result<Target, InferenceError> {
+        loop {
+            let found = self.table.load().find(model, slot, wanted)?;
+            match found {
+                Found::Awake(target) => return Ok(target),
+                Found::Asleep(cold) => self.wake(&cold.facts).await?,
+            }
+        }
     }
 
     /// The same where a slot's traffic may be split: a request that asks for no version goes where its `sticky_key` belongs, or
     /// without one where chance sends it.
-    pub(crate) fn route(
+    pub(crate) async fn route(
         &self,
         model: &str,
         slot: &Slot,
         wanted: &Wanted,
         sticky_key: &str,
     ) -> Result<Target, InferenceError> {
-        match wanted {
-            Wanted::Any if sticky_key.is_empty() => self.table.load().route(model, slot, draw),
-            Wanted::Any => self.table.load().route(model, slot, || Place::of_key(model, slot, sticky_key)),
-            _ => self.find(model, slot, wanted),
+        loop {
+            let found = match wanted {
+                Wanted::Any if sticky_key.is_empty() => self.table.load().route(model, slot, draw),
+                Wanted::Any => self.table.load().route(model, slot, || Place::of_key(model, slot, sticky_key)),
+                _ => self.table.load().find(model, slot, wanted),
+            };
+            match found? {
+                Found::Awake(target) => return Ok(target),
+                // Apart, so that a request that need not wait has no room for it.
+                Found::Asleep(cold) => Box::pin(self.wait(&cold, *wanted == Wanted::Any)).await?,
+            }
         }
     }
 

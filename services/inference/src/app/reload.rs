@@ -36,7 +36,7 @@ impl Replica {
         match self.load(&listing).await {
             Ok(table) => {
                 tracing::info!(generation = listing.generation, "serving the last known generation");
-                self.table.store(Arc::new(table));
+                self.table.rcu(|current| table.after(current));
             }
             Err(error) => tracing::warn!(error = chain(&error), "the last known generation cannot be served"),
         }
@@ -49,7 +49,7 @@ impl Replica {
             return Ok(self.generation());
         }
         let table = self.load(&listing).await?;
-        self.table.store(Arc::new(table));
+        self.table.rcu(|current| table.after(current));
         for facts in &listing.aliases {
             self.bundles.release(facts.digest);
         }
@@ -61,10 +61,11 @@ impl Replica {
 
     async fn load(&self, listing: &Listing) -> Result<ServingTable, InferenceError> {
         let old = self.table.load_full();
-        let (champions, others): (Vec<_>, Vec<_>) = listing.aliases.iter().partition(|facts| facts.alias.is_champion());
+        let (sleepers, aliases) = old.undisturbed(listing);
+        let (champions, others): (Vec<_>, Vec<_>) = aliases.into_iter().partition(|facts| facts.alias.is_champion());
         let loads: Vec<_> = champions.into_iter().map(|facts| self.entry(&old, &old, facts)).collect();
         let champions: Vec<_> = stream::iter(loads).buffered(LOADS_AT_ONCE).try_collect().await?;
-        let seats: Vec<_> = champions.into_iter().map(Seat::Served).collect();
+        let seats: Vec<_> = champions.into_iter().map(Seat::Served).chain(sleepers).collect();
         let table = ServingTable::new(listing.generation, seats.clone());
         let loads: Vec<_> = others.into_iter().map(|facts| self.seat(&old, &table, facts)).collect();
         let others: Vec<_> = stream::iter(loads).buffered(LOADS_AT_ONCE).try_collect().await?;
@@ -75,14 +76,7 @@ impl Replica {
     async fn seat(&self, old: &ServingTable, new: &ServingTable, facts: &Facts) -> Result<Seat, InferenceError> {
         match self.entry(old, new, facts).await {
             Ok(entry) => Ok(Seat::Served(entry)),
-            Err(
-                error @ (InferenceError::BundleDamaged { .. }
-                | InferenceError::BundleRefused { .. }
-                | InferenceError::TaskChanged { .. }
-                | InferenceError::LoadTimedOut { .. }
-                | InferenceError::LoadPanicked { .. }
-                | InferenceError::LoaderBusy { .. }),
-            ) => {
+            Err(error) if error.is_of_bundle() => {
                 let Facts { model, alias, version, .. } = facts;
                 let problem = chain(&error);
                 tracing::warn!(%model, %alias, %version, %problem, "an alias is not served");
@@ -111,6 +105,6 @@ impl Replica {
         table.check_task(&facts.model, &bundle)?;
         let barred = if old.trusts(facts.digest) { None } else { self.try_out(facts, bundle.clone()).await };
         let (usage, arm) = (self.usage.of(&facts.model, facts.version), self.usage.arm(facts));
-        Ok(Arc::new(Entry::new(facts.clone(), bundle, usage, arm, barred)))
+        Ok(Arc::new(Entry::new(facts.clone(), bundle, usage, arm, barred, self.clock.now())))
     }
 }

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use lineal_kernel::{AliasName, Digest, ModelName, Slot, Timestamp, Traffic, VersionNumber};
 use lineal_models::ServedModel;
 
-use super::{Counters, ShadowCounters};
+use super::{Cold, Counters, ShadowCounters};
 
 /// What the registry says of one alias and of the version that it points at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,17 +57,20 @@ pub(crate) struct Entry {
     pub(crate) arm: Arc<Arm>,
     /// Why it does not answer its part of the traffic.
     pub(crate) barred: Option<String>,
+    /// Since when it is loaded.
+    pub(super) since: Timestamp,
     pub(super) bundle: Arc<ServedModel>,
 }
 
 impl Entry {
-    /// An entry that counts in `usage` and `arm`, `barred` from traffic or not.
+    /// An entry that counts in `usage` and `arm`, `barred` from traffic or not, loaded `since` a moment.
     pub(crate) fn new(
         facts: Facts,
         bundle: Arc<ServedModel>,
         usage: Arc<Counters>,
         arm: Arc<Arm>,
         barred: Option<String>,
+        since: Timestamp,
     ) -> Self {
         Self {
             digest: facts.digest.to_string(),
@@ -76,13 +79,9 @@ impl Entry {
             usage,
             arm,
             barred,
+            since,
             bundle,
         }
-    }
-
-    /// Whether it answers requests that ask for no version.
-    pub(super) fn takes_traffic(&self) -> bool {
-        self.facts.alias.is_champion() || (self.facts.traffic.split().is_some() && self.barred.is_none())
     }
 
     /// The model that answers.
@@ -102,6 +101,8 @@ impl fmt::Debug for Entry {
 pub(crate) enum Seat {
     /// Its version answers.
     Served(Arc<Entry>),
+    /// Its version answers once it is loaded again. All versions of a slot sleep, or none.
+    Cold(Arc<Cold>),
     /// Its version cannot be loaded. Never of a champion: without that, a generation is not served at all.
     Unserved {
         facts: Box<Facts>,
@@ -114,25 +115,77 @@ impl Seat {
     pub(crate) fn facts(&self) -> &Facts {
         match self {
             Self::Served(entry) => &entry.facts,
+            Self::Cold(cold) => &cold.facts,
             Self::Unserved { facts, .. } => facts,
         }
     }
 
-    /// What answers, if anything does.
+    /// What answers at once, if anything does.
     pub(crate) fn entry(&self) -> Option<&Arc<Entry>> {
         match self {
             Self::Served(entry) => Some(entry),
-            Self::Unserved { .. } => None,
+            Self::Cold(_) | Self::Unserved { .. } => None,
+        }
+    }
+
+    /// What sleeps here, if anything does.
+    pub(crate) fn cold(&self) -> Option<&Arc<Cold>> {
+        match self {
+            Self::Cold(cold) => Some(cold),
+            Self::Served(_) | Self::Unserved { .. } => None,
         }
     }
 
     /// Why nothing answers.
     pub(crate) fn problem(&self) -> Option<&str> {
         match self {
-            Self::Served(_) => None,
+            Self::Served(_) | Self::Cold(_) => None,
             Self::Unserved { problem, .. } => Some(problem),
         }
     }
+
+    /// What the version did in this process, if it answers.
+    pub(crate) fn usage(&self) -> Option<&Counters> {
+        match self {
+            Self::Served(entry) => Some(&entry.usage),
+            Self::Cold(cold) => Some(&cold.usage),
+            Self::Unserved { .. } => None,
+        }
+    }
+
+    /// What it did of that behind this alias.
+    pub(crate) fn arm(&self) -> Option<&Arm> {
+        match self {
+            Self::Served(entry) => Some(&entry.arm),
+            Self::Cold(cold) => Some(&cold.arm),
+            Self::Unserved { .. } => None,
+        }
+    }
+
+    /// Why it does not answer its part of the traffic.
+    pub(crate) fn barred(&self) -> Option<&str> {
+        match self {
+            Self::Served(entry) => entry.barred.as_deref(),
+            Self::Cold(cold) => cold.barred.as_deref(),
+            Self::Unserved { .. } => None,
+        }
+    }
+
+    /// Whether it answers requests that ask for no version.
+    pub(super) fn takes_traffic(&self) -> bool {
+        let facts = self.facts();
+        let admitted = || facts.traffic.split().is_some() && self.barred().is_none();
+        self.problem().is_none() && (facts.alias.is_champion() || admitted())
+    }
+}
+
+/// What a request finds.
+#[derive(Debug, Clone)]
+pub(crate) enum Found {
+    /// What answers it.
+    Awake(Target),
+    /// What answers it once its slot has woken.
+    Asleep(Arc<Cold>),
 }
 
 /// The entry that answers a request, and the generation it was found in. Holding it keeps the model loaded.
@@ -142,4 +195,13 @@ pub(crate) struct Target {
     pub(crate) generation: u64,
     /// Whether the request asked for no version, and the slot's traffic decided.
     pub(crate) routed: bool,
+}
+
+impl Found {
+    pub(crate) fn facts(&self) -> &Facts {
+        match self {
+            Self::Awake(target) => &target.entry.facts,
+            Self::Asleep(cold) => &cold.facts,
+        }
+    }
 }

@@ -5,10 +5,11 @@ use std::{collections::HashMap, sync::Arc};
 use lineal_kernel::{Digest, ModelName, Slot};
 use lineal_models::ServedModel;
 
-use super::{Entry, Facts, Place, Seat, Target, Wanted};
+use super::{Entry, Facts, Found, Place, Seat, Target, Wanted};
 use crate::InferenceError;
 
-/// Every alias of one generation, loaded. Never changed: a new generation is a new table.
+/// Every alias of one generation, loaded or asleep. Never changed: a new generation is a new table, and so is one in which a slot has
+/// fallen asleep or woken.
 #[derive(Debug, Default)]
 pub(crate) struct ServingTable {
     generation: u64,
@@ -54,7 +55,7 @@ impl ServingTable {
 
     /// Whether the bundle with this digest answers a part of some slot's requests.
     pub(crate) fn trusts(&self, digest: Digest) -> bool {
-        self.all().filter_map(Seat::entry).any(|entry| entry.facts.digest == digest && entry.takes_traffic())
+        self.all().any(|seat| seat.facts().digest == digest && seat.takes_traffic())
     }
 
     /// The bundle with this digest, behind whatever alias it is served.
@@ -65,11 +66,16 @@ impl ServingTable {
     /// That `bundle` predicts what the model's champions predict now, in whatever slot.
     pub(crate) fn check_task(&self, model: &ModelName, bundle: &ServedModel) -> Result<(), InferenceError> {
         let seats = self.models.get(model.as_str()).into_iter().flat_map(HashMap::values).flatten();
-        let mut champions = seats.filter_map(Seat::entry).filter(|entry| entry.facts.alias.is_champion());
-        match champions.find(|entry| entry.bundle.task() != bundle.task()) {
-            Some(entry) => Err(InferenceError::TaskChanged {
+        let champions = seats.filter(|seat| seat.facts().alias.is_champion());
+        let mut tasks = champions.filter_map(|seat| match seat {
+            Seat::Served(entry) => Some(entry.bundle.task()),
+            Seat::Cold(cold) => Some(cold.task),
+            Seat::Unserved { .. } => None,
+        });
+        match tasks.find(|task| *task != bundle.task()) {
+            Some(task) => Err(InferenceError::TaskChanged {
                 model: model.clone(),
-                served: entry.bundle.task().name(),
+                served: task.name(),
                 found: bundle.task().name(),
             }),
             None => Ok(()),
@@ -77,11 +83,12 @@ impl ServingTable {
     }
 
     /// What answers a request. No slot and no alias stands in for another.
-    pub(crate) fn find(&self, model: &str, slot: &Slot, wanted: &Wanted) -> Result<Target, InferenceError> {
+    pub(crate) fn find(&self, model: &str, slot: &Slot, wanted: &Wanted) -> Result<Found, InferenceError> {
         let seats = self.slot(model, slot);
         let met = |seat: &&Seat| wanted.is_met_by(&seat.facts().alias, seat.facts().version);
         match seats.iter().find(met) {
-            Some(Seat::Served(entry)) => Ok(self.target(entry, *wanted == Wanted::Any)),
+            Some(Seat::Served(entry)) => Ok(Found::Awake(self.target(entry, *wanted == Wanted::Any))),
+            Some(Seat::Cold(cold)) => Ok(Found::Asleep(cold.clone())),
             Some(Seat::Unserved { facts, problem }) => Err(InferenceError::VersionNotLoaded {
                 model: facts.model.clone(),
                 version: facts.version,
@@ -98,22 +105,26 @@ impl ServingTable {
         model: &str,
         slot: &Slot,
         place: impl FnOnce() -> Place,
-    ) -> Result<Target, InferenceError> {
+    ) -> Result<Found, InferenceError> {
         let champion = self.find(model, slot, &Wanted::Any)?;
         let arms = || self.slot(model, slot).iter().filter(|seat| seat.facts().traffic.split().is_some());
         if arms().next().is_none() {
             return Ok(champion);
         }
         let shares = arms().filter_map(|seat| seat.facts().traffic.split());
-        let arm = place().covered_by(shares).and_then(|arm| arms().nth(arm)?.entry());
-        Ok(arm.filter(|entry| entry.takes_traffic()).map_or(champion, |entry| self.target(entry, true)))
+        let arm = place().covered_by(shares).and_then(|arm| arms().nth(arm)).filter(|seat| seat.takes_traffic());
+        Ok(match arm {
+            Some(Seat::Served(entry)) => Found::Awake(self.target(entry, true)),
+            Some(Seat::Cold(cold)) => Found::Asleep(cold.clone()),
+            Some(Seat::Unserved { .. }) | None => champion,
+        })
     }
 
     fn target(&self, entry: &Arc<Entry>, routed: bool) -> Target {
         Target { entry: entry.clone(), generation: self.generation, routed }
     }
 
-    fn all(&self) -> impl Iterator<Item = &Seat> {
+    pub(super) fn all(&self) -> impl Iterator<Item = &Seat> {
         self.models.values().flat_map(HashMap::values).flatten()
     }
 }
@@ -126,7 +137,8 @@ fn order(seat: &Seat) -> (bool, &str) {
 fn absent(model: &str, slot: &Slot, wanted: &Wanted, seats: &[Seat]) -> InferenceError {
     match seats.first() {
         Some(seat) if !wanted.is_champion() => {
-            let served: Vec<_> = seats.iter().filter_map(Seat::entry).map(|entry| said(&entry.facts)).collect();
+            let served: Vec<_> =
+                seats.iter().filter(|seat| seat.problem().is_none()).map(Seat::facts).map(said).collect();
             InferenceError::VersionNotServed {
                 model: seat.facts().model.clone(),
                 asked: wanted.to_string(),

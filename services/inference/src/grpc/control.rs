@@ -5,6 +5,7 @@ use lineal_proto::lineal::inference::v1::{self as pb, control_service_server::Co
 use tonic::{Request, Response, Status};
 
 use super::{InferenceGrpc, convert, shadows, status};
+use crate::app::WakeCounts;
 
 #[tonic::async_trait]
 impl ControlService for InferenceGrpc {
@@ -30,12 +31,17 @@ impl ControlService for InferenceGrpc {
 
     async fn get_serving(&self, _: Request<pb::GetServingRequest>) -> Result<Response<pb::GetServingResponse>, Status> {
         let table = self.replica.serving();
+        let WakeCounts { sleeps, wakes, waiting } = self.replica.wake_counts();
         Ok(Response::new(pb::GetServingResponse {
             replica: self.replica.name().to_owned(),
             generation: table.generation(),
             served: table.seats().into_iter().map(convert::served).collect(),
             prediction_log: self.replica.log().map(|log| convert::log(log.counts())),
             loads: self.replica.loads(),
+            loaded_models: self.replica.loaded_models() as u64,
+            sleeps,
+            wakes,
+            waiting_requests: waiting as u64,
         }))
     }
 

@@ -8,7 +8,7 @@ use lineal_proto::lineal::inference::v1 as pb;
 use lineal_rpc::timestamp;
 
 use crate::{
-    domain::{Counts, Entry, Facts, Pedigree, Seat},
+    domain::{Counters, Counts, Entry, Facts, Pedigree, Seat},
     prediction_log::LogCounts,
 };
 
@@ -49,7 +49,7 @@ pub(super) fn log(counts: &LogCounts) -> pb::PredictionLogState {
 
 pub(super) fn served(seat: &Seat) -> pb::Served {
     let Facts { model, slot, version, alias, digest, traffic, .. } = seat.facts();
-    let counts = seat.entry().map_or_else(Counts::default, |entry| entry.usage.counts());
+    let counts = seat.usage().map_or_else(Counts::default, Counters::counts);
     pb::Served {
         model: model.to_string(),
         slot: slot.labels().clone(),
@@ -63,8 +63,8 @@ pub(super) fn served(seat: &Seat) -> pb::Served {
         problem: seat.problem().unwrap_or_default().to_owned(),
         split_per_mille: traffic.split().map_or(0, Share::per_mille),
         mirror_per_mille: traffic.mirror().map_or(0, Share::per_mille),
-        barred: seat.entry().and_then(|entry| entry.barred.clone()).unwrap_or_default(),
-        arm: seat.entry().map(|entry| arm(&entry.arm.usage.counts())),
+        barred: seat.barred().unwrap_or_default().to_owned(),
+        arm: seat.arm().map(|behind| arm(&behind.usage.counts())),
         left_out: seat
             .entry()
             .map(|entry| entry.model().absent())
@@ -72,6 +72,7 @@ pub(super) fn served(seat: &Seat) -> pb::Served {
             .into_iter()
             .map(left_out)
             .collect(),
+        cold: seat.cold().is_some(),
     }
 }
 

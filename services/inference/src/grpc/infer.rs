@@ -28,7 +28,7 @@ impl InferenceGrpc {
         let sticky_key = text(&request.parameters, STICKY_KEY).map_err(status::bad_request)?;
         let mirrored = mirrored || asks_for_copy(&request.parameters).map_err(status::bad_request)?;
         let routed = self.replica.route(&request.model_name, &slot, &wanted, sticky_key);
-        let target = routed.map_err(status::from_error)?;
+        let target = routed.await.map_err(status::from_error)?;
         let counted = self.replica.count(&target);
         let entry = target.entry.clone();
         let signature = entry.model().signature();

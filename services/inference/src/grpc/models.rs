@@ -16,6 +16,8 @@ use super::columns::MAX_ROWS;
 use crate::domain::{Counts, Entry, Facts, Seat};
 
 const PLATFORM: &str = "lineal";
+/// Why a version that is ready is not in memory.
+const COLD: &str = "cold";
 
 /// The tensors of a version, and every version that can be asked for in its slot.
 pub(super) fn metadata(entry: &Entry, seats: &[Seat]) -> ModelMetadataResponse {
@@ -63,39 +65,48 @@ pub(super) fn config(entry: &Entry, seats: &[Seat]) -> ModelConfig {
 
 /// Every version behind `seats`, once, with its state.
 pub(super) fn index(seats: &[&Seat], ready_only: bool) -> Vec<ModelIndex> {
-    let mut found: BTreeMap<(&ModelName, VersionNumber), &Seat> = BTreeMap::new();
+    let index = |((name, version), seat): ((&ModelName, VersionNumber), &Seat)| {
+        let (state, reason) = match seat {
+            Seat::Served(_) => ("READY", ""),
+            Seat::Cold(_) => ("READY", COLD),
+            Seat::Unserved { problem, .. } => ("UNAVAILABLE", problem.as_str()),
+        };
+        let (name, version) = (name.to_string(), version.to_string());
+        ModelIndex { name, version, state: state.to_owned(), reason: reason.to_owned() }
+    };
+    let ready = |seat: &Seat| seat.problem().is_none();
+    by_version(seats).into_iter().filter(|(_, seat)| !ready_only || ready(seat)).map(index).collect()
+}
+
+/// Each version with its best seat: the same one may be served behind one alias, asleep behind another and not served behind a third.
+fn by_version<'a>(seats: &[&'a Seat]) -> BTreeMap<(&'a ModelName, VersionNumber), &'a Seat> {
+    let rank = |seat: &Seat| (seat.entry().is_some(), seat.problem().is_none());
+    let mut found: BTreeMap<_, &Seat> = BTreeMap::new();
     for &seat in seats {
         let Facts { model, version, .. } = seat.facts();
         let known = found.entry((model, *version)).or_insert(seat);
-        // The same version may be served behind one alias and not behind another.
-        if known.entry().is_none() {
+        if rank(known) < rank(seat) {
             *known = seat;
         }
     }
-    let index = |((name, version), seat): ((&ModelName, VersionNumber), &Seat)| ModelIndex {
-        name: name.to_string(),
-        version: version.to_string(),
-        state: if seat.problem().is_none() { "READY" } else { "UNAVAILABLE" }.to_owned(),
-        reason: seat.problem().unwrap_or_default().to_owned(),
-    };
-    found.into_iter().filter(|(_, seat)| !ready_only || seat.entry().is_some()).map(index).collect()
+    found
 }
 
-/// What every version behind `entries` did, once each.
-pub(super) fn statistics<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<ModelStatistics> {
-    let found: BTreeMap<_, _> = entries.map(|entry| ((&entry.facts.model, entry.facts.version), entry)).collect();
-    found.into_values().map(version_statistics).collect()
+/// What every version behind `seats` did, once each.
+pub(super) fn statistics(seats: &[&Seat]) -> Vec<ModelStatistics> {
+    by_version(seats).into_values().filter_map(version_statistics).collect()
 }
 
-fn version_statistics(entry: &Entry) -> ModelStatistics {
-    let counts = entry.usage.counts();
+fn version_statistics(seat: &Seat) -> Option<ModelStatistics> {
+    let counts = seat.usage()?.counts();
+    let bytes = seat.entry().map_or(0, |entry| entry.model().bytes());
     let Counts { requests, errors, rows, answered, failed, waiting, decoding, scoring, last_use } = counts;
     let executions = requests.saturating_sub(errors);
     let time = |count, time: std::time::Duration| Some(StatisticDuration { count, ns: time.as_nanos() as u64 });
     let encoding = answered.saturating_sub(waiting + decoding + scoring);
-    ModelStatistics {
-        name: entry.facts.model.to_string(),
-        version: entry.facts.version.to_string(),
+    Some(ModelStatistics {
+        name: seat.facts().model.to_string(),
+        version: seat.facts().version.to_string(),
         last_inference: last_use.map_or(0, |moment| (moment.micros() / 1000) as u64),
         inference_count: rows,
         execution_count: executions,
@@ -109,14 +120,15 @@ fn version_statistics(entry: &Entry) -> ModelStatistics {
             cache_hit: Some(StatisticDuration::default()),
             cache_miss: Some(StatisticDuration::default()),
         }),
-        memory_usage: vec![MemoryUsage { r#type: "CPU".to_owned(), id: 0, byte_size: entry.model().bytes() as u64 }],
+        memory_usage: vec![MemoryUsage { r#type: "CPU".to_owned(), id: 0, byte_size: bytes as u64 }],
         ..ModelStatistics::default()
-    }
+    })
 }
 
 /// Every version that can be asked for, each once.
 fn versions(seats: &[Seat]) -> Vec<VersionNumber> {
-    let mut versions: Vec<_> = seats.iter().filter_map(Seat::entry).map(|entry| entry.facts.version).collect();
+    let mut versions: Vec<_> =
+        seats.iter().filter(|seat| seat.problem().is_none()).map(|seat| seat.facts().version).collect();
     versions.sort_unstable();
     versions.dedup();
     versions

@@ -10,7 +10,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::{InferenceGrpc, mirrored, models, status, stream, wanted};
 use crate::{
     InferenceError,
-    domain::{Entry, Seat, Wanted},
+    domain::{Facts, Seat, Wanted},
 };
 
 /// The extensions of the protocol that are served whole. Of the model repository's the index alone is, so it is not named.
@@ -33,7 +33,8 @@ impl GrpcInferenceService for InferenceGrpc {
     async fn model_ready(&self, request: Request<pb::ModelReadyRequest>) -> Answer<pb::ModelReadyResponse> {
         let pb::ModelReadyRequest { name, version } = request.into_inner();
         let wanted = wanted(&version, "version").map_err(status::bad_request)?;
-        let ready = self.replica.find(&name, &Slot::default(), &wanted).is_ok();
+        // Also one that sleeps: it wakes for the request.
+        let ready = self.replica.serving().find(&name, &Slot::default(), &wanted).is_ok();
         Ok(Response::new(pb::ModelReadyResponse { ready }))
     }
 
@@ -48,16 +49,16 @@ impl GrpcInferenceService for InferenceGrpc {
     async fn model_metadata(&self, request: Request<pb::ModelMetadataRequest>) -> Answer<pb::ModelMetadataResponse> {
         let pb::ModelMetadataRequest { name, version } = request.into_inner();
         let wanted = wanted(&version, "version").map_err(status::bad_request)?;
+        let target = self.replica.find(&name, &Slot::default(), &wanted).await.map_err(status::from_error)?;
         let table = self.replica.serving();
-        let target = table.find(&name, &Slot::default(), &wanted).map_err(status::from_error)?;
         Ok(Response::new(models::metadata(&target.entry, table.slot(&name, &Slot::default()))))
     }
 
     async fn model_config(&self, request: Request<pb::ModelConfigRequest>) -> Answer<pb::ModelConfigResponse> {
         let pb::ModelConfigRequest { name, version } = request.into_inner();
         let wanted = wanted(&version, "version").map_err(status::bad_request)?;
+        let target = self.replica.find(&name, &Slot::default(), &wanted).await.map_err(status::from_error)?;
         let table = self.replica.serving();
-        let target = table.find(&name, &Slot::default(), &wanted).map_err(status::from_error)?;
         let config = models::config(&target.entry, table.slot(&name, &Slot::default()));
         Ok(Response::new(pb::ModelConfigResponse { config: Some(config) }))
     }
@@ -72,19 +73,21 @@ impl GrpcInferenceService for InferenceGrpc {
             version => Some(wanted(version, "version").map_err(status::bad_request)?),
         };
         let table = self.replica.serving();
-        let seats = table.seats().into_iter().filter(|seat| name.is_empty() || seat.facts().model.as_str() == name);
-        let entries: Vec<_> = seats.filter_map(Seat::entry).map(|entry| &**entry).collect();
-        if entries.is_empty() && !name.is_empty() {
+        let served =
+            |seat: &&Seat| seat.problem().is_none() && (name.is_empty() || seat.facts().model.as_str() == name);
+        let seats: Vec<_> = table.seats().into_iter().filter(served).collect();
+        if seats.is_empty() && !name.is_empty() {
             table.find(&name, &Slot::default(), &Wanted::champion()).map_err(status::from_error)?;
         }
-        let met = |entry: &&Entry| {
-            wanted.as_ref().is_none_or(|wanted| wanted.is_met_by(&entry.facts.alias, entry.facts.version))
+        let met = |seat: &&Seat| {
+            let Facts { alias, version, .. } = seat.facts();
+            wanted.as_ref().is_none_or(|wanted| wanted.is_met_by(alias, *version))
         };
-        let met: Vec<_> = entries.into_iter().filter(met).collect();
+        let met: Vec<_> = seats.into_iter().filter(met).collect();
         if let (Some(wanted), true) = (&wanted, met.is_empty()) {
             table.find(&name, &Slot::default(), wanted).map_err(status::from_error)?;
         }
-        Ok(Response::new(pb::ModelStatisticsResponse { model_stats: models::statistics(met.into_iter()) }))
+        Ok(Response::new(pb::ModelStatisticsResponse { model_stats: models::statistics(&met) }))
     }
 
     async fn repository_index(

@@ -22,7 +22,7 @@ impl PredictionService for InferenceGrpc {
         let slot = Slot::new(request.slot).map_err(|error| status::bad_request(error.under("slot")))?;
         let wanted = wanted(&request.version, "version").map_err(status::bad_request)?;
         let routed = self.replica.route(&request.model, &slot, &wanted, &request.sticky_key);
-        let target = routed.map_err(status::from_error)?;
+        let target = routed.await.map_err(status::from_error)?;
         let counted = self.replica.count(&target);
         let entry = target.entry.clone();
         let model = entry.model();

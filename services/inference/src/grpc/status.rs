@@ -41,6 +41,13 @@ pub(super) fn from_error(error: InferenceError) -> Status {
                 .with("model", model)
                 .with("version", version)
         }
+        InferenceError::WakeFailed { model, slot, .. } => Problem::new(Code::Unavailable, "WAKE_FAILED", text)
+            .with("model", model)
+            .with("slot", slot)
+            .retry_after(RETRY),
+        InferenceError::WakeQueueFull { limit } => {
+            Problem::new(Code::ResourceExhausted, "WAKE_QUEUE_FULL", text).with("limit", limit).retry_after(RETRY)
+        }
         InferenceError::RegistryDecides { model } => {
             Problem::new(Code::FailedPrecondition, "REGISTRY_DECIDES", text.clone())
                 .precondition(model, &text)

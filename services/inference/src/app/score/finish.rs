@@ -71,9 +71,9 @@ impl Replica {
         stop_here!("recorded");
         // Whoever asked for a version of their own knows that it need not be champion.
         let champion = (wish.wanted == Wanted::champion())
-            .then(|| self.find(wish.model.as_str(), &wish.slot, &wish.wanted).ok())
+            .then(|| self.serving().find(wish.model.as_str(), &wish.slot, &wish.wanted).ok())
             .flatten();
-        let now = champion.map(|target| target.entry.facts.version).filter(|now| *now != facts.version);
+        let now = champion.map(|found| found.facts().version).filter(|now| *now != facts.version);
         if let Some(champion) = now {
             tracing::info!(model = %wish.model, batch = %wish.batch_id, version = %facts.version, %champion,
                 "a batch was scored by the version that it began with; the champion is another one");

@@ -196,8 +196,9 @@ impl Replica {
 
     /// The version that is asked for, as it is at this moment: what is served here, or else what the registry knows.
     async fn pin(&self, wish: &BatchWish) -> Result<(Facts, u64), InferenceError> {
-        let refused = match self.find(wish.model.as_str(), &wish.slot, &wish.wanted) {
-            Ok(target) => return Ok((target.entry.facts.clone(), target.generation)),
+        let table = self.serving();
+        let refused = match table.find(wish.model.as_str(), &wish.slot, &wish.wanted) {
+            Ok(found) => return Ok((found.facts().clone(), table.generation())),
             Err(error) => error,
         };
         if wish.wanted == Wanted::champion() {
@@ -210,7 +211,7 @@ impl Replica {
         }
     }
 
-    /// The bundle as it is served, or else loaded for this batch.
+    /// The bundle as it is served, or else loaded for this batch: a slot that sleeps is not woken by it.
     async fn loaded(&self, digest: Digest) -> Result<Arc<ServedModel>, InferenceError> {
         let served = self.table.load().bundle(digest).cloned();
         match served {
