@@ -140,6 +140,7 @@ impl Services {
                         mirrored_rows: settings.mirrored_rows,
                         canary_check: settings.canary_check,
                         signatures: settings.signatures.clone(),
+                        idle_after: settings.idle_after,
                         ..InferenceConfig::new(settings.replica.clone(), advertise, settings.cache_dir.clone())
                     };
                     services.inference = Some(Inference::new(own, registry_of("inference")?, clock, health.clone()));

@@ -90,6 +90,8 @@ pub struct InferenceSettings {
     pub canary_check: CanaryCheck,
     /// By whom a bundle must be signed to be loaded.
     pub signatures: Policy,
+    /// How long nobody asks a slot before its models leave memory.
+    pub idle_after: Option<Duration>,
 }
 
 /// Gathers problems with their paths.
@@ -287,6 +289,10 @@ fn inference(raw: &RawConfig, data: &Path, problems: &mut Problems) -> Option<In
     let scoring_batches = problems.count("inference.scoring_batches", raw.inference.scoring_batches);
     let prediction_log = prediction_log(&raw.inference.prediction_log, problems);
     let RawCanaryCheck { requests, max_p99_ms } = raw.inference.canary_check;
+    let idle_after = match raw.inference.idle_after_seconds {
+        0 => None,
+        seconds => problems.seconds("inference.idle_after_seconds", seconds),
+    };
     Some(InferenceSettings {
         advertise,
         replica: replica?,
@@ -298,6 +304,7 @@ fn inference(raw: &RawConfig, data: &Path, problems: &mut Problems) -> Option<In
         mirrored_rows: raw.inference.max_mirrored_rows,
         canary_check: CanaryCheck { requests, max_p99: Duration::from_millis(max_p99_ms) },
         signatures: Policy::default(),
+        idle_after,
     })
 }
 

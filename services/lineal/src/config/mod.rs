@@ -101,6 +101,18 @@ mod tests {
     }
 
     #[test]
+    fn models_leave_memory_only_where_a_period_is_given() {
+        // F138
+        let idle_after = |seconds: u64| {
+            written(&format!("version: 1\ninference: {{ idle_after_seconds: {seconds} }}\n"))
+                .map(|config| config.inference.idle_after)
+        };
+        assert_eq!(idle_after(0), Ok(None));
+        assert_eq!(idle_after(900), Ok(Some(std::time::Duration::from_mins(15))));
+        assert!(idle_after(86_401).unwrap_err().contains("inference.idle_after_seconds"));
+    }
+
+    #[test]
     fn keys_are_files_or_pem_and_bad_ones_are_named() {
         // X12
         let public = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../crates/signing/tests/reference/key.pub"));

@@ -235,6 +235,8 @@ pub struct RawInference {
     pub max_mirrored_rows: usize,
     /// What a version must do before it answers a part of a slot's requests.
     pub canary_check: RawCanaryCheck,
+    /// How long nobody asks a slot before its models leave memory; 0 for never.
+    pub idle_after_seconds: u64,
 }
 
 /// What a version must do before it answers a part of a slot's requests.
@@ -265,6 +267,7 @@ impl Default for RawInference {
             prediction_log: RawPredictionLog::default(),
             max_mirrored_rows: 65_536,
             canary_check: RawCanaryCheck::default(),
+            idle_after_seconds: 0,
         }
     }
 }
