@@ -30,6 +30,23 @@ impl Column {
         self.len() == 0
     }
 
+    /// The values of all `columns`, one column after the other; `None` if some are numbers and some texts.
+    fn stack(columns: &[&Self]) -> Option<Self> {
+        let count = columns.iter().map(|column| column.len()).sum();
+        let mut stacked = match columns.first()? {
+            Self::Numbers(_) => Self::Numbers(Vec::with_capacity(count)),
+            Self::Texts(_) => Self::Texts(Vec::with_capacity(count)),
+        };
+        for column in columns {
+            match (&mut stacked, column) {
+                (Self::Numbers(all), Self::Numbers(values)) => all.extend_from_slice(values),
+                (Self::Texts(all), Self::Texts(values)) => all.extend_from_slice(values),
+                _ => return None,
+            }
+        }
+        Some(stacked)
+    }
+
     fn take(&self, rows: &[usize]) -> Self {
         match self {
             Self::Numbers(values) => Self::Numbers(rows.iter().map(|&row| values[row]).collect()),
@@ -124,6 +141,21 @@ impl Frame {
         let columns = self.columns.iter().map(|(name, column)| (name.clone(), column.take(rows))).collect();
         Self { rows: rows.len(), columns }
     }
+
+    /// The rows of all `frames`, one frame after the other, in the columns of the first. `None` if there is no frame, or another one
+    /// lacks one of these columns or has it of another kind.
+    pub fn stack(frames: &[&Self]) -> Option<Self> {
+        let mut stacked = Self::new(frames.iter().map(|frame| frame.rows).sum());
+        let mut parts = Vec::with_capacity(frames.len());
+        for (position, (name, _)) in frames.first()?.columns.iter().enumerate() {
+            parts.clear();
+            for frame in frames {
+                parts.push(frame.column_near(position, name)?);
+            }
+            stacked.columns.push((name.clone(), Column::stack(&parts)?));
+        }
+        Some(stacked)
+    }
 }
 
 /// A frame as it is read, before its columns are known to fit together.
@@ -194,6 +226,26 @@ mod tests {
         assert_eq!(taken.rows(), 2);
         assert_eq!(taken.column("age"), Some(&numbers(&[3.0, 1.0])));
         assert_eq!(taken.column("plan"), Some(&Column::Texts(vec![Some("c".into()), Some("a".into())])));
+    }
+
+    #[test]
+    fn frames_are_stacked_by_the_names_of_their_columns() {
+        let frame = |columns: &[(&str, Column)]| {
+            let mut frame = Frame::new(columns[0].1.len());
+            for (name, column) in columns {
+                frame.push(*name, column.clone()).unwrap();
+            }
+            frame
+        };
+        let texts = |text: &str| Column::Texts(vec![Some(text.into())]);
+        let first = frame(&[("age", numbers(&[1.0])), ("plan", texts("a"))]);
+        let turned = frame(&[("plan", texts("b")), ("more", numbers(&[7.0])), ("age", numbers(&[2.0]))]);
+        let both = Column::Texts(vec![Some("a".into()), Some("b".into())]);
+        assert_eq!(Frame::stack(&[&first, &turned]), Some(frame(&[("age", numbers(&[1.0, 2.0])), ("plan", both)])));
+        assert_eq!(Frame::stack(&[&turned, &first]), None, "`more` is missing in the second");
+        let other = frame(&[("age", texts("1")), ("plan", texts("a"))]);
+        assert_eq!(Frame::stack(&[&first, &other]), None, "ages are numbers");
+        assert_eq!(Frame::stack(&[]), None);
     }
 
     #[test]

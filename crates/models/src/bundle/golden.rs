@@ -7,6 +7,10 @@ use super::{BundleError, ScoreError, Scorer, SignatureColumn, malformed, manifes
 
 /// Most golden rows of a bundle.
 const ROWS: usize = 16;
+/// Up to here every number of rows is tried together. An engine works on blocks of rows, and of values, which are no larger; what is
+/// left over of them goes another way.
+const EVERY_SIZE: usize = 16;
+
 /// Raw rows and the scores they must have, row after row.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -64,5 +68,23 @@ impl Golden {
             }
         }
         Ok(rows)
+    }
+
+    /// Whether every row scores the same to the last bit alone and together with others, up to `most` rows. What is tried is
+    /// every number of rows that can matter, each row in another place each time.
+    pub(super) fn is_alike_together(&self, scorer: &Scorer, most: usize) -> Result<bool, ScoreError> {
+        let rows = self.rows.rows();
+        let bits = |chosen: &[usize]| -> Result<Vec<u64>, ScoreError> {
+            Ok(scorer.score(&self.rows.take(chosen))?.into_iter().map(f64::to_bits).collect())
+        };
+        let alone = (0..rows).map(|row| bits(&[row])).collect::<Result<Vec<_>, _>>()?;
+        let larger = std::iter::successors(Some(2 * EVERY_SIZE), |size| Some(2 * size)).take_while(|size| *size < most);
+        for size in (2..=EVERY_SIZE.min(most)).chain(larger).chain([most]) {
+            let chosen: Vec<_> = (0..size).map(|place| (place + size) % rows).collect();
+            if bits(&chosen)?.iter().ne(chosen.iter().flat_map(|row| &alone[*row])) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }

@@ -218,6 +218,21 @@ impl ServedModel {
         self.scorer.has_graph()
     }
 
+    /// How many runs of a graph that takes many rows at once may go on at the same time. `None` for everything else: it takes as long
+    /// for many rows together as for one after the other.
+    pub fn runs_at_once(&self) -> Option<usize> {
+        if let Scorer::Graph { graph, .. } = &self.scorer { graph.runs_at_once() } else { None }
+    }
+
+    /// Whether a row scores the same to the last bit alone and among up to `most` rows; tried with the golden rows, of which about
+    /// three times `most` are scored.
+    ///
+    /// # Errors
+    /// As [`ServedModel::score`].
+    pub fn is_alike_together(&self, most: usize) -> Result<bool, ScoreError> {
+        self.golden.is_alike_together(&self.scorer, most)
+    }
+
     pub(super) fn leaves_out_scores(&self) -> bool {
         self.scorer.leaves_out_scores()
     }

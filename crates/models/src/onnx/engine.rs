@@ -68,6 +68,11 @@ impl OnnxModel {
         &self.graph
     }
 
+    /// How many runs may go on at once; `None` if each takes a single row.
+    pub(crate) fn runs_at_once(&self) -> Option<usize> {
+        (!self.graph.single_rows).then_some(self.sessions.len())
+    }
+
     /// What the graph says of each row of `frame`, row after row; `columns` are as many as [`OnnxGraph::columns`] gives.
     pub(crate) fn evaluate(&self, columns: &[SignatureColumn], frame: &Frame) -> Result<Vec<f64>, ScoreError> {
         let found = find(columns, frame)?;

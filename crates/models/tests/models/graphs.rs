@@ -136,6 +136,31 @@ fn every_exporters_graph_scores_as_in_python() {
 }
 
 #[test]
+fn whether_a_row_scores_alike_among_others_is_found_out() {
+    let bits = |scores: Vec<f64>| scores.into_iter().map(f64::to_bits).collect::<Vec<_>>();
+    let mut alike = 0;
+    for name in EXPECTED.keys() {
+        let (bundle, rows) = packed(name);
+        let served = load(&bundle).unwrap();
+        assert_eq!(served.runs_at_once().is_none(), name == "made_fixed_batch", "{name}");
+        if served.is_alike_together(64).unwrap() {
+            alike += 1;
+            let alone = (0..rows.rows()).flat_map(|row| bits(served.score(&rows.take(&[row])).unwrap()));
+            assert_eq!(bits(served.score(&rows).unwrap()), alone.collect::<Vec<_>>(), "{name}");
+        }
+    }
+    assert!(alike >= 8, "only {alike} graphs score alike");
+
+    let names = names("made_network");
+    let rows = rows(&EXPECTED["made_network"], &names);
+    let graph = bytes("made_dependent_rows");
+    let served = load(&pack(&graph, &names, &rows, Task::Regression, Decision::Number).unwrap()).unwrap();
+    assert!(!served.is_alike_together(2).unwrap(), "a score depends on the rows beside it");
+    let trees = load(&packed("sklearn_forest").0).unwrap();
+    assert!(trees.runs_at_once().is_some_and(|runs| runs > 0));
+}
+
+#[test]
 fn many_threads_share_a_model() {
     let (bundle, rows) = packed("sklearn_forest");
     let served = load(&bundle).unwrap();

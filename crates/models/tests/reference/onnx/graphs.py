@@ -140,5 +140,13 @@ keep(
          [tensor("count", TensorProto.INT64, ["n"]), tensor("price", TensorProto.DOUBLE, ["n"])], []),
     {"count": [1, 2, 3], "price": [0.5, 0.25, 1e-9]}, "total",
 )
+# A score depends on the rows beside it, so what a row scores alone is no score of the model's at all.
+beside = [
+    helper.make_node("ReduceMean", ["x"], ["mean"], axes=[0], keepdims=1), helper.make_node("Sub", ["x", "mean"], ["d"]),
+    helper.make_node("Gemm", ["d", "w"], ["z"]),
+]
+w = numpy_helper.from_array(np.array([[1.0], [-2.0], [0.5], [4.0]], np.float32), "w")
+beside = made(beside, [tensor("z", TensorProto.FLOAT, ["batch", 1])], x_in, [w])
+(HERE / "made_dependent_rows.onnx").write_bytes(beside.SerializeToString())
 
 (HERE / "expected.json").write_text(json.dumps(expected, allow_nan=False) + "\n")
