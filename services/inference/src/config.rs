@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use lineal_kernel::Name;
 use lineal_signing::Policy;
 
-use crate::{CanaryCheck, PredictionLogConfig};
+use crate::{CanaryCheck, DynamicBatching, PredictionLogConfig};
 
 /// How one replica runs.
 #[derive(Debug, Clone)]
@@ -28,6 +28,8 @@ pub struct InferenceConfig {
     pub large_batches: usize,
     /// Rows that are in memory to be scored at the same time; requests with further ones are refused.
     pub rows_in_flight: usize,
+    /// How requests are scored together, by models that gain from it.
+    pub batching: DynamicBatching,
     /// Files that are scored at the same time, each on a thread of its own; further ones wait their turn.
     pub scoring_batches: usize,
     /// Which answers are logged; `None` for none.
@@ -47,8 +49,9 @@ pub struct InferenceConfig {
 impl InferenceConfig {
     /// A replica that loads a bundle in 45 seconds or not at all, whose prepared bundles wait ten minutes, that tries the way back
     /// every five, that says every three seconds what it counted, that scores one large batch on each core and one file beside
-    /// them, has at most a million rows in flight and 65,536 on their way to shadows, lets answer whoever takes at most 50 ms for 99
-    /// of 100 requests, loads what nobody signed, keeps in memory whatever it serves, and logs no predictions.
+    /// them, has at most a million rows in flight, scores up to 64 of them together, and 65,536 on their way to shadows, lets answer
+    /// whoever takes at most 50 ms for 99 of 100 requests, loads what nobody signed, keeps in memory whatever it serves, and logs no
+    /// predictions.
     pub fn new(replica: Name, advertise: String, cache_dir: PathBuf) -> Self {
         Self {
             replica,
@@ -60,6 +63,7 @@ impl InferenceConfig {
             report_interval: Duration::from_secs(3),
             large_batches: std::thread::available_parallelism().map_or(1, usize::from),
             rows_in_flight: 1 << 20,
+            batching: DynamicBatching::default(),
             scoring_batches: 1,
             prediction_log: None,
             mirrored_rows: 1 << 16,

@@ -202,6 +202,9 @@ pub(crate) enum InferenceError {
     /// The registry did not give what was asked of it.
     #[error("the registry cannot be asked")]
     Registry(#[source] RegistryError),
+    /// The run that the request was a part of ended without a result.
+    #[error("a run ended without a result")]
+    Run(#[from] tokio::sync::oneshot::error::RecvError),
     /// Work on another thread ended without a result.
     #[error("a worker ended without a result")]
     Worker(#[from] tokio::task::JoinError),

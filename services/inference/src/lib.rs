@@ -2,7 +2,8 @@
 //! generation without losing a request.
 //!
 //! A call goes `grpc` (convert) -> `app` (find, score; fetch, load, switch) -> `domain` (the serving table). `registry` is the
-//! port to the registry, `cache` the replica's own disk, `folder` what a batch of predictions leaves. The request path takes no lock: one load of the serving table.
+//! port to the registry, `cache` the replica's own disk, `folder` what a batch of predictions leaves. The request path takes no
+//! lock: one load of the serving table. Only requests that may be scored together line up for it.
 
 mod app;
 mod cache;
@@ -23,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 pub use config::InferenceConfig;
-pub use domain::CanaryCheck;
+pub use domain::{Batching, CanaryCheck, DynamicBatching};
 use error::InferenceError;
 pub use prediction_log::PredictionLogConfig;
 

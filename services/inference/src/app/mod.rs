@@ -3,6 +3,7 @@
 mod admission;
 mod bundles;
 mod follow;
+mod gather;
 mod loader;
 mod mirror;
 mod predict;

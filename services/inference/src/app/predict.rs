@@ -7,7 +7,7 @@ use std::{
 
 use lineal_data::Frame;
 use lineal_kernel::Slot;
-use lineal_models::{Answer, LeftOut};
+use lineal_models::{Answer, LeftOut, ServedModel};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +22,11 @@ use crate::{
 const INLINE_VALUES: usize = 4096;
 /// Bytes of a graph that is run on the serving thread: a larger one takes longer for each row than handing over does.
 const INLINE_GRAPH: usize = 1 << 20;
+
+/// Whether `model` scores so many values in less time than handing them over takes.
+pub(super) fn is_quick(model: &ServedModel, rows: usize, columns: usize) -> bool {
+    (!model.has_graph() || model.bytes() <= INLINE_GRAPH) && rows * columns <= INLINE_VALUES
+}
 
 /// The answer to one request.
 #[derive(Debug)]
@@ -82,14 +87,16 @@ impl Replica {
         let begun = Instant::now();
         let admitted = self.admit(frame.rows())?;
         let frame = Arc::new(frame);
-        let model = target.entry.model();
-        let is_quick = !model.has_graph() || model.bytes() <= INLINE_GRAPH;
-        let (Answer { scores, left_out }, waiting) =
-            if is_quick && frame.rows() * frame.names().count() <= INLINE_VALUES {
-                (model.answer(&frame)?, Duration::ZERO)
-            } else {
-                self.score_apart(target.entry.clone(), frame.clone(), admitted).await?
-            };
+        let entry = &target.entry;
+        let (Answer { scores, left_out }, waiting) = match &entry.gatherer {
+            Some(gatherer) if gatherer.takes(frame.rows()) => {
+                self.score_together(entry, gatherer, &frame, admitted).await?
+            }
+            _ if is_quick(entry.model(), frame.rows(), frame.names().count()) => {
+                (entry.model().answer(&frame)?, Duration::ZERO)
+            }
+            _ => self.score_apart(entry.clone(), frame.clone(), admitted).await?,
+        };
         let scoring = begun.elapsed().saturating_sub(waiting);
         let scored_time = self.clock.now();
         let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);

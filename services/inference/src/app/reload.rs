@@ -104,7 +104,9 @@ impl Replica {
         };
         table.check_task(&facts.model, &bundle)?;
         let barred = if old.trusts(facts.digest) { None } else { self.try_out(facts, bundle.clone()).await };
+        let gatherer = self.gatherer(facts, &bundle).await;
         let (usage, arm) = (self.usage.of(&facts.model, facts.version), self.usage.arm(facts));
-        Ok(Arc::new(Entry::new(facts.clone(), bundle, usage, arm, barred, self.clock.now())))
+        let entry = Entry::new(facts.clone(), bundle, usage, arm, barred, self.clock.now());
+        Ok(Arc::new(entry.gathering(gatherer)))
     }
 }

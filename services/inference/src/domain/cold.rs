@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lineal_kernel::Timestamp;
 use lineal_models::{ServedModel, Task};
 
-use super::{Arm, Counters, Entry, Facts};
+use super::{Arm, Counters, Entry, Facts, Gatherer};
 
 /// An alias whose version sleeps: everything of its [`Entry`] but the model.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub(crate) struct Cold {
     pub(crate) usage: Arc<Counters>,
     /// What it did of that behind this alias.
     pub(crate) arm: Arc<Arm>,
+    /// How requests are scored together when it is awake, with nobody who waits.
+    gatherer: Option<Gatherer>,
     /// Why it does not answer its part of the traffic when it is awake.
     pub(crate) barred: Option<String>,
 }
@@ -29,13 +31,15 @@ impl Cold {
             task: entry.model().task(),
             usage: entry.usage.clone(),
             arm: entry.arm.clone(),
+            gatherer: entry.gatherer.as_ref().map(Gatherer::anew),
             barred: entry.barred.clone(),
         }
     }
 
     /// The entry that it was, with its bundle loaded again at `since`.
     pub(super) fn entry(&self, bundle: Arc<ServedModel>, since: Timestamp) -> Entry {
-        let Self { facts, usage, arm, barred, .. } = self;
-        Entry::new(facts.clone(), bundle, usage.clone(), arm.clone(), barred.clone(), since)
+        let Self { facts, usage, arm, gatherer, barred, .. } = self;
+        let entry = Entry::new(facts.clone(), bundle, usage.clone(), arm.clone(), barred.clone(), since);
+        entry.gathering(gatherer.as_ref().map(Gatherer::anew))
     }
 }

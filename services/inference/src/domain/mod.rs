@@ -2,8 +2,10 @@
 
 mod agreement;
 mod batch;
+mod batching;
 mod canary;
 mod cold;
+mod gatherer;
 mod pedigree;
 mod predictions;
 mod rest;
@@ -16,8 +18,10 @@ mod wanted;
 
 pub(crate) use agreement::{Agreement, Scored, ShadowCounters, ShadowCounts};
 pub(crate) use batch::{Progress, Stage};
+pub use batching::{Batching, DynamicBatching};
 pub use canary::CanaryCheck;
 pub(crate) use cold::Cold;
+pub(crate) use gatherer::{Gatherer, Waiting};
 pub(crate) use pedigree::{Pedigree, batch_prediction_id, prediction_id};
 pub(crate) use predictions::{PredictionFile, ScoredFile, left_out_by_row};
 pub(crate) use rest::Woken;
@@ -25,5 +29,5 @@ pub(crate) use seat::{Arm, Entry, Facts, Found, Listing, Seat, Target};
 pub(crate) use split::Place;
 pub(crate) use standby::Standing;
 pub(crate) use table::ServingTable;
-pub(crate) use usage::{Counters, Counts, Spent, VersionCounts};
+pub(crate) use usage::{Counters, Counts, Gathered, Spent, VersionCounts};
 pub(crate) use wanted::Wanted;

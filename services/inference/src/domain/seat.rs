@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use lineal_kernel::{AliasName, Digest, ModelName, Slot, Timestamp, Traffic, VersionNumber};
 use lineal_models::ServedModel;
 
-use super::{Cold, Counters, ShadowCounters};
+use super::{Cold, Counters, Gatherer, ShadowCounters};
 
 /// What the registry says of one alias and of the version that it points at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,11 +59,13 @@ pub(crate) struct Entry {
     pub(crate) barred: Option<String>,
     /// Since when it is loaded.
     pub(super) since: Timestamp,
+    /// Who waits to be scored together with others; `None` where each is scored by itself.
+    pub(crate) gatherer: Option<Gatherer>,
     pub(super) bundle: Arc<ServedModel>,
 }
 
 impl Entry {
-    /// An entry that counts in `usage` and `arm`, `barred` from traffic or not, loaded `since` a moment.
+    /// An entry that counts in `usage` and `arm`, `barred` from traffic or not, loaded `since` a moment, which scores requests one by one.
     pub(crate) fn new(
         facts: Facts,
         bundle: Arc<ServedModel>,
@@ -80,8 +82,14 @@ impl Entry {
             arm,
             barred,
             since,
+            gatherer: None,
             bundle,
         }
+    }
+
+    /// The same, which scores together what `gatherer` gathers, if there is one.
+    pub(crate) fn gathering(self, gatherer: Option<Gatherer>) -> Self {
+        Self { gatherer, ..self }
     }
 
     /// The model that answers.

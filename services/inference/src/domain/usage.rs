@@ -1,7 +1,11 @@
-//! What a version did in this process. Requests count without a lock and without an allocation.
+//! What a version did in this process. Requests count without a lock and without an allocation, runs of several with.
 
 use std::{
-    sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
+    collections::BTreeMap,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -19,6 +23,16 @@ pub(crate) struct Counters {
     decoded: AtomicU64,
     scored: AtomicU64,
     last_use_us: AtomicI64,
+    gathered: Mutex<Gathered>,
+}
+
+/// Runs that answered gathered requests.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Gathered {
+    /// The requests.
+    pub(crate) requests: u64,
+    /// How many runs there were of so many rows, and the time that they took together.
+    pub(crate) runs: BTreeMap<usize, (u64, Duration)>,
 }
 
 /// Where the time of one answered request went; the rest is encoding.
@@ -86,6 +100,20 @@ impl Counters {
         }
         self.last_use_us.fetch_max(now.micros(), Relaxed);
         self.requests.fetch_add(1, Relaxed);
+    }
+
+    /// Counts a run, which took this time to answer so many gathered requests of so many rows together.
+    pub(crate) fn ran(&self, requests: usize, rows: usize, took: Duration) {
+        let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
+        gathered.requests += requests as u64;
+        let (runs, time) = gathered.runs.entry(rows).or_default();
+        *runs += 1;
+        *time += took;
+    }
+
+    /// The runs so far that answered gathered requests.
+    pub(crate) fn gathered(&self) -> Gathered {
+        self.gathered.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The counts so far. Once no request is in flight they belong together.

@@ -5,15 +5,20 @@ use std::collections::BTreeMap;
 use lineal_kernel::{ModelName, VersionNumber};
 use lineal_models::{Datatype, ServedModel, SignatureColumn};
 use lineal_proto::inference::{
-    DataType, InferStatistics, MemoryUsage, ModelConfig, ModelInput, ModelMetadataResponse, ModelOutput,
-    ModelParameter, ModelStatistics, ModelTransactionPolicy, ModelVersionPolicy, StatisticDuration,
+    DataType, InferBatchStatistics, InferStatistics, MemoryUsage, ModelConfig, ModelDynamicBatching, ModelInput,
+    ModelMetadataResponse, ModelOutput, ModelParameter, ModelStatistics, ModelTransactionPolicy, ModelVersionPolicy,
+    StatisticDuration,
+    model_config::SchedulingChoice,
     model_metadata_response::TensorMetadata,
     model_version_policy::{PolicyChoice, Specific},
     repository_index_response::ModelIndex,
 };
 
 use super::columns::MAX_ROWS;
-use crate::domain::{Counts, Entry, Facts, Seat};
+use crate::{
+    Batching,
+    domain::{Counts, Entry, Facts, Gathered, Seat},
+};
 
 const PLATFORM: &str = "lineal";
 /// Why a version that is ready is not in memory.
@@ -59,8 +64,16 @@ pub(super) fn config(entry: &Entry, seats: &[Seat]) -> ModelConfig {
         input: signature.inputs.iter().map(input).collect(),
         output: signature.outputs.iter().map(output).collect(),
         parameters: properties(model).into_iter().map(parameter).collect(),
+        scheduling_choice: entry.gatherer.as_ref().map(|gatherer| dynamic_batching(gatherer.batching())),
         model_transaction_policy: Some(ModelTransactionPolicy { decoupled: false }),
     }
+}
+
+fn dynamic_batching(batching: Batching) -> SchedulingChoice {
+    SchedulingChoice::DynamicBatching(ModelDynamicBatching {
+        preferred_batch_size: vec![batching.max_rows as i32],
+        max_queue_delay_microseconds: batching.max_delay.as_micros() as u64,
+    })
 }
 
 /// Every version behind `seats`, once, with its state.
@@ -101,8 +114,15 @@ fn version_statistics(seat: &Seat) -> Option<ModelStatistics> {
     let counts = seat.usage()?.counts();
     let bytes = seat.entry().map_or(0, |entry| entry.model().bytes());
     let Counts { requests, errors, rows, answered, failed, waiting, decoding, scoring, last_use } = counts;
-    let executions = requests.saturating_sub(errors);
+    let answers = requests.saturating_sub(errors);
+    let Gathered { requests: gathered, runs } = seat.usage()?.gathered();
+    let executions = answers.saturating_sub(gathered) + runs.values().map(|(count, _)| count).sum::<u64>();
     let time = |count, time: std::time::Duration| Some(StatisticDuration { count, ns: time.as_nanos() as u64 });
+    let batch = |(rows, (count, took)): (usize, _)| InferBatchStatistics {
+        batch_size: rows as u64,
+        compute_infer: time(count, took),
+        ..InferBatchStatistics::default()
+    };
     let encoding = answered.saturating_sub(waiting + decoding + scoring);
     Some(ModelStatistics {
         name: seat.facts().model.to_string(),
@@ -111,15 +131,16 @@ fn version_statistics(seat: &Seat) -> Option<ModelStatistics> {
         inference_count: rows,
         execution_count: executions,
         inference_stats: Some(InferStatistics {
-            success: time(executions, answered),
+            success: time(answers, answered),
             fail: time(errors, failed),
-            queue: time(executions, waiting),
-            compute_input: time(executions, decoding),
-            compute_infer: time(executions, scoring),
-            compute_output: time(executions, encoding),
+            queue: time(answers, waiting),
+            compute_input: time(answers, decoding),
+            compute_infer: time(answers, scoring),
+            compute_output: time(answers, encoding),
             cache_hit: Some(StatisticDuration::default()),
             cache_miss: Some(StatisticDuration::default()),
         }),
+        batch_stats: runs.into_iter().map(batch).collect(),
         memory_usage: vec![MemoryUsage { r#type: "CPU".to_owned(), id: 0, byte_size: bytes as u64 }],
         ..ModelStatistics::default()
     })

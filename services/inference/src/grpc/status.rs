@@ -131,6 +131,7 @@ pub(super) fn from_error(error: InferenceError) -> Status {
         InferenceError::Registry(_) => {
             Problem::new(Code::Unavailable, "REGISTRY_UNAVAILABLE", chain(&error)).retry_after(RETRY)
         }
+        InferenceError::Run(cause) => Problem::internal(cause),
         InferenceError::Worker(cause) => Problem::internal(cause),
         InferenceError::Background(cause) => Problem::internal(cause),
     };

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a fixture that cannot go on ends its test")]
 
 mod aliases;
+mod batching;
 mod drain;
 mod ensembles;
 mod fixture;
