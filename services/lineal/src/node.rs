@@ -134,6 +134,7 @@ impl Services {
                     let advertise = settings.advertise.clone().unwrap_or_else(|| address.to_owned());
                     let own = InferenceConfig {
                         rows_in_flight: settings.rows_in_flight,
+                        batching: settings.batching.clone(),
                         load_deadline: settings.load_deadline,
                         scoring_batches: settings.scoring_batches,
                         prediction_log: settings.prediction_log.clone(),

@@ -8,8 +8,8 @@ use std::{
 };
 
 use lineal_db::DatabaseUrl;
-use lineal_inference::{CanaryCheck, PredictionLogConfig};
-use lineal_kernel::Name;
+use lineal_inference::{Batching, CanaryCheck, DynamicBatching, PredictionLogConfig};
+use lineal_kernel::{ModelName, Name};
 use lineal_models::LibrarySearch;
 use lineal_registry::{RegistryConfig, sink::SinkConfig};
 use lineal_signing::Policy;
@@ -17,7 +17,8 @@ use lineal_trainer::{SourceAddress, TrainerConfig};
 use lineal_validator::ValidatorConfig;
 
 use super::{
-    ConfigError, LogSettings, RawCanaryCheck, RawConfig, RawOpenLineage, RawPredictionLog, RawTrainer, signing::signing,
+    ConfigError, LogSettings, RawCanaryCheck, RawConfig, RawDynamicBatching, RawOpenLineage, RawPredictionLog,
+    RawTrainer, signing::signing,
 };
 
 /// Checked values, by part.
@@ -78,6 +79,8 @@ pub struct InferenceSettings {
     pub cache_dir: PathBuf,
     /// Rows in memory to be scored at the same time.
     pub rows_in_flight: usize,
+    /// How requests are scored together.
+    pub batching: DynamicBatching,
     /// How long a version may take to load.
     pub load_deadline: Duration,
     /// Files that are scored at the same time.
@@ -285,6 +288,7 @@ fn inference(raw: &RawConfig, data: &Path, problems: &mut Problems) -> Option<In
     // A whole request always fits.
     let enough = (rows >= 65_536).then_some(rows).ok_or("expected 65536, the most rows of one request, or more");
     let rows_in_flight = problems.check("inference.max_rows_in_flight", enough);
+    let batching = batching(&raw.inference.dynamic_batching, problems);
     let load_deadline = problems.seconds("inference.load_timeout_seconds", raw.inference.load_timeout_seconds);
     let scoring_batches = problems.count("inference.scoring_batches", raw.inference.scoring_batches);
     let prediction_log = prediction_log(&raw.inference.prediction_log, problems);
@@ -298,6 +302,7 @@ fn inference(raw: &RawConfig, data: &Path, problems: &mut Problems) -> Option<In
         replica: replica?,
         cache_dir,
         rows_in_flight: rows_in_flight?,
+        batching: batching?,
         load_deadline: load_deadline?,
         scoring_batches: scoring_batches?,
         prediction_log,
@@ -306,6 +311,30 @@ fn inference(raw: &RawConfig, data: &Path, problems: &mut Problems) -> Option<In
         signatures: Policy::default(),
         idle_after,
     })
+}
+
+/// How requests are scored together.
+fn batching(raw: &RawDynamicBatching, problems: &mut Problems) -> Option<DynamicBatching> {
+    const PATH: &str = "inference.dynamic_batching";
+    let default = model_batching(PATH, raw.max_batch_size, raw.max_queue_delay_ms, problems);
+    let mut models = BTreeMap::new();
+    for (name, own) in &raw.models {
+        let path = format!("{PATH}.models.{name}");
+        let rows = own.max_batch_size.unwrap_or(raw.max_batch_size);
+        let delay = own.max_queue_delay_ms.unwrap_or(raw.max_queue_delay_ms);
+        let batching = model_batching(&path, rows, delay, problems);
+        let name = problems.check(&path, ModelName::new(name).map_err(|error| error.problem));
+        models.extend(name.zip(batching));
+    }
+    Some(DynamicBatching { default: default?, models })
+}
+
+fn model_batching(path: &str, rows: usize, delay: u64, problems: &mut Problems) -> Option<Batching> {
+    let rows = (1..=1024).contains(&rows).then_some(rows).ok_or("expected 1 to 1024 rows");
+    let delay = (delay <= 1000).then_some(delay).ok_or("expected at most 1000 ms");
+    let max_rows = problems.check(&format!("{path}.max_batch_size"), rows);
+    let max_delay = problems.check(&format!("{path}.max_queue_delay_ms"), delay).map(Duration::from_millis);
+    Some(Batching { max_rows: max_rows?, max_delay: max_delay? })
 }
 
 /// What is logged; `None` also for values whose problems were noted.

@@ -15,7 +15,8 @@ use figment::{
 
 pub use checked::{Config, InferenceSettings, Peers, ServerSettings};
 pub use raw::{
-    LogFormat, LogSettings, RawCanaryCheck, RawConfig, RawOpenLineage, RawPredictionLog, RawSigning, RawTrainer,
+    LogFormat, LogSettings, RawCanaryCheck, RawConfig, RawDynamicBatching, RawOpenLineage, RawPredictionLog,
+    RawSigning, RawTrainer,
 };
 
 const PREFIX: &str = "LINEAL__";
@@ -110,6 +111,26 @@ mod tests {
         assert_eq!(idle_after(0), Ok(None));
         assert_eq!(idle_after(900), Ok(Some(std::time::Duration::from_mins(15))));
         assert!(idle_after(86_401).unwrap_err().contains("inference.idle_after_seconds"));
+    }
+
+    #[test]
+    fn a_model_batches_as_it_is_set_for_itself_and_else_as_all_do() {
+        let own =
+            "inference: { dynamic_batching: { max_batch_size: 8, models: { churn: { max_queue_delay_ms: 2 } } } }\n";
+        let batching = written(own).unwrap().inference.batching;
+        let churn = batching.models[&lineal_kernel::ModelName::new("churn").unwrap()];
+        assert_eq!((churn.max_rows, churn.max_delay.as_millis()), (8, 2));
+        assert_eq!((batching.default.max_rows, batching.default.max_delay.as_millis()), (8, 0));
+
+        let bad =
+            "inference: { dynamic_batching: { max_queue_delay_ms: 1001, models: { '?': { max_batch_size: 0 } } } }\n";
+        let error = written(bad).unwrap_err();
+        let path = "inference.dynamic_batching";
+        assert!(error.contains(&format!("{path}.max_queue_delay_ms: expected at most 1000 ms")), "{error}");
+        assert!(error.contains(&format!("{path}.models.?.max_batch_size: expected 1 to 1024 rows")), "{error}");
+        assert!(error.contains(&format!("{path}.models.?: ")), "{error}");
+        let unknown = written("inference: { dynamic_batching: { models: { churn: { rows: 3 } } } }\n").unwrap_err();
+        assert!(unknown.contains("rows"), "{unknown}");
     }
 
     #[test]

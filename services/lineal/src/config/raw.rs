@@ -225,6 +225,8 @@ pub struct RawInference {
     pub cache_dir: String,
     /// Rows in memory to be scored at the same time.
     pub max_rows_in_flight: usize,
+    /// Requests that are scored together.
+    pub dynamic_batching: RawDynamicBatching,
     /// How long a version may take to load.
     pub load_timeout_seconds: u64,
     /// Files that are scored at the same time.
@@ -237,6 +239,34 @@ pub struct RawInference {
     pub canary_check: RawCanaryCheck,
     /// How long nobody asks a slot before its models leave memory; 0 for never.
     pub idle_after_seconds: u64,
+}
+
+/// Requests that are scored together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawDynamicBatching {
+    /// Most rows that are scored together; 1 to score every request alone.
+    pub max_batch_size: usize,
+    /// How long a request may wait for others.
+    pub max_queue_delay_ms: u64,
+    /// Models with settings of their own, by name.
+    pub models: BTreeMap<String, RawModelBatching>,
+}
+
+/// Settings of one model; those that are not given are the replica's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawModelBatching {
+    /// Most rows that are scored together.
+    pub max_batch_size: Option<usize>,
+    /// How long a request may wait for others.
+    pub max_queue_delay_ms: Option<u64>,
+}
+
+impl Default for RawDynamicBatching {
+    fn default() -> Self {
+        Self { max_batch_size: 64, max_queue_delay_ms: 0, models: BTreeMap::new() }
+    }
 }
 
 /// What a version must do before it answers a part of a slot's requests.
@@ -262,6 +292,7 @@ impl Default for RawInference {
             replica: String::new(),
             cache_dir: String::new(),
             max_rows_in_flight: 1_048_576,
+            dynamic_batching: RawDynamicBatching::default(),
             load_timeout_seconds: 45,
             scoring_batches: 1,
             prediction_log: RawPredictionLog::default(),
