@@ -109,6 +109,8 @@ async fn receive(
     while let Some(piece) = pieces.message().await? {
         hasher.update(&piece.chunk);
         take(piece.chunk)?;
+        // Pieces may be there faster than they are hashed, and others share this thread.
+        tokio::task::yield_now().await;
     }
     let found = hasher.finish();
     if found != digest {
