@@ -31,6 +31,21 @@ impl Task {
         }
     }
 
+    /// The word for people, as in settings files and flags.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::BinaryClassification => "binary",
+            Self::MulticlassClassification => "multiclass",
+            Self::Regression => "regression",
+            Self::Count => "count",
+        }
+    }
+
+    /// The task that a word for people stands for.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|task| task.word() == word)
+    }
+
     /// Whether it is a number that is predicted, not a class.
     pub fn is_number(self) -> bool {
         matches!(self, Self::Regression | Self::Count)

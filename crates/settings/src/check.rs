@@ -1,0 +1,101 @@
+//! What values of a file mean together.
+
+use lineal_kernel::{FieldError, FieldErrors};
+use lineal_models::{
+    Family, HyperparameterError, Hyperparameters, MemberFamily, Metric, Task, families, member_families, member_family,
+};
+
+use crate::{Settings, Training};
+
+/// What fits.
+enum Method {
+    Model(&'static dyn Family),
+    Member(&'static dyn MemberFamily),
+}
+
+/// Remembers what does not go together.
+pub(crate) fn together(settings: &Settings, errors: &mut FieldErrors) {
+    columns(settings, errors);
+    classes(settings, errors);
+    method(&settings.training, errors);
+    metrics(settings, errors);
+}
+
+fn columns(settings: &Settings, errors: &mut FieldErrors) {
+    let data = &settings.data;
+    if data.label_column.is_empty() {
+        return;
+    }
+    if data.weight_column == data.label_column {
+        let problem = "the column to predict says nothing of a row's weight, name another";
+        errors.0.push(FieldError::new("data.weight_column", problem));
+    }
+    if let Some(i) = data.exclude_columns.iter().position(|column| *column == data.label_column) {
+        let problem = "the column to predict is never a feature, leave it out here";
+        errors.0.push(FieldError::new(format!("data.exclude_columns[{i}]"), problem));
+    }
+}
+
+fn classes(settings: &Settings, errors: &mut FieldErrors) {
+    let (classes, positive) = (&settings.data.classes, &settings.data.positive_class);
+    let mut refuse = |key: &str, problem: String| errors.0.push(FieldError::new(key, problem));
+    if classes.is_empty() {
+        return;
+    }
+    if classes.len() == 1 {
+        refuse("data.classes", "a label has two classes or more, name the others".to_owned());
+    }
+    if !positive.is_empty() && !classes.contains(positive) {
+        refuse("data.positive_class", format!("is none of the classes {}", classes.join(", ")));
+    }
+    if let Some(task) = settings.training.task.filter(|task| task.is_number()) {
+        refuse("data.classes", format!("{} has no classes, leave them out", task.word()));
+    }
+    if settings.training.task == Some(Task::BinaryClassification) && classes.len() > 2 {
+        refuse("data.classes", "binary has two classes, say multiclass or leave the others out".to_owned());
+    }
+}
+
+fn method(training: &Training, errors: &mut FieldErrors) {
+    let mut refuse = |key: String, problem: String| errors.0.push(FieldError::new(key, problem));
+    let given = training.hyperparameters.clone();
+    let found = families().iter().find(|family| family.name() == training.family).map(|family| Method::Model(*family));
+    let found = found.or_else(|| member_family(&training.family).ok().map(Method::Member));
+    let resolved = match found {
+        None if training.family.is_empty() && given.is_empty() => return,
+        None if training.family.is_empty() => {
+            return refuse("training.family".to_owned(), "name the family that takes the hyperparameters".to_owned());
+        }
+        None => {
+            let known = families().iter().map(|family| family.name());
+            let known: Vec<_> = known.chain(member_families().iter().map(|family| family.name())).collect();
+            return refuse("training.family".to_owned(), format!("unknown, known are {}", known.join(", ")));
+        }
+        Some(Method::Model(family)) => {
+            if let Some(task) = training.task.filter(|task| !family.describe().tasks.contains(task)) {
+                let problem = format!("{} cannot do {}, choose another family", family.name(), task.word());
+                refuse("training.family".to_owned(), problem);
+            }
+            Hyperparameters::resolve(&family.describe(), given)
+        }
+        Some(Method::Member(family)) => family.describe().resolve(given),
+    };
+    for HyperparameterError { name, problem } in resolved.err().into_iter().flatten() {
+        refuse(format!("training.hyperparameters.{name}"), problem);
+    }
+}
+
+/// That what is measured fits what is predicted, if the file says that.
+fn metrics(settings: &Settings, errors: &mut FieldErrors) {
+    let Some(task) = settings.training.task else { return };
+    let validation = &settings.validation;
+    let limits = validation.limits.keys().map(|metric| (format!("validation.limits.{metric}"), metric));
+    let comparison = ("validation.comparison_metric".to_owned(), &validation.comparison_metric);
+    for (path, metric) in limits.chain([comparison]) {
+        if metric.parse::<Metric>().is_ok_and(|metric| !metric.measures(task)) {
+            let known = Metric::ALL.iter().filter(|known| known.measures(task)).map(|known| known.name());
+            let known = known.collect::<Vec<_>>().join(", ");
+            errors.0.push(FieldError::new(path, format!("does not measure {}, these do: {known}", task.word())));
+        }
+    }
+}
