@@ -28,6 +28,7 @@ const FILES: &[&str] = &[
     "lineal/registry/v1/replicas.proto",
     "lineal/registry/v1/runs.proto",
     "lineal/registry/v1/scoring_batches.proto",
+    "lineal/registry/v1/settings.proto",
     "lineal/registry/v1/signatures.proto",
     "lineal/registry/v1/usage.proto",
     "lineal/registry/v1/versions.proto",

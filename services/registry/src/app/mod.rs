@@ -30,6 +30,7 @@ pub(crate) mod replicas;
 pub(crate) mod requests;
 pub(crate) mod runs;
 pub(crate) mod scoring_batches;
+pub(crate) mod settings;
 pub(crate) mod signatures;
 pub(crate) mod snapshots;
 pub(crate) mod standbys;

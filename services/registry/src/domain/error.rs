@@ -6,6 +6,7 @@ use lineal_kernel::{AliasName, Digest, FieldError, FieldErrors, ModelName, Name,
 use super::{
     promotion::{PromotionState, Skipped},
     run::RunStatus,
+    settings::Wanted,
 };
 
 /// A refusal or failure. Unless it says otherwise, nothing was changed.
@@ -34,6 +35,8 @@ pub enum RegistryError {
     ScoringBatchNotFound { model: ModelName, batch_id: Name },
     #[error("`{model}` has another batch `{batch_id}`, with manifest {found}; choose another id")]
     ScoringBatchExists { model: ModelName, batch_id: Name, found: Digest },
+    #[error("`{model}` has no {}; apply a file with `lineal settings apply FILE`", settings(wanted))]
+    SettingsNotFound { model: ModelName, wanted: Wanted },
     #[error("replica `{replica}` holds no lease; register it again")]
     ReplicaNotFound { replica: String },
     #[error("no artifact with digest {digest}")]
@@ -183,6 +186,14 @@ fn ended(state: PromotionState, model: &str) -> String {
             format!("has committed already; bring the earlier champion back with `lineal rollback {model}`")
         }
         state => format!("is {} already; there is nothing left to cancel", state.word()),
+    }
+}
+
+fn settings(wanted: &Wanted) -> String {
+    match wanted {
+        Wanted::Newest => "settings".to_owned(),
+        Wanted::Revision(revision) => format!("revision {revision} of its settings"),
+        Wanted::Digest(digest) => format!("settings with digest {digest}"),
     }
 }
 

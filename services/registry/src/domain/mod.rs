@@ -34,6 +34,7 @@ pub mod run;
 pub mod scoring_batch;
 pub mod seal;
 pub mod search;
+pub mod settings;
 pub mod signature;
 pub mod snapshot;
 pub mod stability;

@@ -21,6 +21,7 @@ mod refusals;
 mod replicas;
 mod runs;
 mod scoring_batches;
+mod settings;
 mod signatures;
 mod status;
 mod story;
@@ -72,6 +73,7 @@ pub(crate) fn mount(registry: &Registry, routes: Routes) -> Routes {
             registry,
             pb::scoring_batch_service_server::ScoringBatchServiceServer::new(grpc.clone()),
         ))
+        .add_service(Audited::new(registry, pb::settings_service_server::SettingsServiceServer::new(grpc.clone())))
         .add_service(Audited::new(registry, pb::signature_service_server::SignatureServiceServer::new(grpc.clone())))
         .add_service(Audited::new(registry, pb::usage_service_server::UsageServiceServer::new(grpc.clone())))
         .add_service(Audited::new(registry, pb::version_service_server::VersionServiceServer::new(grpc)))

@@ -62,6 +62,9 @@ fn problem(error: E) -> Problem {
                 .with("model", model)
                 .with("found", found)
         }
+        E::SettingsNotFound { model, .. } => {
+            Problem::new(Code::NotFound, "SETTINGS_NOT_FOUND", text).resource("settings", &model).with("model", model)
+        }
         E::ReplicaNotFound { replica } => {
             Problem::new(Code::NotFound, "REPLICA_NOT_FOUND", text).resource("replica", replica)
         }

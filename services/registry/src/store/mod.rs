@@ -13,6 +13,7 @@ mod outbox;
 mod performance;
 mod postgres;
 mod scoring_batches;
+mod settings;
 mod signatures;
 mod sqlite;
 mod stories;
@@ -38,6 +39,7 @@ pub use self::{
     performance::PerformanceStore,
     postgres::PostgresStore,
     scoring_batches::ScoringBatchStore,
+    settings::SettingsStore,
     signatures::SignatureStore,
     sqlite::SqliteStore,
     stories::StoryStore,
@@ -102,6 +104,7 @@ pub trait RegistryStore:
     + OutboxStore
     + ScoringBatchStore
     + SignatureStore
+    + SettingsStore
     + std::fmt::Debug
 {
     /// Finishes what is under way and closes the database.

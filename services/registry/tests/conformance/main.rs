@@ -25,6 +25,7 @@ mod schema;
 mod scoring_batches;
 mod seal;
 mod search;
+mod settings;
 mod signatures;
 mod snapshots;
 mod stories;
@@ -60,6 +61,10 @@ macro_rules! suite {
             signatures {
                 a_key_signs_a_bundle_once_and_its_signature_reads_back
                 signatures_are_listed_by_key
+            }
+            settings {
+                a_revision_is_taken_once_and_reads_back_as_it_was_written
+                history_is_listed_newest_first
             }
             version_search {
                 every_comparison_finds_its_versions

@@ -26,6 +26,7 @@ async fn absent(bench: &Bench) -> Vec<Refusal> {
     let alias = pb::ResolveAliasRequest { model: "churn".into(), alias: nobody(), ..Default::default() };
     let artifact = pb::DownloadArtifactRequest { digest: Digest::of(b"nobody").to_string() };
     let card = pb::GetModelCardRequest { model: "churn".into(), number: bench.register("churn").await.number };
+    let settings = pb::GetSettingsRequest { model: "churn".into(), ..Default::default() };
     let prediction = pb::TracePredictionRequest { prediction_id: "churn:1:g99:1:r1:0".into() };
     vec![
         Refusal::of(bench.model_service().get_model(model).await),
@@ -46,6 +47,7 @@ async fn absent(bench: &Bench) -> Vec<Refusal> {
         Refusal::of(bench.artifact_service().download_artifact(artifact).await.map(|answer| answer.map(drop))),
         Refusal::of(bench.lineage_service().trace_prediction(prediction).await),
         Refusal::of(bench.card_service().get_model_card(card).await),
+        Refusal::of(bench.settings_service().get_settings(settings).await),
     ]
 }
 

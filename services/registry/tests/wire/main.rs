@@ -33,6 +33,7 @@ mod replays;
 mod sampled;
 mod scoring_batches;
 mod search;
+mod settings;
 mod signatures;
 mod steadfast;
 mod stories;

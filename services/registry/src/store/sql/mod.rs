@@ -26,6 +26,7 @@ mod rows;
 mod runs;
 mod scoring_batches;
 mod search;
+mod settings;
 mod signatures;
 mod snapshots;
 mod stories;

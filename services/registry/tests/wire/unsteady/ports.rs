@@ -27,6 +27,7 @@ use lineal_registry::{
         scoring_batch::ScoringBatch,
         seal::Head,
         search::Search,
+        settings::{Applied, ModelSettings, Wanted},
         signature::BundleSignature,
         snapshot::Snapshot,
         story::PromotionEvent,
@@ -39,8 +40,8 @@ use lineal_registry::{
     store::{
         AliasStore, AuditStore, BakeStore, BlockStore, CardRecord, CardStore, CheckStore, CommitError, ComparisonStore,
         EnvironmentStore, ExperimentStore, HistoryStore, Lead, LineageStore, ModelStore, OutboxStore, Page,
-        PerformanceStore, PromotionStore, RegistryStore, ReplicaStore, RunStore, ScoringBatchStore, SignatureStore,
-        SnapshotStore, StoryStore, Turn, UsageStore, VersionStore,
+        PerformanceStore, PromotionStore, RegistryStore, ReplicaStore, RunStore, ScoringBatchStore, SettingsStore,
+        SignatureStore, SnapshotStore, StoryStore, Turn, UsageStore, VersionStore,
     },
 };
 
@@ -73,6 +74,11 @@ ports! {
         pass models(tenant: &TenantId, page: &PageRequest) -> Result<Page<ModelView>>;
         pass update_model(tenant: &TenantId, model: &Model, base: u64, entry: &AuditEntry) -> Result<()>;
         pass create_model(tenant: &TenantId, model: &Model, entry: &AuditEntry) -> Result<()>;
+    }
+    SettingsStore {
+        pass apply_settings(tenant: &TenantId, settings: &ModelSettings, entry: &AuditEntry) -> Result<()>;
+        pass settings(tenant: &TenantId, model: &ModelName, wanted: Wanted) -> Result<Option<ModelSettings>>;
+        pass settings_history(tenant: &TenantId, model: &ModelName, page: &PageRequest) -> Result<Page<Applied>>;
     }
     SignatureStore {
         pass attach_signature(tenant: &TenantId, signature: &BundleSignature, entry: &AuditEntry) -> Result<()>;
