@@ -3,6 +3,7 @@
 
 mod fetch;
 mod measure;
+mod policy;
 mod reports;
 mod validate;
 

@@ -19,7 +19,8 @@ pub(crate) struct Validate {
     pub(crate) model: ModelName,
     pub(crate) slot: Slot,
     pub(crate) number: VersionNumber,
-    pub(crate) conditions: Conditions,
+    /// `None` for those of the model's settings.
+    pub(crate) conditions: Option<Conditions>,
     pub(crate) request_id: RequestId,
 }
 
@@ -34,7 +35,13 @@ impl Validate {
     /// The stored answer to this very request; the same key on another request is a mistake of the caller.
     fn answered_by(&self, report: Report) -> Result<Report, ValidatorError> {
         let same = (&report.model, &report.slot, report.number) == (&self.model, &self.slot, self.number);
-        if same && self.conditions.became(&report.policy) {
+        // Without conditions of its own, the request took what the settings said then.
+        let judged = match (&self.conditions, report.settings) {
+            (Some(conditions), None) => conditions.became(&report.policy),
+            (None, None) => Conditions::default().became(&report.policy),
+            (conditions, Some(_)) => conditions.is_none(),
+        };
+        if same && judged {
             Ok(report)
         } else {
             Err(ValidatorError::RequestIdReused { request_id: self.request_id.clone() })
@@ -56,10 +63,10 @@ impl App {
 
     async fn judge(&self, caller: &Caller, command: &Validate) -> Result<Report, ValidatorError> {
         let facts = self.facts(command).await?;
-        let case = self.case(command, &facts).await?;
+        let (case, settings) = self.case(command, &facts).await?;
         let (reference, policy) = (facts.reference, case.policy.clone());
         let measured = tokio::task::spawn_blocking(move || case.measure()).await??;
-        let report = self.report_on(caller, command, &facts, policy, measured);
+        let report = self.report_on(caller, command, &facts, (policy, settings), measured);
         tracing::info!(model = %report.model, number = %report.number, %reference, passed = report.passed(), "judged");
         match self.store.insert(&report, &command.request_id).await {
             Ok(()) => Ok(report),
@@ -81,11 +88,12 @@ impl App {
         Ok(Facts { version, champion: self.registry.champion(model, slot).await?, reference })
     }
 
-    async fn case(&self, command: &Validate, facts: &Facts) -> Result<Case, ValidatorError> {
-        let Validate { model, number, conditions, .. } = command;
+    /// What is to be measured, and the settings that the policy comes from.
+    async fn case(&self, command: &Validate, facts: &Facts) -> Result<(Case, Option<Digest>), ValidatorError> {
+        let Validate { model, number, .. } = command;
         let contender = |role, number, digest| Contender { role, model: model.clone(), number, digest };
         let candidate = self.bundle(contender(Role::Candidate, *number, facts.version.digest)).await?;
-        let policy = conditions.policy(candidate.manifest.task)?;
+        let (policy, settings) = self.policy(command, candidate.manifest.task).await?;
         let trained_with = candidate.manifest.split.reference;
         if trained_with != facts.reference {
             let problem = format!("its lineage names {}, its bundle {trained_with}", facts.reference);
@@ -101,7 +109,7 @@ impl App {
             }
         };
         let reference = self.reference(model, *number, facts.reference).await?;
-        Ok(Case { policy, candidate, opponent, reference, reference_digest: facts.reference })
+        Ok((Case { policy, candidate, opponent, reference, reference_digest: facts.reference }, settings))
     }
 
     fn report_on(
@@ -109,7 +117,7 @@ impl App {
         caller: &Caller,
         command: &Validate,
         facts: &Facts,
-        policy: Policy,
+        (policy, settings): (Policy, Option<Digest>),
         measured: Measured,
     ) -> Report {
         let Measured { candidate, rival } = measured;
@@ -131,6 +139,7 @@ impl App {
             gates: judge(&policy, &candidate, &rival),
             metrics: candidate.metrics,
             policy,
+            settings,
             actor: caller.actor.clone(),
             create_time: now,
         }

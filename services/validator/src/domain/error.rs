@@ -3,7 +3,7 @@
 use std::fmt;
 
 use lineal_db::StoreError;
-use lineal_kernel::{FieldError, FieldErrors, ModelName, RequestId, VersionNumber};
+use lineal_kernel::{Digest, FieldError, FieldErrors, ModelName, RequestId, VersionNumber};
 use lineal_signing::Refusal;
 
 use super::ReportId;
@@ -29,6 +29,11 @@ pub(crate) enum ValidatorError {
     /// The candidate's reference set cannot be measured on.
     #[error("the reference set of version {number} of `{model}` cannot be used: {problem}")]
     ReferenceUnusable { model: ModelName, number: VersionNumber, problem: String },
+    /// The model's settings ask for what cannot be measured.
+    #[error(
+        "the settings of `{model}` ({digest}) cannot judge its version {number}: {problem}; apply a file that can, or send a policy"
+    )]
+    SettingsUnusable { model: ModelName, number: VersionNumber, digest: Digest, problem: FieldErrors },
     /// The key already belongs to another request.
     #[error("request id `{}` was used for another validation, send a fresh one", request_id.as_str())]
     RequestIdReused { request_id: RequestId },

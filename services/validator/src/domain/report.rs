@@ -55,6 +55,8 @@ pub(crate) struct Report {
     pub(crate) metrics: Metrics,
     /// The conditions in force.
     pub(crate) policy: Policy,
+    /// The settings file that they come from, if they do.
+    pub(crate) settings: Option<Digest>,
     /// Who asked.
     pub(crate) actor: String,
     pub(crate) create_time: Timestamp,

@@ -14,7 +14,7 @@ pub(super) fn validate(request: pb::ValidateRequest) -> Result<Validate, FieldEr
     let model = errors.check(ModelName::new(&request.model).map_err(|error| error.under("model")));
     let slot = errors.check(Slot::new(request.slot).map_err(|error| error.under("slot")));
     let number = errors.check(VersionNumber::new(request.number).map_err(|error| error.under("number")));
-    let conditions = conditions(request.policy.unwrap_or_default());
+    let conditions = request.policy.map(conditions).transpose();
     let conditions =
         conditions.map_err(|bad| errors.0.extend(bad.0.into_iter().map(|error| error.under("policy")))).ok();
     let request_id = match request.request_id.as_str() {
@@ -69,6 +69,7 @@ pub(super) fn report(report: Report) -> pb::Report {
         metrics: report.metrics,
         champion_metrics,
         policy: Some(policy_out(&report.policy)),
+        settings_digest: report.settings.map(|digest| digest.to_string()).unwrap_or_default(),
         actor: report.actor,
         create_time: Some(timestamp(report.create_time)),
     }

@@ -52,6 +52,15 @@ fn problem(error: &ValidatorError) -> Problem {
                 .precondition(&version, problem)
                 .with("version", version)
         }
+        ValidatorError::SettingsUnusable { model, number, digest, problem } => {
+            let version = format!("{model}/{number}");
+            let status = Problem::new(Code::FailedPrecondition, "SETTINGS_UNUSABLE", text);
+            let wrong = problem.0.iter();
+            wrong
+                .fold(status, |status, wrong| status.precondition(&version, &wrong.to_string()))
+                .with("version", version)
+                .with("settings", digest)
+        }
         ValidatorError::RequestIdReused { request_id } => {
             Problem::new(Code::AlreadyExists, "REQUEST_ID_REUSED", text).resource("request_id", request_id.as_str())
         }

@@ -19,6 +19,9 @@ pub(crate) trait Registry: Send + Sync {
     /// The slot's champion, if it has one.
     async fn champion(&self, model: &ModelName, slot: &Slot) -> Result<Option<Pointer>, RegistryError>;
 
+    /// What the model's newest settings say of validation; `None` if it has no settings.
+    async fn settings(&self, model: &ModelName) -> Result<Option<Settings>, RegistryError>;
+
     /// The file with this digest; [`RegistryError::Artifact`] if it is absent, damaged or has more than `limit` bytes.
     async fn artifact(&self, digest: Digest, limit: usize) -> Result<Bytes, RegistryError>;
 
@@ -36,6 +39,18 @@ pub(crate) struct Version {
     pub(crate) digest: Digest,
     /// Digest of its reference set, if it was registered with one.
     pub(crate) reference: Option<Digest>,
+}
+
+/// What a model's settings say of validation, unchecked.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Settings {
+    /// Digest of their file.
+    pub(crate) digest: Digest,
+    /// Metrics and what they must not be worse than.
+    pub(crate) limits: Vec<(String, f64)>,
+    /// Empty for none.
+    pub(crate) comparison_metric: String,
+    pub(crate) skip_comparison: bool,
 }
 
 /// Where an alias points.

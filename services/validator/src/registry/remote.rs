@@ -6,14 +6,15 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use lineal_kernel::{AliasName, Digest, FieldError, ModelName, Slot, VersionNumber};
 use lineal_proto::lineal::registry::v1::{
-    Comparison, ComparisonVerdict, GateResult, GetVersionRequest, RecordComparisonRequest, RecordValidationRequest,
-    ResolveAliasRequest, Validation, alias_service_client::AliasServiceClient,
-    comparison_service_client::ComparisonServiceClient, version_service_client::VersionServiceClient,
+    Comparison, ComparisonVerdict, GateResult, GetSettingsRequest, GetVersionRequest, RecordComparisonRequest,
+    RecordValidationRequest, ResolveAliasRequest, Validation, alias_service_client::AliasServiceClient,
+    comparison_service_client::ComparisonServiceClient, settings_service_client::SettingsServiceClient,
+    version_service_client::VersionServiceClient,
 };
 use lineal_rpc::{Peer, artifacts, signatures, timestamp};
 use tonic::{Code, Request, Response, Status};
 
-use super::{Pointer, Registry, RegistryError, Version};
+use super::{Pointer, Registry, RegistryError, Settings, Version};
 use crate::domain::{Gate, Report, Verdict};
 
 /// Longest time that any call but a download may take.
@@ -60,6 +61,24 @@ impl Registry for RemoteRegistry {
         let alias = answer.alias.ok_or_else(|| absent("alias"))?;
         let number = VersionNumber::new(alias.number).map_err(|error| unreadable(error.under("alias.number")))?;
         Ok(Some(Pointer { number, digest: digest("alias.digest", &alias.digest)? }))
+    }
+
+    async fn settings(&self, model: &ModelName) -> Result<Option<Settings>, RegistryError> {
+        let request = GetSettingsRequest { model: model.to_string(), ..GetSettingsRequest::default() };
+        let answer = match SettingsServiceClient::new(self.peer.clone()).get_settings(timed(request)).await {
+            // A registry of an earlier release keeps none.
+            Err(status) if status.code() == Code::Unimplemented => return Ok(None),
+            answer => found(answer)?,
+        };
+        let Some(answer) = answer else { return Ok(None) };
+        let settings = answer.settings.ok_or_else(|| absent("settings"))?;
+        let validation = settings.validation.unwrap_or_default();
+        Ok(Some(Settings {
+            digest: digest("settings.digest", &settings.digest)?,
+            limits: validation.limits.into_iter().collect(),
+            comparison_metric: validation.comparison_metric,
+            skip_comparison: validation.skip_comparison,
+        }))
     }
 
     async fn artifact(&self, digest: Digest, limit: usize) -> Result<Bytes, RegistryError> {

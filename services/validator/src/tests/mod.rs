@@ -3,6 +3,7 @@
 mod bundles;
 mod registry;
 mod remote;
+mod settings;
 mod signatures;
 mod store;
 mod validate;
@@ -84,14 +85,14 @@ fn judge(version: u64) -> Validate {
         model: ModelName::new("churn").unwrap(),
         slot: Slot::default(),
         number: number(version),
-        conditions: Conditions::default(),
+        conditions: None,
         request_id: RequestId::random(),
     }
 }
 
 fn judge_by(version: u64, limits: &[(&str, f64)], comparison: &str) -> Validate {
     let limits: Vec<_> = limits.iter().map(|&(metric, limit)| (metric.to_owned(), limit)).collect();
-    Validate { conditions: Conditions::new(&limits, comparison, false).unwrap(), ..judge(version) }
+    Validate { conditions: Some(Conditions::new(&limits, comparison, false).unwrap()), ..judge(version) }
 }
 
 /// Which gates passed, in order.

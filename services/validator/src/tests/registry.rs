@@ -16,7 +16,7 @@ use lineal_models::Bundle;
 
 use crate::{
     domain::Report,
-    registry::{Pointer, Registry, RegistryError, Version},
+    registry::{Pointer, Registry, RegistryError, Settings, Version},
 };
 
 /// Versions of one model, one champion for every slot, and files.
@@ -28,6 +28,8 @@ pub(super) struct FakeRegistry {
     /// The signatures of each bundle.
     pub(super) signatures: Mutex<HashMap<Digest, Vec<String>>>,
     records: Mutex<Vec<Report>>,
+    /// The newest ones.
+    pub(super) settings: Mutex<Option<Settings>>,
     /// Whether verdicts are refused for now.
     pub(super) away: AtomicBool,
     /// How many files were asked for.
@@ -86,6 +88,10 @@ impl Registry for FakeRegistry {
         let Some(number) = *self.champion.lock().unwrap() else { return Ok(None) };
         let digest = self.versions.lock().unwrap()[&number].digest;
         Ok(Some(Pointer { number: VersionNumber::new(number).unwrap(), digest }))
+    }
+
+    async fn settings(&self, _: &ModelName) -> Result<Option<Settings>, RegistryError> {
+        Ok(self.settings.lock().unwrap().clone())
     }
 
     async fn artifact(&self, digest: Digest, _: usize) -> Result<Bytes, RegistryError> {

@@ -45,6 +45,7 @@ fn report(model: &str, version: u64) -> Report {
         gates: judge(&policy, &evidence, &rival),
         metrics,
         policy,
+        settings: Some(Digest::of(b"settings")),
         actor: "ana".to_owned(),
         create_time: now,
     }

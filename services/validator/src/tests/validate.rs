@@ -132,7 +132,7 @@ async fn a_skipped_champion_is_named_but_not_fetched() {
     harness.registry.crown(1);
     harness.registry.forget(world().strong.digest());
     let conditions = Conditions::new(&[], "", true).unwrap();
-    let report = harness.validate(Validate { conditions, ..judge(2) }).await.unwrap();
+    let report = harness.validate(Validate { conditions: Some(conditions), ..judge(2) }).await.unwrap();
     assert!(report.passed());
     let champion = report.champion.unwrap();
     assert!(champion.number == number(1) && champion.metrics.is_empty());
@@ -303,7 +303,7 @@ async fn a_request_id_belongs_to_its_request_and_caller() {
     let others = [
         Validate { number: number(2), ..command.clone() },
         Validate { slot: Slot::parse("region=eu").unwrap(), ..command.clone() },
-        Validate { conditions: Conditions::new(&[], "brier", false).unwrap(), ..command.clone() },
+        Validate { conditions: Some(Conditions::new(&[], "brier", false).unwrap()), ..command.clone() },
     ];
     for other in others {
         let error = harness.validate(other).await.unwrap_err();

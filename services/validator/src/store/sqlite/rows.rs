@@ -34,6 +34,9 @@ pub(super) struct Body {
     gates: Vec<Gate>,
     metrics: Metrics,
     policy: Policy,
+    /// Absent where the policy comes from no settings.
+    #[serde(default)]
+    settings: Option<Digest>,
 }
 
 impl Body {
@@ -48,6 +51,7 @@ impl Body {
             gates: report.gates.clone(),
             metrics: report.metrics.clone(),
             policy: report.policy.clone(),
+            settings: report.settings,
         }
     }
 
@@ -84,6 +88,7 @@ impl Row {
             gates: body.gates,
             metrics: body.metrics,
             policy: body.policy,
+            settings: body.settings,
             actor: self.actor,
             create_time: Timestamp::from_micros(self.create_time),
         })
