@@ -1,4 +1,4 @@
-//! How far a batch has come.
+//! Batches: what is taken for blanks, and how far they have come.
 
 /// What is done with a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -12,6 +12,17 @@ pub(crate) enum Stage {
     Scoring,
     /// Scores are summed up and the manifest is written.
     Finishing,
+}
+
+/// What is taken for the blanks of a wish to score a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ScoringDefaults {
+    /// The folder of the predictions; empty for none.
+    pub(crate) output: String,
+    /// Columns that go into the predictions as they are.
+    pub(crate) key_columns: Vec<String>,
+    /// Rows of one file; 0 for none.
+    pub(crate) rows_per_part: u64,
 }
 
 /// How far a batch has come.

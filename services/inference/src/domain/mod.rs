@@ -17,7 +17,7 @@ mod usage;
 mod wanted;
 
 pub(crate) use agreement::{Agreement, Scored, ShadowCounters, ShadowCounts};
-pub(crate) use batch::{Progress, Stage};
+pub(crate) use batch::{Progress, ScoringDefaults, Stage};
 pub use batching::{Batching, DynamicBatching};
 pub use canary::CanaryCheck;
 pub(crate) use cold::Cold;

@@ -15,7 +15,7 @@ use tonic::{Request, Response, Status};
 use super::{InferenceGrpc, status};
 use crate::{
     app::{FinishedBatch, Report},
-    domain::{Progress, Stage, Wanted},
+    domain::{Progress, ScoringDefaults, Stage, Wanted},
     folder::{BatchWish, Place},
 };
 
@@ -32,7 +32,8 @@ impl BatchService for InferenceGrpc {
     type ScoreStream = Pin<Box<dyn Stream<Item = Message> + Send>>;
 
     async fn score(&self, request: Request<pb::ScoreRequest>) -> Result<Response<Self::ScoreStream>, Status> {
-        let wish = wish(request.into_inner()).map_err(status::bad_request)?;
+        let request = self.filled(request.into_inner()).await?;
+        let wish = wish(request).map_err(status::bad_request)?;
         let (sender, receiver) = mpsc::channel(WAITING);
         let stop = CancellationToken::new();
         let work = self.replica.clone().score(wish, report(sender.clone()), stop.clone());
@@ -67,6 +68,28 @@ impl BatchService for InferenceGrpc {
         let (model, batch_id) = errors.into_result(|| Some((model?, batch_id?))).map_err(status::bad_request)?;
         self.replica.cancel_score(&model, &batch_id).map_err(status::from_error)?;
         Ok(Response::new(pb::CancelScoreResponse {}))
+    }
+}
+
+impl InferenceGrpc {
+    /// The request with its blanks filled from the model's settings.
+    async fn filled(&self, mut request: pb::ScoreRequest) -> Result<pb::ScoreRequest, Status> {
+        let blank = request.output.is_empty() || request.key_columns.is_empty() || request.rows_per_part == 0;
+        // What is wrong with the name of the model is said with everything else.
+        let (true, Ok(model)) = (blank, ModelName::new(&request.model)) else { return Ok(request) };
+        let defaults = self.replica.scoring_defaults(&model).await.map_err(status::from_error)?;
+        if let Some(ScoringDefaults { output, key_columns, rows_per_part }) = defaults {
+            fill(&mut request.output, output);
+            fill(&mut request.key_columns, key_columns);
+            fill(&mut request.rows_per_part, rows_per_part);
+        }
+        Ok(request)
+    }
+}
+
+fn fill<T: Default + PartialEq>(blank: &mut T, known: T) {
+    if *blank == T::default() {
+        *blank = known;
     }
 }
 

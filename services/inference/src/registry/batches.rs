@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use lineal_kernel::{ModelName, Name, Slot, Timestamp, Traffic, VersionNumber};
 use lineal_proto::lineal::registry::v1::{
-    GetScoringBatchRequest, GetVersionRequest, ListScoringBatchesRequest, RecordScoringBatchRequest,
-    ResolveAliasRequest, ScoreDistribution, ScoreQuantile, ScoringBatch, SlotFilter, Version,
-    alias_service_client::AliasServiceClient, scoring_batch_service_client::ScoringBatchServiceClient,
-    version_service_client::VersionServiceClient,
+    GetScoringBatchRequest, GetSettingsRequest, GetVersionRequest, ListScoringBatchesRequest,
+    RecordScoringBatchRequest, ResolveAliasRequest, ScoreDistribution, ScoreQuantile, ScoringBatch, SlotFilter,
+    Version, alias_service_client::AliasServiceClient, scoring_batch_service_client::ScoringBatchServiceClient,
+    settings_service_client::SettingsServiceClient, version_service_client::VersionServiceClient,
 };
 use lineal_rpc::{Peer, timestamp};
 use tonic::{Code, Response, Status};
@@ -17,7 +17,7 @@ use super::{
     remote::{moment, timed, unavailable},
 };
 use crate::{
-    domain::{Facts, Wanted},
+    domain::{Facts, ScoringDefaults, Wanted},
     folder::BatchManifest,
 };
 
@@ -45,6 +45,22 @@ pub(super) async fn version(
     let answer = VersionServiceClient::new(peer.clone()).get_version(timed(request)).await;
     let version = found(answer)?.and_then(|answer| answer.version);
     version.map(|version| facts(version, model, slot, wanted)).transpose()
+}
+
+/// What the model's settings say of batches.
+pub(super) async fn settings(peer: &Peer, model: &ModelName) -> Result<Option<ScoringDefaults>, RegistryError> {
+    let request = GetSettingsRequest { model: model.to_string(), ..GetSettingsRequest::default() };
+    let answer = match SettingsServiceClient::new(peer.clone()).get_settings(timed(request)).await {
+        // A registry of an earlier release keeps none.
+        Err(status) if status.code() == Code::Unimplemented => return Ok(None),
+        answer => found(answer)?,
+    };
+    let scoring = answer.and_then(|answer| answer.settings).and_then(|settings| settings.scoring);
+    Ok(scoring.map(|scoring| ScoringDefaults {
+        output: scoring.output,
+        key_columns: scoring.key_columns,
+        rows_per_part: scoring.rows_per_part,
+    }))
 }
 
 /// Where a batch on record was written to.

@@ -12,7 +12,7 @@ use lineal_kernel::{Digest, FieldError, ModelName, Name, Slot};
 pub(crate) use remote::RemoteRegistry;
 
 use crate::{
-    domain::{Facts, Listing, Standing, VersionCounts, Wanted},
+    domain::{Facts, Listing, ScoringDefaults, Standing, VersionCounts, Wanted},
     folder::BatchManifest,
 };
 
@@ -47,6 +47,9 @@ pub(crate) trait Registry: Send + Sync {
 
     /// What is known of a version that this replica need not serve; `None` if there is none such.
     async fn version(&self, model: &ModelName, slot: &Slot, wanted: &Wanted) -> Result<Option<Facts>, RegistryError>;
+
+    /// What the model's newest settings say of batches; `None` if it has no settings.
+    async fn settings(&self, model: &ModelName) -> Result<Option<ScoringDefaults>, RegistryError>;
 
     /// Where the batch of this id was written to, if it is on record.
     async fn batch_output(&self, model: &ModelName, batch_id: &Name) -> Result<Option<String>, RegistryError>;

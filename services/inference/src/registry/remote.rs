@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use tonic::{Code, Request, Status};
 
 use super::{BatchRecord, Beat, Lease, Registry, RegistryError, batches};
-use crate::domain::{Facts, Listing, Standing, VersionCounts, Wanted};
+use crate::domain::{Facts, Listing, ScoringDefaults, Standing, VersionCounts, Wanted};
 
 /// Longest time that a call may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -117,6 +117,10 @@ impl Registry for RemoteRegistry {
 
     async fn version(&self, model: &ModelName, slot: &Slot, wanted: &Wanted) -> Result<Option<Facts>, RegistryError> {
         batches::version(&self.peer, model, slot, wanted).await
+    }
+
+    async fn settings(&self, model: &ModelName) -> Result<Option<ScoringDefaults>, RegistryError> {
+        batches::settings(&self.peer, model).await
     }
 
     async fn batch_output(&self, model: &ModelName, batch_id: &Name) -> Result<Option<String>, RegistryError> {

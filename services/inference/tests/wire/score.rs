@@ -4,7 +4,10 @@ use std::{collections::BTreeSet, time::Duration};
 
 use lineal_data::{Snapshot, Table};
 use lineal_models::Task;
-use lineal_proto::lineal::inference::v1::{self as pb, ScoringStage};
+use lineal_proto::lineal::{
+    inference::v1::{self as pb, ScoringStage},
+    registry::v1::ScoringSettings,
+};
 use lineal_rpc::reason_of;
 use tonic::Code;
 
@@ -286,4 +289,36 @@ async fn what_cannot_be_scored_is_refused_before_anything_is_written() {
     let row = with(write("row.csv", text.replacen("3345,28,", "3345,,", 1)));
     let refused = bench.replica.score(pb::ScoreRequest { batch_id: "b-2".into(), ..row }).await.unwrap_err();
     assert!(refused.message().contains("column `age` has no value in row 2345"), "{}", refused.message());
+}
+
+#[tokio::test]
+async fn blanks_are_filled_from_the_settings_of_the_model() {
+    // F88
+    let bench = Bench::start().await;
+    let input = customers(&bench.path("rows.csv"), 3000);
+    let blank = |batch_id: &str| pb::ScoreRequest {
+        key_columns: Vec::new(),
+        rows_per_part: 0,
+        output: String::new(),
+        ..score(&input, &bench.path("scores"), batch_id)
+    };
+    let nowhere = bench.replica.score(blank("b-1")).await.unwrap_err();
+    assert_eq!((nowhere.code(), reason_of(&nowhere).as_deref()), (Code::InvalidArgument, Some("INVALID_FIELD")));
+    assert!(nowhere.message().starts_with("output: "), "{}", nowhere.message());
+
+    let place = bench.path("predictions");
+    let settings = ScoringSettings {
+        output: place.display().to_string(),
+        key_columns: vec!["account_id".to_owned()],
+        rows_per_part: 1500,
+    };
+    bench.registry.with(|state| state.settings.insert("churn".to_owned(), settings));
+    let (batch, _) = bench.replica.score(blank("b-1")).await.unwrap();
+    assert_eq!((batch.parts, batch.output.as_str()), (2, place.join("churn/b-1").to_str().unwrap()));
+    assert_eq!(integers(&stored(&place.join("churn/b-1")), "account_id").len(), 3000);
+    // What is said counts.
+    let said = score(&input, &bench.path("scores"), "b-2");
+    let (batch, _) = bench.replica.score(pb::ScoreRequest { key_columns: Vec::new(), ..said }).await.unwrap();
+    assert_eq!(batch.parts, 3);
+    assert_eq!(integers(&stored(&bench.path("scores/churn/b-2")), "account_id").len(), 3000);
 }

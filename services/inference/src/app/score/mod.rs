@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::Replica;
 use crate::{
     InferenceError,
-    domain::{Facts, Progress, Stage, Wanted},
+    domain::{Facts, Progress, ScoringDefaults, Stage, Wanted},
     failpoints::stop_here,
     folder::{BatchFolder, BatchManifest, BatchWish, FirstRecord},
 };
@@ -141,6 +141,11 @@ impl Replica {
         let resumed = scored.resumed;
         let finished = self.finish(&wish, &folder, scored).await?;
         self.settle(&wish, &folder, facts, finished, Some(resumed)).await
+    }
+
+    /// What the settings of a model say of its batches.
+    pub(crate) async fn scoring_defaults(&self, model: &ModelName) -> Result<Option<ScoringDefaults>, InferenceError> {
+        self.registry.settings(model).await.map_err(InferenceError::Registry)
     }
 
     /// Stops a batch that runs here.
