@@ -83,3 +83,28 @@ fn every_enum_begins_unspecified_and_carries_its_name() {
         assert!(kind.values().all(|value| value.name().starts_with(&prefix)), "{}", kind.full_name());
     }
 }
+
+#[test]
+fn settings_are_called_as_in_the_requests_they_go_into() {
+    // F88
+    let pool = pool();
+    let message = |name: &str| pool.get_message_by_name(&format!("lineal.{name}")).unwrap();
+    // A table in the file, a list in the request; words in the one, numbers in the other.
+    let other_kind = ["limits", "task"];
+    for (settings, request) in [
+        ("registry.v1.TrainingSettings", "trainer.v1.JobSpec"),
+        ("registry.v1.ValidationSettings", "validator.v1.Policy"),
+        ("registry.v1.ScoringSettings", "inference.v1.ScoreRequest"),
+    ] {
+        let (settings, request) = (message(settings), message(request));
+        assert!(settings.fields().len() >= 3);
+        for field in settings.fields() {
+            let place = if field.name() == "dataset" { message("trainer.v1.DataSource") } else { request.clone() };
+            let same = place.get_field_by_name(field.name());
+            let same = same.unwrap_or_else(|| panic!("{} has no {}", place.full_name(), field.name()));
+            if !other_kind.contains(&field.name()) && !field.is_map() {
+                assert_eq!((field.kind(), field.is_list()), (same.kind(), same.is_list()), "{}", field.full_name());
+            }
+        }
+    }
+}

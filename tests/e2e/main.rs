@@ -21,6 +21,7 @@ mod reproductions;
 mod restart;
 mod sampled;
 mod score;
+mod settings;
 mod signatures;
 mod split;
 mod tasks;

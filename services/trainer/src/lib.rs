@@ -15,6 +15,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod validator;
+mod values;
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
 

@@ -49,6 +49,8 @@ fn after_call(call: &FailedCall) -> Option<String> {
         Some("SOURCE_NOT_FOUND" | "SOURCE_REFUSED") => "lineal data sources".to_owned(),
         Some("SPLIT_NOT_FOUND") => "lineal split list DATASET".to_owned(),
         Some("FEATURE_SET_NOT_FOUND") => format!("lineal features list {model}"),
+        Some("SETTINGS_NOT_FOUND") => "lineal settings apply FILE".to_owned(),
+        Some("SETTINGS_UNUSABLE") => format!("lineal settings show {model}"),
         Some("JOB_NOT_FOUND") => "lineal jobs".to_owned(),
         Some("PIPELINE_NOT_FOUND") => "lineal pipeline list".to_owned(),
         Some("PIPELINE_RUN_NOT_FOUND" | "PIPELINE_BUSY") => "lineal pipeline runs".to_owned(),

@@ -44,6 +44,7 @@ mod rows;
 mod runs;
 mod score;
 mod serve;
+mod settings;
 mod sign;
 mod signatures;
 mod source;
@@ -100,6 +101,8 @@ enum Command {
     Split(split::Args),
     /// Name and show what models compute from raw columns
     Features(features::Args),
+    /// Apply and show the file that says how a model is trained, judged and scored
+    Settings(settings::Args),
     /// Make a version of a model that was trained elsewhere: LightGBM, XGBoost, ONNX
     Import(Box<import::Args>),
     /// Make a version that answers with the weighed answers of others
@@ -211,6 +214,7 @@ impl Cli {
             Command::Data(args) => data::run(args, ctx).await,
             Command::Split(args) => split::run(args, ctx).await,
             Command::Features(args) => features::run(args, ctx).await,
+            Command::Settings(args) => settings::run(args, ctx).await,
             Command::Import(args) => Box::pin(import::run(*args, ctx)).await,
             Command::Ensemble(args) => Box::pin(ensemble::run(*args, ctx)).await,
             Command::Jobs(args) => jobs::run(*args, ctx).await,
@@ -303,6 +307,8 @@ mod tests {
             "data reports churn",
             "data sources",
             "split list churn",
+            "settings show churn",
+            "settings history churn",
             "lineage churn 1",
             "signatures churn 1",
             "download churn 1 folder",

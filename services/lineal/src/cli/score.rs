@@ -29,13 +29,13 @@ pub(super) struct Args {
     model: String,
     /// The file of rows: a path, or a url that the inference service can read
     input: String,
-    /// The folder of predictions, with a folder for each model and batch: a path, or a url
+    /// The folder of predictions, with a folder for each model and batch: a path, or a url [default: as the model's settings say]
     #[arg(long, value_name = "DIR")]
-    out: String,
+    out: Option<String>,
     /// The name of the batch; under one name, one file is scored once
     #[arg(long, value_name = "ID")]
     batch_id: String,
-    /// A column that goes into the predictions as it is; may be given several times [default: rows are numbered]
+    /// A column that goes into the predictions as it is; may be given several times [default: as the model's settings say, else rows are numbered]
     #[arg(long, value_name = "COLUMN")]
     key: Vec<String>,
     /// A number or @alias [default: the champion]
@@ -44,9 +44,9 @@ pub(super) struct Args {
     /// What the file is [default: by its name]
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// Rows of one file of predictions
-    #[arg(long, value_name = "N", default_value_t = 262_144, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
-    rows_per_part: u64,
+    /// Rows of one file of predictions [default: as the model's settings say, else 262144]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    rows_per_part: Option<u64>,
     #[command(flatten)]
     slot: SlotArgs,
 }
@@ -65,9 +65,9 @@ impl Args {
             batch_id: self.batch_id,
             input: place(&self.input)?,
             format: format.into(),
-            output: place(&self.out)?,
+            output: self.out.as_deref().map(place).transpose()?.unwrap_or_default(),
             key_columns: self.key,
-            rows_per_part: self.rows_per_part,
+            rows_per_part: self.rows_per_part.unwrap_or_default(),
         })
     }
 }

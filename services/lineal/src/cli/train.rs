@@ -4,9 +4,12 @@ use std::{path::PathBuf, time::Duration};
 
 use lineal_kernel::{Digest, Timestamp};
 use lineal_proto::{
-    lineal::trainer::v1::{
-        CreateJobRequest, DataSource, JobSchedule, JobSpec, ResampleMethod, Resampling, SourceFormat, Task, Upstream,
-        job_service_client::JobServiceClient,
+    lineal::{
+        registry::v1::Settings,
+        trainer::v1::{
+            CreateJobRequest, DataSource, JobSchedule, JobSpec, ResampleMethod, Resampling, SourceFormat, Task,
+            Upstream, job_service_client::JobServiceClient,
+        },
     },
     pbjson_types::Value,
 };
@@ -17,6 +20,7 @@ use super::{
     error::{CliError, Exit},
     format, jobs, parse,
     request::{ChangeArgs, SlotArgs},
+    settings::SettingsArgs,
     source::{Format, read, stem},
     watch,
 };
@@ -29,9 +33,11 @@ use super::{
 pub(super) struct Args {
     /// The rows: a CSV file with a header, or a Parquet file
     file: PathBuf,
-    /// The registered model that gets the new version
-    #[arg(long, value_name = "NAME")]
-    model: String,
+    /// The registered model that gets the new version [default: the one that the settings name]
+    #[arg(long, value_name = "NAME", required_unless_present = "settings")]
+    model: Option<String>,
+    #[command(flatten)]
+    settings: SettingsArgs,
     /// The column to predict; left out for members of chains
     #[arg(long, value_name = "COLUMN", default_value = "", hide_default_value = true)]
     label: String,
@@ -41,7 +47,7 @@ pub(super) struct Args {
     /// Format of the file [default: by its extension]
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// Name of the dataset [default: the file's name without extension]
+    /// Name of the dataset [default: as the settings say, else the file's name without extension]
     #[arg(long, value_name = "NAME")]
     dataset: Option<String>,
     /// What to predict [default: what the label's values and the family suggest]
@@ -122,9 +128,9 @@ impl QueueArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Recipe")]
 struct RecipeArgs {
-    /// What to fit; `lineal families` lists them
-    #[arg(long, default_value = "gradient_boosting")]
-    family: String,
+    /// What to fit; `lineal families` lists them [default: as the settings say, else gradient_boosting]
+    #[arg(long, value_name = "FAMILY")]
+    family: Option<String>,
     /// A hyperparameter; can be given many times
     #[arg(long, value_name = "KEY=VALUE", value_parser = parse::setting)]
     set: Vec<(String, Value)>,
@@ -218,6 +224,7 @@ impl From<Kind> for Task {
 /// Uploads the file, creates the job and follows it.
 pub(super) async fn run(args: Args, ctx: &Context) -> Result<Exit, CliError> {
     let format = args.source_format()?;
+    let settings = args.settings.fetch(ctx, args.model.as_deref()).await?;
     let content = read(&args.file)?;
     let size = content.len() as u64;
     let registry = ctx.registry.peer();
@@ -225,9 +232,10 @@ pub(super) async fn run(args: Args, ctx: &Context) -> Result<Exit, CliError> {
     if !ctx.output.is_json() {
         eprintln!("uploaded {} ({}, {})", args.file.display(), format::size(size), digest.short());
     }
-    let (model, detach, request_id) = (args.model.clone(), args.detach, args.change.request_id());
-    let rerun = args.queue.rerun;
-    let request = CreateJobRequest { spec: Some(args.spec(digest, format)), request_id: request_id.clone(), rerun };
+    let (detach, rerun, request_id) = (args.detach, args.queue.rerun, args.change.request_id());
+    let spec = args.spec(digest, format, settings);
+    let model = spec.model.clone();
+    let request = CreateJobRequest { spec: Some(spec), request_id: request_id.clone(), rerun };
     let answer = ctx.trainer.call(JobServiceClient::new(ctx.trainer.peer()).create_job(request)).await;
     let answer = answer.map_err(|error| error.about(&model, "").of_request(&request_id))?;
     let job = ctx.trainer.present(answer.job, "job")?;
@@ -243,29 +251,27 @@ impl Args {
         Format::of(&self.file, self.format)
     }
 
-    fn dataset(&self) -> String {
-        self.dataset.clone().unwrap_or_else(|| stem(&self.file))
-    }
-
-    fn spec(self, digest: Digest, format: Format) -> JobSpec {
-        let source = DataSource {
-            dataset: self.dataset(),
-            digest: digest.to_string(),
-            format: SourceFormat::from(format).into(),
-        };
+    /// What neither flags nor settings say has a default of the command line.
+    fn spec(self, digest: Digest, format: Format, settings: Option<Settings>) -> JobSpec {
+        let (use_settings, settings) = (settings.is_some(), settings.unwrap_or_default());
+        let known = settings.training.unwrap_or_default();
+        let unsaid = |known: &str, default: String| if known.is_empty() { default } else { String::new() };
+        let dataset = self.dataset.unwrap_or_else(|| unsaid(&known.dataset, stem(&self.file)));
+        let family = self.recipe.family.unwrap_or_else(|| unsaid(&known.family, "gradient_boosting".to_owned()));
+        let source = DataSource { dataset, digest: digest.to_string(), format: SourceFormat::from(format).into() };
         let (seed, resampling) = (self.recipe.seed, self.recipe.resample.map(ResampleMethod::from));
         JobSpec {
             schedule: self.queue.schedule(),
             resampling: resampling.map(|method| Resampling { method: method.into(), seed }),
             pipeline_id: self.queue.pipeline,
             node_id: self.queue.node,
-            model: self.model,
+            model: self.model.unwrap_or(settings.model),
             slot: self.slot.slot.labels().clone(),
             source: Some(source),
             label_column: self.label,
             positive_class: self.positive,
             exclude_columns: self.exclude,
-            family: self.recipe.family,
+            family,
             hyperparameters: self.recipe.set.into_iter().collect(),
             split_version: self.recipe.split_version,
             feature_version: self.recipe.feature_version,
@@ -282,6 +288,9 @@ impl Args {
             weight_column: self.weight,
             stopping_fraction: self.recipe.stopping_fraction,
             upstreams: self.upstream,
+            use_settings,
+            settings_digest: settings.digest,
+            classes: Vec::new(),
         }
     }
 }
@@ -289,6 +298,7 @@ impl Args {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use lineal_proto::lineal::registry::v1::TrainingSettings;
 
     use super::*;
 
@@ -304,7 +314,7 @@ mod tests {
 
     #[test]
     fn blanks_are_left_to_the_trainer() {
-        let spec = args("data/churn.csv --model churn --label churn").spec(Digest::of(b"rows"), Format::Csv);
+        let spec = args("data/churn.csv --model churn --label churn").spec(Digest::of(b"rows"), Format::Csv, None);
         let source = DataSource {
             dataset: "churn".to_owned(),
             digest: Digest::of(b"rows").to_string(),
@@ -321,6 +331,27 @@ mod tests {
     }
 
     #[test]
+    fn settings_leave_blank_what_they_say() {
+        // F88
+        let known = TrainingSettings { dataset: "customers".to_owned(), ..TrainingSettings::default() };
+        let settings = Settings {
+            model: "churn".to_owned(),
+            digest: "sha256:0a".to_owned(),
+            training: Some(known),
+            ..Settings::default()
+        };
+        let spec = args("rows.csv --settings churn.toml").spec(Digest::of(b""), Format::Csv, Some(settings.clone()));
+        assert_eq!((spec.model.as_str(), spec.family.as_str()), ("churn", "gradient_boosting"));
+        assert_eq!(spec.source.unwrap().dataset, "");
+        assert_eq!((spec.use_settings, spec.settings_digest.as_str()), (true, "sha256:0a"));
+        let words = "rows.csv --model churn --use-settings --dataset d --family ridge";
+        let spec = args(words).spec(Digest::of(b""), Format::Csv, Some(settings));
+        assert_eq!((spec.source.unwrap().dataset.as_str(), spec.family.as_str()), ("d", "ridge"));
+        assert!(Alone::try_parse_from(["train", "rows.csv"]).is_err());
+        assert!(Alone::try_parse_from(["train", "rows.csv", "--use-settings"]).is_err());
+    }
+
+    #[test]
     fn flags_reach_the_specification() {
         let words = "rows.parquet --model m --label y --family random_forest --set trees=50 --set criterion=gini \
                      --dataset d --positive yes --exclude id --exclude phone --slot b=2,a=1 --seed 7 --threshold 0.4 \
@@ -329,7 +360,7 @@ mod tests {
                       --priority -3 --finish-by 2026-01-15T06:00:00Z --pipeline p --node n";
         let args = args(&words.split_whitespace().collect::<Vec<_>>().join(" "));
         assert_eq!(args.source_format().unwrap(), Format::Parquet);
-        let spec = args.spec(Digest::of(b""), Format::Parquet);
+        let spec = args.spec(Digest::of(b""), Format::Parquet, None);
         assert_eq!((spec.task(), spec.weight_column.as_str(), spec.stopping_fraction), (Task::Count, "w", 0.2));
         assert_eq!(spec.hyperparameters["trees"], Value::from(50.0));
         assert_eq!(spec.hyperparameters["criterion"], Value::from("gini"));

@@ -21,10 +21,10 @@ pub(super) struct Args {
     model: String,
     /// A number, a label or @alias
     version: String,
-    /// What a metric must reach, e.g. auc=0.75; can be given many times [default: auc=0.75]
+    /// What a metric must reach, e.g. auc=0.75; can be given many times [default: as the model's settings say, else auc=0.75]
     #[arg(long, value_name = "METRIC=LIMIT", value_parser = parse::limit)]
     limit: Vec<MetricLimit>,
-    /// The metric that decides against the champion [default: auc]
+    /// The metric that decides against the champion [default: as the model's settings say, else auc]
     #[arg(long, value_name = "METRIC")]
     compare: Option<String>,
     /// Do not compare with the champion
@@ -37,7 +37,7 @@ pub(super) struct Args {
 }
 
 impl Args {
-    /// Absent when no flag asks for anything but the default policy.
+    /// Absent when no flag asks for anything: then the model's settings say, or else the default policy.
     fn policy(&self) -> Option<Policy> {
         let asked = !self.limit.is_empty() || self.compare.is_some() || self.no_compare;
         asked.then(|| Policy {
@@ -72,6 +72,7 @@ fn render(report: &Report, style: Style) -> String {
     let headline = style.heading(&format!("{model} {number} {outcome}"));
     let mut facts = Table::headless(style);
     facts.fact("report", &report.report_id);
+    facts.fact("settings", format::digest(&report.settings_digest));
     facts.fact("scored on", format!("{} rows, {}", report.reference_rows, format::digest(&report.reference_digest)));
     let closing = match (report.passed, report.champion_number) {
         (true, _) => format!("next: lineal promote {model} {number}\n"),

@@ -4,11 +4,24 @@ use lineal_kernel::Caller;
 
 use super::App;
 use crate::{
-    domain::{CreateJob, Creation, Definition as _, Job, ModelDefinition, SplitDefinition, TrainerError},
+    domain::{CreateJob, Creation, Definition as _, Job, ModelDefinition, SpecDraft, SplitDefinition, TrainerError},
     failpoints::stop_here,
 };
 
 impl App {
+    /// Stores a job for a specification as it arrived. Its blanks are filled first, if it asks for the model's settings.
+    pub(crate) async fn submit_job(
+        &self,
+        caller: &Caller,
+        draft: SpecDraft,
+        rerun: bool,
+        request_id: &str,
+    ) -> Result<Job, TrainerError> {
+        let draft = self.with_settings(draft, request_id).await?;
+        let command = CreateJob::check(draft, rerun, request_id, self.families)?;
+        self.create_job(caller, command).await
+    }
+
     /// Stores a job as queued. The same request id returns the job it created; a node with an active job gets no other unless that
     /// is what the caller wants.
     pub(crate) async fn create_job(&self, caller: &Caller, command: CreateJob) -> Result<Job, TrainerError> {

@@ -48,6 +48,8 @@ pub(super) enum StepError {
     SampledHistory { features: String },
     #[error("no {part} row has the class `{class}` of `{column}`; give more rows of it or leave it out")]
     AbsentClass { column: String, class: String, part: &'static str },
+    #[error("`{column}` has the class `{class}`, which is none of {named}; mend the rows or name it too")]
+    UnknownClass { column: String, class: String, named: String },
     #[error("weight column `{column}` has {value} in row {row}; a weight is a finite number and not negative")]
     Weight { column: String, row: usize, value: f64 },
     #[error(transparent)]
@@ -115,6 +117,7 @@ impl StepError {
             | Self::Chain(_)
             | Self::Labels { .. }
             | Self::AbsentClass { .. }
+            | Self::UnknownClass { .. }
             | Self::SampledHistory { .. }
             | Self::Weight { .. } => FailureReason::Data,
             Self::Fit(_) | Self::Bundle(_) | Self::Member(_) => FailureReason::Fit,

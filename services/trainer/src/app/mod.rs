@@ -18,6 +18,7 @@ mod pipelines;
 mod read_jobs;
 mod recorded;
 mod reproduce;
+mod settings;
 mod splits;
 mod steps;
 mod stop_job;

@@ -136,6 +136,7 @@ fn draft(
     let task = Task::ALL.into_iter().find(|known| known.name() == task).ok_or_else(|| unreadable("task"))?;
     let stopping = parameters.get("stopping_fraction").map(|_| number("stopping_fraction", parameters)).transpose()?;
     let upstreams = version.upstreams.iter();
+    let settings_digest = parameters.get("settings_digest").cloned().unwrap_or_default();
     Ok(SpecDraft {
         model: model.to_string(),
         dataset: version.dataset.clone(),
@@ -157,6 +158,8 @@ fn draft(
         stopping_fraction: stopping.unwrap_or_default(),
         resampling: parameters.get("resampling").map(|text| text.parse()).transpose()?,
         upstreams: upstreams.map(|upstream| (upstream.model.to_string(), upstream.number)).collect(),
+        use_settings: !settings_digest.is_empty(),
+        settings_digest,
         ..SpecDraft::default()
     })
 }

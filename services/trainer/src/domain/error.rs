@@ -1,7 +1,7 @@
 //! What a caller can be told.
 
 use lineal_db::StoreError;
-use lineal_kernel::{FieldErrors, ModelName, Name, RequestId};
+use lineal_kernel::{Digest, FieldErrors, ModelName, Name, RequestId};
 
 use super::{DataRefusal, DefinitionConflict, ImportError, JobId, PipelineId, PipelineRunId};
 
@@ -69,6 +69,14 @@ pub(crate) enum TrainerError {
         model: ModelName,
         /// What was asked for.
         name: Name,
+    },
+    /// Nobody applied such settings.
+    #[error("model `{model}` has no {}; apply a file with `lineal settings apply FILE`", settings(digest.as_ref()))]
+    SettingsNotFound {
+        /// The model.
+        model: ModelName,
+        /// Which; `None` for the newest.
+        digest: Option<Digest>,
     },
     /// The version does not exist.
     #[error("model `{model}` has no version {number}")]
@@ -146,4 +154,8 @@ impl From<StoreError> for TrainerError {
             StoreError::Conflict | StoreError::Backend(_) => Self::Store(error),
         }
     }
+}
+
+fn settings(digest: Option<&Digest>) -> String {
+    digest.map_or("settings".to_owned(), |digest| format!("settings with digest {digest}"))
 }

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod change;
+mod classes;
 mod dataset;
 mod definition;
 mod error;
@@ -17,6 +18,7 @@ mod query;
 mod reproduction;
 mod resampling;
 mod schedule;
+mod settings;
 mod spec;
 mod stop;
 mod tags;
@@ -47,6 +49,7 @@ pub(crate) use query::Query;
 pub(crate) use reproduction::{Facts, ReproduceVersion, Reproduction, Stage, Verdict, code_differences};
 pub(crate) use resampling::Resampling;
 pub(crate) use schedule::Schedule;
+pub(crate) use settings::ModelSettings;
 pub(crate) use spec::{CreateJob, JobSpec, SourceFormat, SpecDraft};
 pub(crate) use stop::{Hold, Stop};
 pub(crate) use upstream::Upstream;

@@ -6,7 +6,7 @@ use lineal_kernel::{Digest, FieldError, FieldErrors, ModelName, Name, RequestId,
 use lineal_models::{Family, Hyperparameters, Task, Value};
 use serde::{Deserialize, Serialize};
 
-use super::{NodeKey, Resampling, Schedule, Upstream, method, tags::check_tags, text, upstream};
+use super::{NodeKey, Resampling, Schedule, Upstream, classes, method, settings, tags::check_tags, text, upstream};
 
 const DEFAULT_THRESHOLD: f64 = 0.5;
 const MAX_COLUMNS: usize = 10_000;
@@ -57,6 +57,10 @@ pub(crate) struct SpecDraft {
     pub(crate) resampling: Option<Resampling>,
     /// Models with numbers, 0 for the champion.
     pub(crate) upstreams: Vec<(String, u64)>,
+    /// Blanks are filled from the model's settings.
+    pub(crate) use_settings: bool,
+    pub(crate) settings_digest: String,
+    pub(crate) classes: Vec<String>,
 }
 
 /// What to train and how, checked.
@@ -110,6 +114,12 @@ pub(crate) struct JobSpec {
     pub(crate) upstreams: Vec<Upstream>,
     #[serde(default)]
     pub(crate) resampling: Option<Resampling>,
+    /// The settings that filled its blanks.
+    #[serde(default)]
+    pub(crate) settings: Option<Digest>,
+    /// The label's values, if they are known.
+    #[serde(default)]
+    pub(crate) classes: Vec<String>,
 }
 
 /// The wish for a job.
@@ -163,8 +173,8 @@ impl JobSpec {
         let upstreams = upstream::check(&draft, &mut errors);
         let node = errors.check(NodeKey::check(draft.pipeline_id.clone(), draft.node_id.clone()));
         let schedule = draft.schedule.clone().check(&mut errors);
-        let resampling = draft.resampling.map(|resampling| resampling.checked().map_err(at("resampling")));
-        let resampling = errors.check(resampling.transpose());
+        let resampling = errors.check(draft.resampling.map(|it| it.checked().map_err(at("resampling"))).transpose());
+        let settings = errors.check(settings::check(&draft));
         check_columns(&draft, &mut errors);
         check_texts(&draft, &mut errors);
         check_tags(&draft.tags, &mut errors);
@@ -199,6 +209,8 @@ impl JobSpec {
                 stopping_fraction: stopping_fraction?,
                 upstreams: upstreams?,
                 resampling: resampling?,
+                settings: settings?,
+                classes: draft.classes,
             })
         })
     }
@@ -225,6 +237,7 @@ fn check_columns(draft: &SpecDraft, errors: &mut FieldErrors) {
         let problem = format!("name the column to predict, in at most {MAX_WORD} bytes");
         errors.0.push(FieldError::new("label_column", problem));
     }
+    classes::check(draft, errors);
     if draft.weight_column.len() > MAX_WORD {
         errors.0.push(FieldError::new("weight_column", format!("a column has a name of at most {MAX_WORD} bytes")));
     } else if !draft.weight_column.is_empty() && draft.weight_column == draft.label_column {
@@ -375,7 +388,8 @@ mod tests {
         assert_eq!(serde_json::from_str::<JobSpec>(&stored).unwrap(), spec);
         // As an earlier release wrote it.
         let mut earlier: serde_json::Value = serde_json::from_str(&stored).unwrap();
-        let later = ["node", "schedule", "task", "weight_column", "stopping_fraction", "upstreams"];
+        let later =
+            ["node", "schedule", "task", "weight_column", "stopping_fraction", "upstreams", "settings", "classes"];
         earlier.as_object_mut().unwrap().retain(|key, _| !later.contains(&key.as_str()));
         assert_eq!(serde_json::from_value::<JobSpec>(earlier).unwrap(), JobSpec { node: None, task: None, ..spec });
     }

@@ -3,25 +3,17 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use lineal_data::ResampleMethod;
-use lineal_kernel::{FieldErrors, Timestamp};
-use lineal_models::{Family, Task, Value};
+use lineal_kernel::Timestamp;
+use lineal_models::{Task, Value};
 use lineal_proto::lineal::trainer::v1 as pb;
-use pbjson_types::value::Kind;
 
-use crate::domain::{
-    Attempt, CreateJob, FailureReason, Job, JobEvent, JobSample, JobSpec, JobState, Resampling, Schedule, SourceFormat,
-    SpecDraft, Step, Upstream,
+use crate::{
+    domain::{
+        Attempt, FailureReason, Job, JobEvent, JobSample, JobSpec, JobState, Resampling, Schedule, SourceFormat,
+        SpecDraft, Step, Upstream,
+    },
+    values::{given, value},
 };
-
-/// The largest number up to which doubles are exact integers.
-const EXACT: f64 = 9_007_199_254_740_992.0;
-
-pub(super) fn create_job(
-    request: pb::CreateJobRequest,
-    families: &[&'static dyn Family],
-) -> Result<CreateJob, FieldErrors> {
-    CreateJob::check(draft(request.spec.unwrap_or_default()), request.rerun, &request.request_id, families)
-}
 
 pub(super) fn draft(spec: pb::JobSpec) -> SpecDraft {
     let source = spec.source.unwrap_or_default();
@@ -56,6 +48,9 @@ pub(super) fn draft(spec: pb::JobSpec) -> SpecDraft {
         weight_column: spec.weight_column,
         stopping_fraction: spec.stopping_fraction,
         upstreams: spec.upstreams.into_iter().map(|upstream| (upstream.model, upstream.number)).collect(),
+        use_settings: spec.use_settings,
+        settings_digest: spec.settings_digest,
+        classes: spec.classes,
     }
 }
 
@@ -122,17 +117,6 @@ fn schedule(schedule: pb::JobSchedule) -> Schedule {
 /// To the microsecond; what lies beyond the range becomes its end.
 pub(super) fn moment(time: pbjson_types::Timestamp) -> Timestamp {
     Timestamp::from_micros(time.seconds.saturating_mul(1_000_000).saturating_add(i64::from(time.nanos) / 1000))
-}
-
-/// Whole numbers come as doubles; what is no single value becomes NaN, which no hyperparameter takes.
-fn given(value: pbjson_types::Value) -> Value {
-    match value.kind {
-        Some(Kind::BoolValue(value)) => Value::Boolean(value),
-        Some(Kind::NumberValue(value)) if value.fract() == 0.0 && value.abs() <= EXACT => Value::Integer(value as i64),
-        Some(Kind::NumberValue(value)) => Value::Float(value),
-        Some(Kind::StringValue(value)) => Value::Text(value),
-        Some(Kind::NullValue(_) | Kind::StructValue(_) | Kind::ListValue(_)) | None => Value::Float(f64::NAN),
-    }
 }
 
 pub(super) fn length(duration: pbjson_types::Duration) -> Duration {
@@ -235,6 +219,9 @@ fn spec(spec: JobSpec) -> pb::JobSpec {
         stopping_fraction: spec.stopping_fraction.unwrap_or(0.0),
         upstreams: spec.upstreams.into_iter().map(upstream).collect(),
         resampling: spec.resampling.map(resampled),
+        use_settings: spec.settings.is_some(),
+        settings_digest: spec.settings.map(|digest| digest.to_string()).unwrap_or_default(),
+        classes: spec.classes,
     }
 }
 
@@ -273,6 +260,9 @@ pub(super) fn given_spec(draft: &SpecDraft) -> pb::JobSpec {
         weight_column: draft.weight_column.clone(),
         stopping_fraction: draft.stopping_fraction,
         upstreams: draft.upstreams.iter().cloned().map(|(model, number)| pb::Upstream { model, number }).collect(),
+        use_settings: draft.use_settings,
+        settings_digest: draft.settings_digest.clone(),
+        classes: draft.classes.clone(),
     }
 }
 
@@ -323,14 +313,4 @@ fn state(state: JobState) -> pb::JobState {
 
 fn values<'a>(values: impl Iterator<Item = (&'a str, &'a Value)>) -> BTreeMap<String, pbjson_types::Value> {
     values.map(|(name, given)| (name.to_owned(), value(given))).collect()
-}
-
-pub(super) fn value(value: &Value) -> pbjson_types::Value {
-    let kind = match value {
-        Value::Boolean(value) => Kind::BoolValue(*value),
-        Value::Integer(value) => Kind::NumberValue(*value as f64),
-        Value::Float(value) => Kind::NumberValue(*value),
-        Value::Text(value) => Kind::StringValue(value.clone()),
-    };
-    pbjson_types::Value { kind: Some(kind) }
 }

@@ -8,6 +8,7 @@ use lineal_proto::lineal::trainer::v1::{self as pb, family_service_server::Famil
 use tonic::{Request, Response, Status};
 
 use super::{TrainerGrpc, convert};
+use crate::values::value;
 
 #[async_trait]
 impl FamilyService for TrainerGrpc {
@@ -67,7 +68,7 @@ fn hyperparameter(description: &HyperparameterDescription) -> pb::Hyperparameter
     pb::Hyperparameter {
         name: description.name.to_owned(),
         kind: kind.into(),
-        default: Some(convert::value(&description.kind.default_value())),
+        default: Some(value(&description.kind.default_value())),
         minimum: range.map(|(minimum, _)| minimum),
         maximum: range.map(|(_, maximum)| maximum),
         choices: choices.iter().map(|&choice| choice.to_owned()).collect(),

@@ -19,8 +19,9 @@ impl JobService for TrainerGrpc {
         request: Request<pb::CreateJobRequest>,
     ) -> Result<Response<pb::CreateJobResponse>, Status> {
         let caller = caller_of(&request);
-        let command = convert::create_job(request.into_inner(), self.app.families()).map_err(status::invalid)?;
-        let job = self.app.create_job(&caller, command).await.map_err(status::from_error)?;
+        let pb::CreateJobRequest { spec, request_id, rerun } = request.into_inner();
+        let draft = convert::draft(spec.unwrap_or_default());
+        let job = self.app.submit_job(&caller, draft, rerun, &request_id).await.map_err(status::from_error)?;
         Ok(Response::new(pb::CreateJobResponse { job: Some(convert::job(job)) }))
     }
 

@@ -46,6 +46,7 @@ pub(crate) fn from_error(error: TrainerError) -> Status {
             Problem::new(Code::NotFound, "SPLIT_NOT_FOUND", message).resource("split", name).with("dataset", dataset)
         }
         TrainerError::FeatureSetNotFound { model, name } => no_features(message, &model, &name),
+        TrainerError::SettingsNotFound { model, .. } => no_settings(message, &model),
         TrainerError::VersionNotFound { model, number } => Problem::new(Code::NotFound, "VERSION_NOT_FOUND", message)
             .resource("version", format!("{model}/{number}"))
             .with("model", model),
@@ -78,6 +79,11 @@ pub(crate) fn from_error(error: TrainerError) -> Status {
         TrainerError::Store(cause) => Problem::internal(&cause),
     };
     problem.status(DOMAIN)
+}
+
+/// Nobody applied settings to the model.
+fn no_settings(message: String, model: &ModelName) -> Problem {
+    Problem::new(Code::NotFound, "SETTINGS_NOT_FOUND", message).resource("settings", model).with("model", model)
 }
 
 /// The model has no features of this name.

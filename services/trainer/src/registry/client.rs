@@ -8,7 +8,8 @@ use lineal_kernel::{Digest, ModelName, Slot};
 use lineal_proto::lineal::registry::v1::{
     self as pb, alias_service_client::AliasServiceClient, dataset_service_client::DatasetServiceClient,
     promotion_service_client::PromotionServiceClient, run_service_client::RunServiceClient,
-    signature_service_client::SignatureServiceClient, version_service_client::VersionServiceClient,
+    settings_service_client::SettingsServiceClient, signature_service_client::SignatureServiceClient,
+    version_service_client::VersionServiceClient,
 };
 use lineal_rpc::{Peer, artifacts};
 use tonic::{Code, Request, Status};
@@ -18,7 +19,7 @@ use super::{
     SnapshotRecord, known,
     retry::{patiently, retry},
 };
-use crate::domain::{NewVersion, ReloadPolicy, Upstream};
+use crate::domain::{ModelSettings, NewVersion, ReloadPolicy, Upstream};
 
 /// Largest file that is loaded, in bytes.
 const MAX_FILE: usize = 2 << 30;
@@ -102,6 +103,19 @@ impl Registry for RegistryClient {
         let client = AliasServiceClient::new(self.peer.clone());
         let answer = retry(|| call!(client.resolve_alias(message))).await;
         Ok(found(answer)?.and_then(|answer| answer.into_inner().alias).map_or(0, |alias| alias.number))
+    }
+
+    async fn settings(
+        &self,
+        model: &ModelName,
+        digest: Option<Digest>,
+    ) -> Result<Option<ModelSettings>, RegistryError> {
+        let digest = digest.map(|digest| digest.to_string()).unwrap_or_default();
+        let message = pb::GetSettingsRequest { model: model.to_string(), revision: 0, digest };
+        let client = SettingsServiceClient::new(self.peer.clone());
+        let Some(answer) = found(retry(|| call!(client.get_settings(message))).await)? else { return Ok(None) };
+        let settings = answer.into_inner().settings.and_then(known::settings);
+        settings.map(Some).ok_or_else(|| empty_answer("GetSettings"))
     }
 
     async fn version(&self, model: &ModelName, number: u64) -> Result<KnownVersion, RegistryError> {

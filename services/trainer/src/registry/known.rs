@@ -1,10 +1,39 @@
-//! What the registry tells of versions and runs.
+//! What the registry tells of settings, versions and runs.
 
 use lineal_kernel::{ModelName, Name};
+use lineal_models::Task;
 use lineal_proto::lineal::registry::v1 as pb;
 
 use super::{KnownVersion, ROLES, RunDataset, RunLog};
-use crate::domain::Upstream;
+use crate::{
+    domain::{ModelSettings, SpecDraft, Upstream},
+    values::given,
+};
+
+/// The settings, if everything is there that the registry promises, in words of this release.
+pub(super) fn settings(settings: pb::Settings) -> Option<ModelSettings> {
+    let said = settings.training?;
+    let task = if said.task.is_empty() { None } else { Some(Task::of_word(&said.task)?) };
+    let defaults = SpecDraft {
+        dataset: said.dataset,
+        label_column: said.label_column,
+        classes: said.classes,
+        positive_class: said.positive_class,
+        exclude_columns: said.exclude_columns,
+        weight_column: said.weight_column,
+        split_version: said.split_version,
+        reference_fraction: said.reference_fraction,
+        feature_version: said.feature_version,
+        family: said.family,
+        task,
+        hyperparameters: said.hyperparameters.into_iter().map(|(name, value)| (name, given(value))).collect(),
+        seed: said.seed,
+        threshold: said.threshold,
+        stopping_fraction: said.stopping_fraction,
+        ..SpecDraft::default()
+    };
+    Some(ModelSettings { digest: settings.digest.parse().ok()?, defaults })
+}
 
 /// The version, if everything is there that the registry promises.
 pub(super) fn version(version: pb::Version) -> Option<KnownVersion> {

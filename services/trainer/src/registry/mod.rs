@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use lineal_kernel::{Digest, ModelName, Name, Slot};
 
-use crate::domain::{NewVersion, PromoteNode, Upstream};
+use crate::domain::{ModelSettings, NewVersion, PromoteNode, Upstream};
 
 pub(crate) use client::RegistryClient;
 pub(crate) use retry::patiently;
@@ -188,6 +188,10 @@ pub(crate) trait Registry: Send + Sync {
 
     /// The number of the slot's champion, 0 for none.
     async fn champion(&self, model: &ModelName, slot: &Slot) -> Result<u64, RegistryError>;
+
+    /// The settings of a model with this digest, or the newest; `None` if there are none such.
+    async fn settings(&self, model: &ModelName, digest: Option<Digest>)
+    -> Result<Option<ModelSettings>, RegistryError>;
 
     /// One version.
     async fn version(&self, model: &ModelName, number: u64) -> Result<KnownVersion, RegistryError>;

@@ -19,6 +19,7 @@ mod recovery;
 mod registry;
 mod reproductions;
 mod resilience;
+mod settings;
 mod signatures;
 mod splits;
 mod stops;

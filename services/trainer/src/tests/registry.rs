@@ -13,7 +13,7 @@ use lineal_kernel::{Digest, ModelName, Slot};
 use tokio::sync::Semaphore;
 
 use crate::{
-    domain::NewVersion,
+    domain::{ModelSettings, NewVersion},
     registry::{
         Defaults, KnownVersion, NewRun, NewSignature, Promoted, Promotion, Registry, RegistryError, RunEnd, RunLog,
         SnapshotRecord,
@@ -43,6 +43,8 @@ pub(super) struct Known {
     pub(super) champion: u64,
     /// In their order; a request id counts once.
     pub(super) promotions: Vec<Promotion>,
+    /// As they were applied.
+    pub(super) settings: Vec<ModelSettings>,
     pub(super) away: bool,
     /// What is said when something is to be stored.
     pub(super) full: Option<&'static str>,
@@ -162,6 +164,12 @@ impl Registry for FakeRegistry {
     async fn champion(&self, _: &ModelName, _: &Slot) -> Result<u64, RegistryError> {
         self.answering("champion").await;
         Ok(self.there()?.champion)
+    }
+
+    async fn settings(&self, _: &ModelName, digest: Option<Digest>) -> Result<Option<ModelSettings>, RegistryError> {
+        let known = self.there()?;
+        let wanted = |settings: &&ModelSettings| digest.is_none_or(|digest| digest == settings.digest);
+        Ok(known.settings.iter().rev().find(wanted).cloned())
     }
 
     async fn version(&self, model: &ModelName, number: u64) -> Result<KnownVersion, RegistryError> {

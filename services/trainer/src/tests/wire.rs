@@ -62,6 +62,7 @@ fn job_errors() -> Vec<(TrainerError, Code, &'static str)> {
     let split =
         TrainerError::SplitNotFound { dataset: Name::new("customers").unwrap(), name: Name::new("v7").unwrap() };
     let features = TrainerError::FeatureSetNotFound { model: model.clone(), name: Name::new("v7").unwrap() };
+    let unset = TrainerError::SettingsNotFound { model: model.clone(), digest: None };
     let foreign = TrainerError::NotReproducible { model: model.clone(), number: 3, problem: "no seed".to_owned() };
     vec![
         (FieldErrors::from(FieldError::new("spec.model", "missing")).into(), Code::InvalidArgument, "INVALID_FIELD"),
@@ -74,6 +75,7 @@ fn job_errors() -> Vec<(TrainerError, Code, &'static str)> {
         (TrainerError::ReportNotFound { report_id: "r1".to_owned() }, Code::NotFound, "DATA_REPORT_NOT_FOUND"),
         (split, Code::NotFound, "SPLIT_NOT_FOUND"),
         (features, Code::NotFound, "FEATURE_SET_NOT_FOUND"),
+        (unset, Code::NotFound, "SETTINGS_NOT_FOUND"),
         (TrainerError::VersionNotFound { model, number: 3 }, Code::NotFound, "VERSION_NOT_FOUND"),
         (foreign, Code::FailedPrecondition, "NOT_REPRODUCIBLE"),
     ]

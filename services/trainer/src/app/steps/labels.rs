@@ -66,12 +66,18 @@ impl Labels {
                 let task = Task::BinaryClassification;
                 (task, format!("{}, as a positive class is named", task.name()))
             }
+            None if !spec.classes.is_empty() => {
+                let two = spec.classes.len() == 2;
+                let task = if two { Task::BinaryClassification } else { Task::MulticlassClassification };
+                (task, format!("{}, as {} classes are named", task.name(), spec.classes.len()))
+            }
             None => {
                 let task = values.task(family.describe().tasks);
                 (task, format!("{}, as `{}` has {values}", task.name(), target.column))
             }
         };
         check_task(family, task, families)?;
+        check_classes(&target, table, &spec.classes)?;
         let (target, decision) = decide(task, target, table, spec.threshold)?;
         let numbers = decision.labels(&target, table)?;
         check_labels(task, &numbers).map_err(|source| StepError::Labels { column: target.column.clone(), source })?;
@@ -103,6 +109,22 @@ impl Labels {
             }
         }
         Ok(numbers)
+    }
+}
+
+/// That the rows have the classes that were named and no others; without names anything will do.
+fn check_classes(target: &Target, table: &Table, named: &[String]) -> Result<(), StepError> {
+    if named.is_empty() {
+        return Ok(());
+    }
+    let found = target.class_names(table)?;
+    let column = target.column.clone();
+    if let Some(class) = found.iter().find(|class| !named.contains(class)) {
+        return Err(StepError::UnknownClass { column, class: class.clone(), named: named.join(", ") });
+    }
+    match named.iter().find(|class| !found.contains(class)) {
+        Some(class) => Err(StepError::AbsentClass { column, class: class.clone(), part: "source" }),
+        None => Ok(()),
     }
 }
 

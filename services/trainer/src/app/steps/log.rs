@@ -116,6 +116,9 @@ impl Execution<'_> {
         if let Some(fraction) = spec.stopping_fraction {
             parameters.insert("stopping_fraction".to_owned(), fraction.to_string());
         }
+        if let Some(settings) = spec.settings {
+            parameters.insert("settings_digest".to_owned(), settings.to_string());
+        }
         if let Some(resampling) = spec.resampling {
             parameters.insert("resampling".to_owned(), resampling.to_string());
         }

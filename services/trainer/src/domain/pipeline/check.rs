@@ -89,6 +89,10 @@ impl Graph {
         let recipe = self.recipe(id);
         let said = |field| FieldError::new(field, "the nodes before this one say it, leave it out here");
         errors.0.extend(said_by_the_graph(given).map(said));
+        if given.use_settings {
+            let problem = "a pipeline is trained as its nodes say, leave it out";
+            errors.0.push(FieldError::new("use_settings", problem));
+        }
         if let Some(kind) = recipe.twice {
             let problem = format!("its rows go through two {} nodes, leave one out", kind.as_str());
             errors.0.push(FieldError::new("", problem));
