@@ -67,7 +67,7 @@ impl Fleet {
         let run = |words| training::run(&self.lineal, self.registry.address(), words);
         let import = ["import", "--model", name, "--label", "label", "--signature"].map(OsStr::new);
         run([&import[..], &[table.as_os_str(), file.as_os_str()]].concat()).await?;
-        run(["validate", name, &number.to_string()].map(OsStr::new).to_vec()).await
+        run(judged(name, &number.to_string())).await
     }
 
     /// Makes the versions `members` of `name` the members of its next version, and has that one judged.
@@ -77,7 +77,7 @@ impl Fleet {
         let run = |words| training::run(&self.lineal, self.registry.address(), words);
         let pack = ["ensemble", name].map(OsStr::new);
         run(pack.into_iter().chain(members.iter().map(OsStr::new)).collect()).await?;
-        run(["validate", name, &number.to_string()].map(OsStr::new).to_vec()).await?;
+        run(judged(name, &number.to_string())).await?;
         Ok(number)
     }
 
@@ -125,6 +125,11 @@ impl Fleet {
         let clients = (0..CONNECTIONS).map(|_| Client::new(address)).collect::<anyhow::Result<_>>()?;
         Ok((clients, request))
     }
+}
+
+/// A verdict that does not hang on which of two made-up models is a little better.
+fn judged<'a>(name: &'a str, number: &'a str) -> Vec<&'a OsStr> {
+    ["validate", name, number, "--no-compare"].map(OsStr::new).to_vec()
 }
 
 /// The one replica prepared the version and serves it.
