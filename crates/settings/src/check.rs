@@ -5,7 +5,12 @@ use lineal_models::{
     Family, HyperparameterError, Hyperparameters, MemberFamily, Metric, Task, families, member_families, member_family,
 };
 
-use crate::{Settings, Training};
+use crate::Settings;
+
+/// Most classes of a label that a trainer learns.
+const MAX_CLASSES: usize = 1000;
+/// Most columns that a scored file takes over.
+const MAX_KEYS: usize = 64;
 
 /// What fits.
 enum Method {
@@ -17,8 +22,11 @@ enum Method {
 pub(crate) fn together(settings: &Settings, errors: &mut FieldErrors) {
     columns(settings, errors);
     classes(settings, errors);
-    method(&settings.training, errors);
+    method(settings, errors);
     metrics(settings, errors);
+    if settings.scoring.key_columns.len() > MAX_KEYS {
+        errors.0.push(FieldError::new("scoring.key_columns", format!("at most {MAX_KEYS} columns")));
+    }
 }
 
 fn columns(settings: &Settings, errors: &mut FieldErrors) {
@@ -42,6 +50,9 @@ fn classes(settings: &Settings, errors: &mut FieldErrors) {
     if classes.is_empty() {
         return;
     }
+    if classes.len() > MAX_CLASSES {
+        refuse("data.classes", format!("at most {MAX_CLASSES} classes"));
+    }
     if classes.len() == 1 {
         refuse("data.classes", "a label has two classes or more, name the others".to_owned());
     }
@@ -56,7 +67,8 @@ fn classes(settings: &Settings, errors: &mut FieldErrors) {
     }
 }
 
-fn method(training: &Training, errors: &mut FieldErrors) {
+fn method(settings: &Settings, errors: &mut FieldErrors) {
+    let training = &settings.training;
     let mut refuse = |key: String, problem: String| errors.0.push(FieldError::new(key, problem));
     let given = training.hyperparameters.clone();
     let found = families().iter().find(|family| family.name() == training.family).map(|family| Method::Model(*family));
@@ -78,7 +90,17 @@ fn method(training: &Training, errors: &mut FieldErrors) {
             }
             Hyperparameters::resolve(&family.describe(), given)
         }
-        Some(Method::Member(family)) => family.describe().resolve(given),
+        Some(Method::Member(family)) => {
+            let data = &settings.data;
+            let texts = [("label_column", &data.label_column), ("positive_class", &data.positive_class)];
+            let texts = texts.into_iter().chain([("weight_column", &data.weight_column)]);
+            let said = texts.filter(|(_, text)| !text.is_empty()).map(|(key, _)| key);
+            for key in said.chain((!data.classes.is_empty()).then_some("classes")) {
+                let problem = "a member of a chain learns from columns of its own, leave it out".to_owned();
+                refuse(format!("data.{key}"), problem);
+            }
+            family.describe().resolve(given)
+        }
     };
     for HyperparameterError { name, problem } in resolved.err().into_iter().flatten() {
         refuse(format!("training.hyperparameters.{name}"), problem);

@@ -1,6 +1,6 @@
 //! Taking values out of a table, every problem remembered with its path.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use lineal_kernel::{FieldError, FieldErrors};
 use lineal_models::Value;
@@ -61,21 +61,29 @@ impl<'a> Reader<'a> {
 
     /// A list of different texts, none of them empty.
     pub(crate) fn texts(&mut self, key: &'static str) -> Vec<String> {
-        let texts = self.take(key, "a list of texts", |value| match value {
-            toml::Value::Array(items) => items.into_iter().map(text).collect::<Option<Vec<_>>>(),
+        let items = self.take(key, "a list of texts", |value| match value {
+            toml::Value::Array(items) => Some(items),
             _ => None,
         });
-        let texts = texts.unwrap_or_default();
-        if texts.len() > MAX_COLUMNS {
+        let items = items.unwrap_or_default();
+        if items.len() > MAX_COLUMNS {
             self.refuse(key, format!("at most {MAX_COLUMNS} entries"));
             return Vec::new();
         }
-        for (i, text) in texts.iter().enumerate() {
-            let at = format!("{key}[{i}]");
-            match check_word(text) {
+        let (mut texts, mut seen) = (Vec::new(), HashSet::new());
+        for (i, item) in items.into_iter().enumerate() {
+            let (at, found) = (format!("{key}[{i}]"), item.type_str());
+            // Each keeps its place, for what is said about it later.
+            let text = text(item);
+            texts.push(text.clone().unwrap_or_default());
+            let Some(text) = text else {
+                self.refuse(&at, format!("expected a text, found {} {found}; write it in quotes", article(found)));
+                continue;
+            };
+            match check_word(&text) {
                 _ if text.is_empty() => self.refuse(&at, "is empty, leave it out"),
                 Err(problem) => self.refuse(&at, problem),
-                Ok(()) if texts[..i].contains(text) => self.refuse(&at, "is there twice, leave one out"),
+                Ok(()) if !seen.insert(text) => self.refuse(&at, "is there twice, leave one out"),
                 Ok(()) => {}
             }
         }

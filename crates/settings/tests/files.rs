@@ -104,7 +104,9 @@ fn all_that_is_wrong_is_told_at_once_with_its_path() {
     let expected = [
         "data.dataset",
         "data.classes",
-        "data.exclude_columns",
+        "data.exclude_columns[1]",
+        "data.exclude_columns[3]",
+        "data.exclude_columns[4]",
         "data.reference_fraction",
         "data.label",
         "training.task",
@@ -121,6 +123,7 @@ fn all_that_is_wrong_is_told_at_once_with_its_path() {
         "modell",
         "model",
         "data.weight_column",
+        "data.exclude_columns[2]",
         "training.hyperparameters.depth_of_field",
         "training.hyperparameters.learning_rate",
     ];

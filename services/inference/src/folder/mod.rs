@@ -19,7 +19,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub(crate) use place::Place;
 pub(crate) use records::{BatchManifest, Distribution, FirstRecord, PartRecord, Previous};
-pub(crate) use wish::BatchWish;
+pub(crate) use wish::{BatchWish, Unsaid};
 
 use crate::{InferenceError, failpoints::stop_here};
 

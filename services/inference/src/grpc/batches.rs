@@ -16,7 +16,7 @@ use super::{InferenceGrpc, status};
 use crate::{
     app::{FinishedBatch, Report},
     domain::{Progress, ScoringDefaults, Stage, Wanted},
-    folder::{BatchWish, Place},
+    folder::{BatchWish, Place, Unsaid},
 };
 
 /// Messages that wait for a slow reader; further progress is left out.
@@ -32,8 +32,9 @@ impl BatchService for InferenceGrpc {
     type ScoreStream = Pin<Box<dyn Stream<Item = Message> + Send>>;
 
     async fn score(&self, request: Request<pb::ScoreRequest>) -> Result<Response<Self::ScoreStream>, Status> {
-        let request = self.filled(request.into_inner()).await?;
-        let wish = wish(request).map_err(status::bad_request)?;
+        let request = request.into_inner();
+        let unsaid = Unsaid { key_columns: request.key_columns.is_empty(), rows_per_part: request.rows_per_part == 0 };
+        let wish = wish(self.filled(request).await?, unsaid).map_err(status::bad_request)?;
         let (sender, receiver) = mpsc::channel(WAITING);
         let stop = CancellationToken::new();
         let work = self.replica.clone().score(wish, report(sender.clone()), stop.clone());
@@ -100,7 +101,7 @@ fn report(sender: Sender<Message>) -> Report {
     })
 }
 
-fn wish(request: pb::ScoreRequest) -> Result<BatchWish, FieldErrors> {
+fn wish(request: pb::ScoreRequest, unsaid: Unsaid) -> Result<BatchWish, FieldErrors> {
     let mut errors = FieldErrors::default();
     let model = errors.check(ModelName::new(&request.model).map_err(|error| error.under("model")));
     let slot = errors.check(Slot::new(request.slot.clone()).map_err(|error| error.under("slot")));
@@ -130,6 +131,7 @@ fn wish(request: pb::ScoreRequest) -> Result<BatchWish, FieldErrors> {
             output: output?,
             key_columns: request.key_columns,
             rows_per_part: rows_per_part?,
+            unsaid,
         })
     })
 }

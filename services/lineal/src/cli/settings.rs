@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use lineal_kernel::RequestId;
 use lineal_proto::lineal::registry::v1::{
     ApplySettingsRequest, ApplySettingsResponse, GetSettingsRequest, ListSettingsRequest, ListSettingsResponse,
     Settings, settings_service_client::SettingsServiceClient,
@@ -77,11 +76,15 @@ pub(super) struct SettingsArgs {
 
 impl SettingsArgs {
     /// These very settings, whatever is applied meanwhile; `None` if flags say everything.
-    pub(super) async fn fetch(&self, ctx: &Context, model: Option<&str>) -> Result<Option<Settings>, CliError> {
+    pub(super) async fn fetch(
+        &self,
+        ctx: &Context,
+        model: Option<&str>,
+        request_id: &str,
+    ) -> Result<Option<Settings>, CliError> {
         let model = model.unwrap_or_default();
         if let Some(file) = &self.settings {
-            let key = RequestId::random().as_str().to_owned();
-            let applied = apply(ctx, file, model, String::new(), key).await?;
+            let applied = apply(ctx, file, model, String::new(), request_id.to_owned()).await?;
             return ctx.registry.present(applied.settings, "settings").map(Some);
         }
         if !self.use_settings {

@@ -134,9 +134,9 @@ struct RecipeArgs {
     /// A hyperparameter; can be given many times
     #[arg(long, value_name = "KEY=VALUE", value_parser = parse::setting)]
     set: Vec<(String, Value)>,
-    /// Makes the training repeatable
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    seed: u64,
+    /// Makes the training repeatable [default: as the settings say, else 0]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
     /// Make the classes of the train rows equally large: repeat rows of smaller ones, or leave out rows of larger ones
     #[arg(long, value_enum)]
     resample: Option<Resample>,
@@ -224,15 +224,16 @@ impl From<Kind> for Task {
 /// Uploads the file, creates the job and follows it.
 pub(super) async fn run(args: Args, ctx: &Context) -> Result<Exit, CliError> {
     let format = args.source_format()?;
-    let settings = args.settings.fetch(ctx, args.model.as_deref()).await?;
     let content = read(&args.file)?;
+    let request_id = args.change.request_id();
+    let settings = args.settings.fetch(ctx, args.model.as_deref(), &request_id).await?;
     let size = content.len() as u64;
     let registry = ctx.registry.peer();
     let digest = artifacts::upload(&registry, content).await.map_err(|status| ctx.registry.failed(status))?;
     if !ctx.output.is_json() {
         eprintln!("uploaded {} ({}, {})", args.file.display(), format::size(size), digest.short());
     }
-    let (detach, rerun, request_id) = (args.detach, args.queue.rerun, args.change.request_id());
+    let (detach, rerun) = (args.detach, args.queue.rerun);
     let spec = args.spec(digest, format, settings);
     let model = spec.model.clone();
     let request = CreateJobRequest { spec: Some(spec), request_id: request_id.clone(), rerun };
@@ -259,7 +260,8 @@ impl Args {
         let dataset = self.dataset.unwrap_or_else(|| unsaid(&known.dataset, stem(&self.file)));
         let family = self.recipe.family.unwrap_or_else(|| unsaid(&known.family, "gradient_boosting".to_owned()));
         let source = DataSource { dataset, digest: digest.to_string(), format: SourceFormat::from(format).into() };
-        let (seed, resampling) = (self.recipe.seed, self.recipe.resample.map(ResampleMethod::from));
+        let resampling = self.recipe.resample.map(ResampleMethod::from);
+        let seed = self.recipe.seed.unwrap_or(known.seed);
         JobSpec {
             schedule: self.queue.schedule(),
             resampling: resampling.map(|method| Resampling { method: method.into(), seed }),

@@ -21,10 +21,10 @@ pub(super) struct Args {
     model: String,
     /// A number, a label or @alias
     version: String,
-    /// What a metric must reach, e.g. auc=0.75; can be given many times [default: as the model's settings say, else auc=0.75]
+    /// What a metric must reach, e.g. auc=0.75; can be given many times [default: without this, --compare and --no-compare as the model's settings say, else auc=0.75]
     #[arg(long, value_name = "METRIC=LIMIT", value_parser = parse::limit)]
     limit: Vec<MetricLimit>,
-    /// The metric that decides against the champion [default: as the model's settings say, else auc]
+    /// The metric that decides against the champion [default: without this, --limit and --no-compare as the model's settings say, else auc]
     #[arg(long, value_name = "METRIC")]
     compare: Option<String>,
     /// Do not compare with the champion

@@ -1,5 +1,6 @@
 //! Settings of models.
 
+use lineal_db::StoreError;
 use lineal_kernel::{Caller, ModelName, PageRequest, Slot};
 
 use super::requests::{again, request};
@@ -30,7 +31,14 @@ impl Registry {
             }
             let newest = self.store.settings(&caller.tenant, &wish.model, Wanted::Newest).await?;
             let now = self.clock.now();
-            let (settings, created) = wish.decide(newest, caller, now)?;
+            let decided = match wish.decide(newest, caller, now) {
+                // The other change may be this very request, sent twice.
+                Err(RegistryError::StaleEtag { .. }) if self.replayed(caller, APPLY, request).await?.is_some() => {
+                    return Err(StoreError::Conflict.into());
+                }
+                decided => decided,
+            };
+            let (settings, created) = decided?;
             if !created {
                 return Ok((settings, false));
             }

@@ -17,6 +17,23 @@ impl App {
         rerun: bool,
         request_id: &str,
     ) -> Result<Job, TrainerError> {
+        let newest = draft.use_settings && draft.settings_digest.is_empty();
+        match self.submit_filled(caller, draft.clone(), rerun, request_id).await {
+            // Sent twice at once while a file was applied: those settings count that the first one found.
+            Err(TrainerError::RequestIdReused { .. }) if newest => {
+                self.submit_filled(caller, draft, rerun, request_id).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn submit_filled(
+        &self,
+        caller: &Caller,
+        draft: SpecDraft,
+        rerun: bool,
+        request_id: &str,
+    ) -> Result<Job, TrainerError> {
         let draft = self.with_settings(draft, request_id).await?;
         let command = CreateJob::check(draft, rerun, request_id, self.families)?;
         self.create_job(caller, command).await

@@ -12,7 +12,7 @@ impl App {
         // What is wrong with the name of the model is said with everything else.
         let (true, Ok(model)) = (draft.use_settings, ModelName::new(&draft.model)) else { return Ok(draft) };
         let digest = match draft.settings_digest.as_str() {
-            "" => self.settings_of(request_id).await?,
+            "" => self.settings_of(&model, request_id).await?,
             text => Some(text.parse().map_err(|error: FieldError| {
                 FieldErrors::from(FieldError::new("spec.settings_digest", error.problem))
             })?),
@@ -22,9 +22,10 @@ impl App {
         Ok(draft.filled(&settings))
     }
 
-    /// The settings that the job of an earlier request with this key used.
-    async fn settings_of(&self, request_id: &str) -> Result<Option<Digest>, TrainerError> {
+    /// The settings that the model's job of an earlier request with this key used.
+    async fn settings_of(&self, model: &ModelName, request_id: &str) -> Result<Option<Digest>, TrainerError> {
         let Ok(request_id) = RequestId::new(request_id) else { return Ok(None) };
-        Ok(self.store.job_by_request(&request_id).await?.and_then(|job| job.spec.settings))
+        let known = self.store.job_by_request(&request_id).await?.filter(|job| job.spec.model == *model);
+        Ok(known.and_then(|job| job.spec.settings))
     }
 }

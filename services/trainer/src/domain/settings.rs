@@ -1,6 +1,7 @@
 //! Settings: what a specification leaves blank, as the registry keeps it for the model.
 
 use lineal_kernel::{Digest, FieldError};
+use lineal_models::Task;
 
 use super::SpecDraft;
 
@@ -17,7 +18,7 @@ impl SpecDraft {
     /// The same with its blanks filled; what it says already counts. What belongs to a family, a split or a label goes with it.
     pub(crate) fn filled(mut self, settings: &ModelSettings) -> Self {
         let known = &settings.defaults;
-        let theirs = |own: &str, known: &str| own.is_empty() || own == known;
+        let theirs = |own: &str, known: &str| own.is_empty() || known.is_empty() || own == known;
         if theirs(&self.family, &known.family) {
             for (name, value) in &known.hyperparameters {
                 self.hyperparameters.entry(name.clone()).or_insert_with(|| value.clone());
@@ -27,19 +28,27 @@ impl SpecDraft {
             fill(&mut self.reference_fraction, &known.reference_fraction);
         }
         if theirs(&self.label_column, &known.label_column) {
-            fill(&mut self.classes, &known.classes);
-            fill(&mut self.positive_class, &known.positive_class);
+            fill(&mut self.task, &known.task);
+            fill(&mut self.threshold, &known.threshold);
+            if !self.task.is_some_and(Task::is_number) {
+                fill(&mut self.classes, &known.classes);
+                fill(&mut self.positive_class, &known.positive_class);
+            }
         }
         fill(&mut self.dataset, &known.dataset);
         fill(&mut self.label_column, &known.label_column);
-        fill(&mut self.exclude_columns, &known.exclude_columns);
-        fill(&mut self.weight_column, &known.weight_column);
+        // Another label than the file's may be a column that the file leaves out or weighs by.
+        if self.exclude_columns.is_empty() {
+            let others = known.exclude_columns.iter().filter(|column| **column != self.label_column);
+            self.exclude_columns = others.cloned().collect();
+        }
+        if known.weight_column != self.label_column {
+            fill(&mut self.weight_column, &known.weight_column);
+        }
         fill(&mut self.split_version, &known.split_version);
         fill(&mut self.feature_version, &known.feature_version);
         fill(&mut self.family, &known.family);
-        fill(&mut self.task, &known.task);
         fill(&mut self.seed, &known.seed);
-        fill(&mut self.threshold, &known.threshold);
         fill(&mut self.stopping_fraction, &known.stopping_fraction);
         self.settings_digest = settings.digest.to_string();
         self
@@ -66,7 +75,7 @@ pub(super) fn check(draft: &SpecDraft) -> Result<Option<Digest>, FieldError> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use lineal_models::{Task, Value};
+    use lineal_models::Value;
 
     use super::*;
 
@@ -129,5 +138,24 @@ mod tests {
         assert!(filled.hyperparameters.is_empty() && filled.reference_fraction == 0.0);
         assert!(filled.classes.is_empty() && filled.positive_class.is_empty());
         assert_eq!((filled.dataset.as_str(), filled.seed), ("customers", 7));
+        assert_eq!((filled.task, filled.threshold, filled.weight_column.as_str()), (None, 0.0, "spend"));
+
+        let given = SpecDraft { label_column: "spend".to_owned(), ..SpecDraft::default() };
+        assert_eq!(given.filled(&settings()).weight_column, "", "the label weighs nothing");
+        let given = SpecDraft { label_column: "phone".to_owned(), ..SpecDraft::default() };
+        assert!(given.filled(&settings()).exclude_columns.is_empty(), "the label is not left out");
+        let given = SpecDraft { task: Some(Task::Regression), ..SpecDraft::default() };
+        assert!(given.filled(&settings()).classes.is_empty(), "numbers have no classes");
+    }
+
+    #[test]
+    fn a_file_without_a_label_or_a_split_speaks_of_any() {
+        // F88
+        let mut settings = settings();
+        settings.defaults.label_column.clear();
+        settings.defaults.split_version.clear();
+        let (label_column, split_version) = ("left".to_owned(), "v9".to_owned());
+        let filled = SpecDraft { label_column, split_version, ..SpecDraft::default() }.filled(&settings);
+        assert_eq!((filled.classes.len(), filled.reference_fraction), (2, 0.25));
     }
 }

@@ -113,7 +113,12 @@ impl Registry for RegistryClient {
         let digest = digest.map(|digest| digest.to_string()).unwrap_or_default();
         let message = pb::GetSettingsRequest { model: model.to_string(), revision: 0, digest };
         let client = SettingsServiceClient::new(self.peer.clone());
-        let Some(answer) = found(retry(|| call!(client.get_settings(message))).await)? else { return Ok(None) };
+        let answer = match patiently(|| call!(client.get_settings(message))).await {
+            // A registry of an earlier release keeps none.
+            Err(status) if status.code() == Code::Unimplemented => return Ok(None),
+            answer => found(answer.map_err(RegistryError::from))?,
+        };
+        let Some(answer) = answer else { return Ok(None) };
         let settings = answer.into_inner().settings.and_then(known::settings);
         settings.map(Some).ok_or_else(|| empty_answer("GetSettings"))
     }

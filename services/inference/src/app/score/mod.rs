@@ -116,9 +116,11 @@ impl Replica {
         let input = self.survey(&wish).await?;
         let folder = BatchFolder::of(&wish);
         folder.sweep();
-        let first = match folder.begun().await? {
-            Some(first) => first,
-            None => self.begin(&wish, &input, &folder).await?,
+        let (wish, first) = if let Some(first) = folder.begun().await? {
+            (wish.resuming(&first), first)
+        } else {
+            let first = self.begin(&wish, &input, &folder).await?;
+            (wish, first)
         };
         if let Some(field) = first.differs(&wish, input.digest()) {
             return Err(InferenceError::BatchExists { model: wish.model, batch_id: wish.batch_id, field });
