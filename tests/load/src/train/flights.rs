@@ -79,8 +79,14 @@ pub(super) fn numbers(path: &Path) -> anyhow::Result<Vec<f64>> {
     let size = usize::try_from(file.metadata()?.len())?;
     ensure!(size > 0 && size.is_multiple_of(size_of::<f64>()), "{} holds no whole numbers of 8 bytes", path.display());
     let (mut file, mut bytes) = (BufReader::with_capacity(1 << 20, file), [0; size_of::<f64>()]);
-    let mut next = || file.read_exact(&mut bytes).map(|()| f64::from_ne_bytes(bytes));
-    Ok((0..size / size_of::<f64>()).map(|_| next()).collect::<Result<_, _>>()?)
+    // Room for all from the start: what is given back while it grows would be taken from the process while something is measured.
+    let count = size / size_of::<f64>();
+    let mut numbers = Vec::with_capacity(count);
+    for _ in 0..count {
+        file.read_exact(&mut bytes)?;
+        numbers.push(f64::from_ne_bytes(bytes));
+    }
+    Ok(numbers)
 }
 
 #[cfg(test)]
