@@ -2,6 +2,9 @@
 //!
 //! A thread of a runtime's own for blocking work has the priority of those that answer: on one core it makes callers wait for as long
 //! as the system lets it run at a stretch, which may be 30 ms.
+//!
+//! On Linux a thread inherits how nice the one is that starts it. So whatever such a thread starts gives way, too: also the threads that
+//! `spawn_blocking` starts from it, which the runtime then has do other work. What needs those is spawned as a task of the runtime.
 
 use std::{
     io,
@@ -26,7 +29,8 @@ pub enum Lost {
     Panicked,
 }
 
-/// What `work` makes on a thread that nobody who waits for an answer waits for.
+/// What `work` makes on a thread that gives way. Requests for what is in memory wait for no such thread; one that waits for its slot to
+/// wake does, since that is loaded on one.
 ///
 /// # Errors
 /// [`Lost`].

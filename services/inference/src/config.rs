@@ -42,7 +42,8 @@ pub struct InferenceConfig {
     pub signatures: Policy,
     /// How long nobody asks a slot before its models leave memory, until somebody does; `None` for never.
     pub idle_after: Option<Duration>,
-    /// Requests that wait at the same time for models to be loaded again; further ones are refused.
+    /// Requests that wait at the same time for models to be loaded again; further ones are refused. Each full MiB of a request counts
+    /// as one more.
     pub waiting_requests: usize,
 }
 

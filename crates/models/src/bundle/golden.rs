@@ -71,9 +71,13 @@ impl Golden {
     }
 
     /// Whether every row scores the same to the last bit alone and together with others, up to `most` rows. What is tried is
-    /// every number of rows that can matter, each row in another place each time.
+    /// every number of rows that can matter; up to [`EVERY_SIZE`] each row moves on by a place from one number to the next.
     pub(super) fn is_alike_together(&self, scorer: &Scorer, most: usize) -> Result<bool, ScoreError> {
         let rows = self.rows.rows();
+        if rows < 2 {
+            // Among copies of itself a row scores alike also where others would count.
+            return Ok(false);
+        }
         let bits = |chosen: &[usize]| -> Result<Vec<u64>, ScoreError> {
             Ok(scorer.score(&self.rows.take(chosen))?.into_iter().map(f64::to_bits).collect())
         };

@@ -112,6 +112,15 @@ impl Scorer {
         }
     }
 
+    /// Whether no graph in it has all its sessions at work.
+    pub(super) fn is_free(&self) -> bool {
+        match self {
+            Self::Graph { graph, .. } => graph.is_free(),
+            Self::Ensemble(ensemble) => ensemble.loaded().all(super::ServedModel::is_free),
+            Self::Model { .. } | Self::Chain { .. } => true,
+        }
+    }
+
     /// Whether the probabilities of a row need not sum to 1.
     pub(super) fn leaves_out_scores(&self) -> bool {
         match self {

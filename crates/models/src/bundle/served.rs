@@ -1,6 +1,9 @@
 //! A bundle that has been loaded: raw rows in, scores and labels out.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
 
 use lineal_data::{DataError, Frame, Gap, History, Table};
 
@@ -21,6 +24,8 @@ pub struct ServedModel {
     answers: Vec<String>,
     importances: Vec<(String, f64)>,
     golden: Golden,
+    /// What was found of so many rows together.
+    alike: Mutex<BTreeMap<usize, bool>>,
     bytes: usize,
 }
 
@@ -79,6 +84,7 @@ impl ServedModel {
         golden.replay(&scorer)?;
         Ok(Self {
             golden,
+            alike: Mutex::default(),
             scorer,
             signature: manifest.signature.clone(),
             task: manifest.task,
@@ -218,19 +224,30 @@ impl ServedModel {
         self.scorer.has_graph()
     }
 
+    /// Whether it scores without waiting for others, as long as nobody else begins: some session of each graph is at rest.
+    pub fn is_free(&self) -> bool {
+        self.scorer.is_free()
+    }
+
     /// How many runs of a graph that takes many rows at once may go on at the same time. `None` for everything else: it takes as long
     /// for many rows together as for one after the other.
     pub fn runs_at_once(&self) -> Option<usize> {
         if let Scorer::Graph { graph, .. } = &self.scorer { graph.runs_at_once() } else { None }
     }
 
-    /// Whether a row scores the same to the last bit alone and among up to `most` rows; tried with the golden rows, of which about
-    /// three times `most` are scored.
+    /// Whether a row scores the same to the last bit alone and among up to `most` rows; tried once with the golden rows, of which about
+    /// three times `most` are scored. Whoever else asks meanwhile waits for that.
     ///
     /// # Errors
     /// As [`ServedModel::score`].
     pub fn is_alike_together(&self, most: usize) -> Result<bool, ScoreError> {
-        self.golden.is_alike_together(&self.scorer, most)
+        let mut tried = self.alike.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(alike) = tried.get(&most) {
+            return Ok(*alike);
+        }
+        let alike = self.golden.is_alike_together(&self.scorer, most)?;
+        tried.insert(most, alike);
+        Ok(alike)
     }
 
     pub(super) fn leaves_out_scores(&self) -> bool {

@@ -73,6 +73,11 @@ impl OnnxModel {
         (!self.graph.single_rows).then_some(self.sessions.len())
     }
 
+    /// Whether a run that begins now need not wait for another one.
+    pub(crate) fn is_free(&self) -> bool {
+        self.sessions.iter().any(|session| !matches!(session.try_lock(), Err(TryLockError::WouldBlock)))
+    }
+
     /// What the graph says of each row of `frame`, row after row; `columns` are as many as [`OnnxGraph::columns`] gives.
     pub(crate) fn evaluate(&self, columns: &[SignatureColumn], frame: &Frame) -> Result<Vec<f64>, ScoreError> {
         let found = find(columns, frame)?;

@@ -12,9 +12,15 @@ use std::{
 use bytes::Bytes;
 use lineal_kernel::Digest;
 use lineal_models::{Bundle, BundleError, LeftOut, Manifest, ServedModel};
-use tokio::{sync::OnceCell, time::Instant};
+use tokio::{
+    sync::{OnceCell, Semaphore},
+    time::Instant,
+};
 
-use super::{admission::Admission, loader::Loader};
+use super::{
+    admission::Admission,
+    loader::{LOADS_AT_ONCE, Loader},
+};
 use crate::{
     InferenceError,
     cache::Cache,
@@ -32,6 +38,8 @@ pub(crate) struct Bundles {
     cache: Cache,
     admission: Admission,
     loader: Loader,
+    /// One permit for each bundle that may be fetched and loaded now.
+    under_way: Semaphore,
     /// How long a bundle waits to be served.
     ttl: Duration,
     waiting: Mutex<HashMap<Digest, Waiting>>,
@@ -69,7 +77,8 @@ impl Bundles {
         ttl: Duration,
     ) -> Self {
         let (waiting, held, loads) = (Mutex::default(), Mutex::default(), AtomicU64::new(0));
-        Self { registry, cache, admission, loader, ttl, waiting, held, loads }
+        let under_way = Semaphore::new(LOADS_AT_ONCE);
+        Self { registry, cache, admission, loader, under_way, ttl, waiting, held, loads }
     }
 
     /// The bundle fetched, verified and loaded, with its golden rows replayed. It goes on if the caller gives up, so that one
@@ -141,6 +150,8 @@ impl Bundles {
     }
 
     async fn fetch_and_load(&self, digest: Digest) -> Result<Arc<ServedModel>, InferenceError> {
+        // The files of so many bundles are in memory at once, however many slots wake.
+        let _turn = self.under_way.acquire().await.ok();
         let head = self.fetch_files(digest, digest).await?;
         self.admission.admit(digest, &head.manifest).await?;
         let mut upstreams = Vec::new();

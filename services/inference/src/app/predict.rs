@@ -23,9 +23,10 @@ const INLINE_VALUES: usize = 4096;
 /// Bytes of a graph that is run on the serving thread: a larger one takes longer for each row than handing over does.
 const INLINE_GRAPH: usize = 1 << 20;
 
-/// Whether `model` scores so many values in less time than handing them over takes.
+/// Whether `model` scores so many values in less time than handing them over takes. A graph whose sessions are all at work does not: who
+/// serves would wait for runs in the background.
 pub(super) fn is_quick(model: &ServedModel, rows: usize, columns: usize) -> bool {
-    (!model.has_graph() || model.bytes() <= INLINE_GRAPH) && rows * columns <= INLINE_VALUES
+    rows * columns <= INLINE_VALUES && (!model.has_graph() || (model.bytes() <= INLINE_GRAPH && model.is_free()))
 }
 
 /// The answer to one request.
@@ -54,19 +55,20 @@ impl Replica {
             let found = self.table.load().find(model, slot, wanted)?;
             match found {
                 Found::Awake(target) => return Ok(target),
-                Found::Asleep(cold) => self.wake(&cold.facts).await?,
+                Found::Asleep(cold) => self.wake(&cold.facts, 0).await?,
             }
         }
     }
 
     /// The same where a slot's traffic may be split: a request that asks for no version goes where its `sticky_key` belongs, or
-    /// without one where chance sends it.
+    /// without one where chance sends it. `bytes` says how large the request is, which is asked only if it has to wait.
     pub(crate) async fn route(
         &self,
         model: &str,
         slot: &Slot,
         wanted: &Wanted,
         sticky_key: &str,
+        bytes: impl Fn() -> usize,
     ) -> Result<Target, InferenceError> {
         loop {
             let found = match wanted {
@@ -77,7 +79,7 @@ impl Replica {
             match found? {
                 Found::Awake(target) => return Ok(target),
                 // Apart, so that a request that need not wait has no room for it.
-                Found::Asleep(cold) => Box::pin(self.wait(&cold, *wanted == Wanted::Any)).await?,
+                Found::Asleep(cold) => Box::pin(self.wait(&cold, *wanted == Wanted::Any, bytes())).await?,
             }
         }
     }

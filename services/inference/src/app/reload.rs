@@ -80,7 +80,7 @@ impl Replica {
                 let Facts { model, alias, version, .. } = facts;
                 let problem = chain(&error);
                 tracing::warn!(%model, %alias, %version, %problem, "an alias is not served");
-                Ok(Seat::Unserved { facts: Box::new(facts.clone()), problem })
+                Ok(Seat::Unserved { facts: Box::new(facts.clone()), problem, cold: None })
             }
             Err(error) => Err(error),
         }

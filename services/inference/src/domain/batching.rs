@@ -86,9 +86,16 @@ impl<T: Waits> Queue<T> {
         self.waiting.iter().find(|one| !one.is_gone())
     }
 
-    /// How many rows somebody waits for.
+    /// How many rows somebody waits for, up to those of a full run: at every join the rest of a long queue would be counted for nothing.
     pub(crate) fn rows(&self) -> usize {
-        self.waiting.iter().filter(|one| !one.is_gone()).map(T::rows).sum()
+        let mut rows = 0;
+        for one in self.waiting.iter().filter(|one| !one.is_gone()) {
+            rows += one.rows();
+            if rows >= self.max_rows {
+                return self.max_rows;
+            }
+        }
+        rows
     }
 
     /// Whether there are enough rows for a run, or more.

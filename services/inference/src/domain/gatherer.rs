@@ -89,7 +89,7 @@ impl Gatherer {
         self.full.notified().await;
     }
 
-    /// How many rows wait.
+    /// How many rows wait, up to those of a full run.
     pub(crate) fn rows(&self) -> usize {
         self.lock().rows()
     }

@@ -29,10 +29,10 @@ impl ServingTable {
 
     /// The same generation with these slots asleep.
     pub(crate) fn asleep(&self, slots: &HashSet<(ModelName, Slot)>) -> Self {
+        let sleeps = |facts: &Facts| slots.contains(&(facts.model.clone(), facts.slot.clone()));
         self.map(|seat| match seat {
-            Seat::Served(entry) if slots.contains(&(entry.facts.model.clone(), entry.facts.slot.clone())) => {
-                Seat::Cold(Arc::new(Cold::of(entry)))
-            }
+            Seat::Served(entry) if sleeps(&entry.facts) => Seat::Cold(Arc::new(Cold::of(entry))),
+            Seat::Unserved { facts, cold: Some(cold), .. } if sleeps(facts) => Seat::Cold(cold.clone()),
             other => other.clone(),
         })
     }
@@ -42,11 +42,25 @@ impl ServingTable {
         self.slot(model.as_str(), slot).iter().filter_map(Seat::cold).cloned().collect()
     }
 
-    /// The same generation with a slot awake whose bundles were loaded by `now`. What is served by now is left alone.
+    /// Whether something sleeps in a slot, and `bundles` are all of it.
+    pub(crate) fn wakes_with(&self, model: &ModelName, slot: &Slot, bundles: &[Woken]) -> bool {
+        let sleepers = self.sleepers(model, slot);
+        let is_there = |cold: &Arc<Cold>| bundles.iter().any(|(digest, _)| *digest == cold.facts.digest);
+        !sleepers.is_empty() && sleepers.iter().all(is_there)
+    }
+
+    /// The same generation with a slot awake whose bundles were loaded by `now`. What is served by now is left alone, and so is a slot in
+    /// which more sleeps: a reload changed it meanwhile, and it wakes whole or not at all.
     pub(crate) fn awake(&self, model: &ModelName, slot: &Slot, bundles: &[Woken], now: Timestamp) -> Self {
+        if !self.wakes_with(model, slot, bundles) {
+            return self.map(Seat::clone);
+        }
         let wake = |cold: &Arc<Cold>| match bundles.iter().find(|(digest, _)| *digest == cold.facts.digest) {
             Some((_, Ok(bundle))) => Seat::Served(Arc::new(cold.entry(bundle.clone(), now))),
-            Some((_, Err(problem))) => Seat::Unserved { facts: Box::new(cold.facts.clone()), problem: problem.clone() },
+            Some((_, Err(problem))) => {
+                let (facts, problem) = (Box::new(cold.facts.clone()), problem.clone());
+                Seat::Unserved { facts, problem, cold: Some(cold.clone()) }
+            }
             None => Seat::Cold(cold.clone()),
         };
         self.map(|seat| match seat {

@@ -116,6 +116,8 @@ pub(crate) enum Seat {
         facts: Box<Facts>,
         /// Why.
         problem: String,
+        /// What sleeps again with its slot and is tried at the next wake.
+        cold: Option<Arc<Cold>>,
     },
 }
 

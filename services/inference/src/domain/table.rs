@@ -89,7 +89,7 @@ impl ServingTable {
         match seats.iter().find(met) {
             Some(Seat::Served(entry)) => Ok(Found::Awake(self.target(entry, *wanted == Wanted::Any))),
             Some(Seat::Cold(cold)) => Ok(Found::Asleep(cold.clone())),
-            Some(Seat::Unserved { facts, problem }) => Err(InferenceError::VersionNotLoaded {
+            Some(Seat::Unserved { facts, problem, .. }) => Err(InferenceError::VersionNotLoaded {
                 model: facts.model.clone(),
                 version: facts.version,
                 problem: problem.clone(),

@@ -6,6 +6,7 @@ use lineal_kernel::{FieldError, Slot};
 use lineal_proto::inference::{
     InferParameter, ModelInferRequest, ModelInferResponse, infer_parameter::ParameterChoice,
 };
+use prost::Message as _;
 use tonic::Status;
 
 use super::{ALWAYS, InferenceGrpc, MIRROR, outputs, status, tensors, wanted};
@@ -27,7 +28,7 @@ impl InferenceGrpc {
         let wanted = wanted(&request.model_version, "model_version").map_err(status::bad_request)?;
         let sticky_key = text(&request.parameters, STICKY_KEY).map_err(status::bad_request)?;
         let mirrored = mirrored || asks_for_copy(&request.parameters).map_err(status::bad_request)?;
-        let routed = self.replica.route(&request.model_name, &slot, &wanted, sticky_key);
+        let routed = self.replica.route(&request.model_name, &slot, &wanted, sticky_key, || request.encoded_len());
         let target = routed.await.map_err(status::from_error)?;
         let counted = self.replica.count(&target);
         let entry = target.entry.clone();

@@ -7,6 +7,7 @@ use lineal_models::{Datatype, ServedModel, Signature};
 use lineal_proto::lineal::inference::v1::{
     self as pb, column::Values, missing_feature::Filled, prediction_service_server::PredictionService,
 };
+use prost::Message as _;
 use tonic::{Request, Response, Status};
 
 use super::{InferenceGrpc, columns::Columns, convert, ipc, mirrored, status, wanted};
@@ -18,10 +19,11 @@ const MAX_EXPLAINED: usize = 1000;
 impl PredictionService for InferenceGrpc {
     async fn predict(&self, request: Request<pb::PredictRequest>) -> Result<Response<pb::PredictResponse>, Status> {
         let mirrored = mirrored(request.metadata()).map_err(status::bad_request)?;
-        let request = request.into_inner();
-        let slot = Slot::new(request.slot).map_err(|error| status::bad_request(error.under("slot")))?;
+        let mut request = request.into_inner();
+        let slot =
+            Slot::new(std::mem::take(&mut request.slot)).map_err(|error| status::bad_request(error.under("slot")))?;
         let wanted = wanted(&request.version, "version").map_err(status::bad_request)?;
-        let routed = self.replica.route(&request.model, &slot, &wanted, &request.sticky_key);
+        let routed = self.replica.route(&request.model, &slot, &wanted, &request.sticky_key, || request.encoded_len());
         let target = routed.await.map_err(status::from_error)?;
         let counted = self.replica.count(&target);
         let entry = target.entry.clone();

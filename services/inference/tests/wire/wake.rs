@@ -93,9 +93,14 @@ async fn an_alias_that_cannot_wake_keeps_no_champion_asleep() {
     idle.forget();
     idle.registry.damage(candidate.bundle.manifest().files["model.json"].digest);
     assert_eq!(idle.replica.predict().await.unwrap().scores, champion.scores);
-    let asked = pb::PredictRequest { version: "@candidate".into(), ..request("churn") };
-    let refused = idle.replica.predictions().predict(asked).await.unwrap_err();
+    let asked = || pb::PredictRequest { version: "@candidate".into(), ..request("churn") };
+    let refused = idle.replica.predictions().predict(asked()).await.unwrap_err();
     assert_eq!(reason_of(&refused).as_deref(), Some("VERSION_NOT_LOADED"), "{refused}");
+
+    idle.registry.store(&candidate);
+    idle.sleep().await;
+    let answer = idle.replica.predictions().predict(asked()).await.unwrap().into_inner();
+    assert_eq!(answer.scores, candidate.scores, "it slept with its slot and is tried again");
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ const MODEL: &str = "steady";
 /// Trees and leaves of a version that loads at once.
 const LIGHT: (usize, usize) = (100, 31);
 /// The leaves of the one tree by which it is found how large a model must be to load for so long.
-const PROBE: usize = 250_000;
+const PROBE: usize = 1_000_000;
 /// Larger files are not imported; what is to load for longer is an ensemble.
 const MOST_LEAVES: usize = 3_000_000;
 /// Every measurement is made so often.

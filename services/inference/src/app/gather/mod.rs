@@ -1,6 +1,10 @@
 //! Gather: requests that arrive while their model is busy are scored together.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
 
 use lineal_data::Frame;
 use lineal_models::{Answer, ScoreError, ServedModel};
@@ -8,7 +12,7 @@ use lineal_rpc::background;
 use tokio::{
     runtime::Handle,
     sync::{OwnedSemaphorePermit, Semaphore, oneshot},
-    time::{Instant, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 
 use super::{Replica, predict::is_quick};
@@ -30,8 +34,13 @@ impl Replica {
         let tried = background::run("together", move || {
             tried.is_alike_together(batching.max_rows).map_err(|error| chain(&error))
         });
+        // A reload waits for it.
+        let tried = match timeout(self.config.load_deadline, tried).await {
+            Ok(tried) => tried.unwrap_or_else(|error| Err(error.to_string())),
+            Err(_) => Err("it took too long".to_owned()),
+        };
         let Facts { model, alias, version, .. } = facts;
-        match tried.await.unwrap_or_else(|error| Err(error.to_string())) {
+        match tried {
             Ok(true) => Some(Gatherer::new(batching, max_runs)),
             Ok(false) => {
                 tracing::info!(%model, %alias, %version, "requests are scored one by one: together, scores differ in their last bits");
@@ -146,19 +155,24 @@ fn score(entry: &Entry, batch: Vec<Waiting>) {
     }
     for Waiting { frame, since, admitted, answer } in batch.into_iter().filter(|waiting| !waiting.answer.is_closed()) {
         let begun = Instant::now();
-        let scores = scored(entry, &frame, 1);
+        // A panic costs the one whose rows they are.
+        let Ok(scores) = catch_unwind(AssertUnwindSafe(|| scored(entry, &frame, 1))) else { continue };
         drop(admitted);
         let _ = answer.send(scores.map(|scores| (Answer { scores, left_out: Vec::new() }, begun - since)));
     }
 }
 
-/// What one run says of several requests, row after row; `None` if there is one only, or they cannot be scored together.
+/// What one run says of several requests, row after row; `None` if there is one only, or they cannot be scored together, be it that the
+/// run panics.
 fn together(entry: &Entry, batch: &[Waiting]) -> Option<Vec<f64>> {
     if batch.len() < 2 {
         return None;
     }
-    let frames: Vec<_> = batch.iter().map(|waiting| &*waiting.frame).collect();
-    scored(entry, &Frame::stack(&frames)?, batch.len()).ok()
+    let run = || {
+        let frames: Vec<_> = batch.iter().map(|waiting| &*waiting.frame).collect();
+        scored(entry, &Frame::stack(&frames)?, batch.len()).ok()
+    };
+    catch_unwind(AssertUnwindSafe(run)).ok().flatten()
 }
 
 /// One run of the model, counted.

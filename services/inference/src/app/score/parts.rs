@@ -148,10 +148,10 @@ impl Attempt {
     /// What there is of file `part`. A file without a record was written by a process that died right after: it is whole, because
     /// files appear whole.
     fn left(&self, part: u64) -> Result<Left, InferenceError> {
-        let Some(content) = self.runtime.block_on(self.work.folder.part_content(part))? else {
+        let Some(content) = self.in_folder(move |folder| async move { folder.part_content(part).await })? else {
             return Ok(Left::Nothing);
         };
-        let record = self.runtime.block_on(self.work.folder.part(part))?;
+        let record = self.in_folder(move |folder| async move { folder.part(part).await })?;
         let digest = Digest::of(&content);
         let bytes = content.len() as u64;
         let (_, rows) = self.work.first.range(part);
@@ -160,7 +160,7 @@ impl Attempt {
             (Some(record), Some(scored)) if record.digest == digest => Ok(Left::Whole(record, scored)),
             (None, Some(scored)) => {
                 let record = record_of(part, digest, bytes, &scored);
-                self.runtime.block_on(self.work.folder.keep_part(&record))?;
+                self.keep(record.clone())?;
                 Ok(Left::Whole(record, scored))
             }
             _ => Ok(Left::Damaged),
@@ -202,7 +202,8 @@ impl Attempt {
     /// Writes file `part`. If another process was faster, its file stands.
     fn write(&self, part: u64, content: Bytes, scored: &mut ScoredFile) -> Result<PartRecord, InferenceError> {
         let record = record_of(part, Digest::of(&content), content.len() as u64, scored);
-        if !self.runtime.block_on(self.work.folder.write_part(part, content.clone()))? {
+        let whole = content.clone();
+        if !self.in_folder(move |folder| async move { folder.write_part(part, whole).await })? {
             if let Left::Whole(record, theirs) = self.left(part)? {
                 *scored = theirs;
                 return Ok(record);
@@ -212,10 +213,24 @@ impl Attempt {
                 part,
                 "a file of predictions was damaged and is written anew"
             );
-            self.runtime.block_on(self.work.folder.rewrite_part(part, content))?;
+            self.in_folder(move |folder| async move { folder.rewrite_part(part, content).await })?;
         }
-        self.runtime.block_on(self.work.folder.keep_part(&record))?;
+        self.keep(record.clone())?;
         Ok(record)
+    }
+
+    fn keep(&self, record: PartRecord) -> Result<(), InferenceError> {
+        self.in_folder(move |folder| async move { folder.keep_part(&record).await })
+    }
+
+    /// What `work` with the folder gives. It is a task of the runtime: a thread that the runtime started from here would inherit that
+    /// this one gives way, and serve callers afterwards.
+    fn in_folder<T, F>(&self, work: impl FnOnce(BatchFolder) -> F) -> Result<T, InferenceError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, InferenceError>> + Send + 'static,
+    {
+        self.runtime.block_on(self.runtime.spawn(work(self.work.folder.clone())))?
     }
 
     fn take(&mut self, record: PartRecord, scored: ScoredFile) -> Result<(), InferenceError> {
