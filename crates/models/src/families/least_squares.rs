@@ -10,6 +10,8 @@ use crate::{Linear, Link, Model};
 
 /// Most columns: the Gram matrix takes 8 bytes for each pair.
 const MAX_COLUMNS: usize = 4000;
+/// Rows whose products are added together.
+const AT_ONCE: usize = 4;
 
 /// Sums over the rows, each times its weight.
 pub(super) struct Moments {
@@ -49,18 +51,22 @@ impl Moments {
         };
         let mut gram = blocks::sum(labels.len(), cols * cols + cols + 1, context, |rows, sums| {
             let (gram, rest) = sums.split_at_mut(cols * cols);
-            let mut row = vec![0.0; cols];
-            for i in rows {
-                for ((cell, value), mean) in row.iter_mut().zip(features.row(i)).zip(&means) {
-                    *cell = value - mean;
+            let mut together = vec![0.0; AT_ONCE * cols];
+            for first in rows.clone().step_by(AT_ONCE) {
+                // The last few rows have none beside them, which adds 0.
+                together.fill(0.0);
+                let mut at_once = [0.0; AT_ONCE];
+                let places = together.chunks_exact_mut(cols.max(1)).zip(&mut at_once);
+                for (i, (row, weight)) in (first..rows.end).zip(places) {
+                    for ((cell, value), mean) in row.iter_mut().zip(features.row(i)).zip(&means) {
+                        *cell = value - mean;
+                    }
+                    *weight = row_weights[i];
+                    let target = labels[i] - target_mean;
+                    rest.iter_mut().zip(&*row).for_each(|(sum, x)| *sum += *weight * x * target);
+                    rest[cols] += *weight * target * target;
                 }
-                let target = labels[i] - target_mean;
-                for j in 0..cols {
-                    let scaled = row_weights[i] * row[j];
-                    gram[j * cols..=j * cols + j].iter_mut().zip(&row).for_each(|(sum, x)| *sum += scaled * x);
-                    rest[j] += scaled * target;
-                }
-                rest[cols] += row_weights[i] * target * target;
+                add_products(gram, &together, at_once);
             }
         })?;
         let mut by_target = gram.split_off(cols * cols);
@@ -108,6 +114,20 @@ impl Moments {
         let shift: f64 = weights.iter().zip(&self.means).map(|(weight, mean)| weight * mean).sum();
         let importances = importances::of_weights(&weights, &self.spreads);
         Model::Linear(Linear { weights, intercept: self.target_mean - shift, link: Link::Identity, importances })
+    }
+}
+
+/// Adds the weighted products of each pair of cells of some rows to the lower half of `gram`. Each sum is fetched and put back once for
+/// all of the rows, which takes longer than the products do.
+fn add_products(gram: &mut [f64], rows: &[f64], weights: [f64; AT_ONCE]) {
+    let cols = rows.len() / AT_ONCE;
+    let row = |i: usize| &rows[i * cols..(i + 1) * cols];
+    for j in 0..cols {
+        let scaled: [f64; AT_ONCE] = std::array::from_fn(|i| weights[i] * row(i)[j]);
+        let pairs = row(0)[..=j].iter().zip(&row(1)[..=j]).zip(row(2)[..=j].iter().zip(&row(3)[..=j]));
+        for (sum, ((a, b), (c, d))) in gram[j * cols..=j * cols + j].iter_mut().zip(pairs) {
+            *sum += (scaled[0] * a + scaled[1] * b) + (scaled[2] * c + scaled[3] * d);
+        }
     }
 }
 
