@@ -23,18 +23,33 @@ pub(super) fn sum(
     context: &FitContext<'_>,
     add: impl Fn(Range<usize>, &mut [f64]) + Sync,
 ) -> Result<Vec<f64>, FitError> {
+    let part = |rows| {
+        let mut part = vec![0.0; numbers];
+        add(rows, &mut part);
+        part
+    };
     let mut sums = vec![0.0; numbers];
+    each(rows, numbers, context, part, |part| sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part))?;
+    Ok(sums)
+}
+
+/// What `part` makes of each block of `rows` rows, at most `numbers` numbers, handed to `take` in the order of the blocks. `part`
+/// runs on the pool of the fit.
+///
+/// # Errors
+/// [`FitError::Cancelled`].
+pub(super) fn each<P: Send>(
+    rows: usize,
+    numbers: usize,
+    context: &FitContext<'_>,
+    part: impl Fn(Range<usize>) -> P + Sync,
+    mut take: impl FnMut(P),
+) -> Result<(), FitError> {
     let blocks: Vec<usize> = (0..rows).step_by(ROWS).collect();
     for wave in blocks.chunks((NUMBERS / numbers.max(1)).clamp(1, WAVE)) {
         context.check_cancelled()?;
-        let part = |&start: &usize| {
-            let mut part = vec![0.0; numbers];
-            add(start..rows.min(start + ROWS), &mut part);
-            part
-        };
-        for part in wave.par_iter().map(part).collect::<Vec<_>>() {
-            sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
-        }
+        let parts: Vec<_> = wave.par_iter().map(|&start| part(start..rows.min(start + ROWS))).collect();
+        parts.into_iter().for_each(&mut take);
     }
-    Ok(sums)
+    Ok(())
 }

@@ -107,9 +107,12 @@ fn check_values(features: &Matrix, names: &[String]) -> Result<(), FitError> {
     }
 }
 
-/// Row and column of the first value that is `wanted`.
+/// Row and column of the first value that is `wanted`. Many values are looked at together, which takes no decision for each.
 fn position(features: &Matrix, wanted: impl Fn(f64) -> bool) -> Option<(usize, usize)> {
-    let at = features.values().iter().position(|&value| wanted(value))?;
+    const TOGETHER: usize = 1024;
+    let among = |values: &&[f64]| values.iter().fold(false, |found, &value| found | wanted(value));
+    let (chunk, values) = features.values().chunks(TOGETHER).enumerate().find(|(_, values)| among(values))?;
+    let at = chunk * TOGETHER + values.iter().position(|&value| wanted(value))?;
     Some((at / features.cols(), at % features.cols()))
 }
 

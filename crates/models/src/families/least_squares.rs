@@ -3,16 +3,11 @@
 //! Columns and target are centred at their weighted means, which is what an intercept without a penalty does, and then
 //! all the fit needs of the rows is their Gram matrix.
 
-use lineal_data::Matrix;
-
-use super::{FitContext, FitError, Hyperparameters, TrainingData, blocks, importances, weights};
+use super::{FitContext, FitError, Hyperparameters, TrainingData, importances, scatter::Scatter, weights};
 use crate::{Linear, Link, Model};
 
 /// Most columns: the Gram matrix takes 8 bytes for each pair.
 const MAX_COLUMNS: usize = 4000;
-/// Rows whose products are added together.
-const AT_ONCE: usize = 4;
-
 /// Sums over the rows, each times its weight.
 pub(super) struct Moments {
     /// Sum of the weights.
@@ -38,46 +33,23 @@ impl Moments {
         params: &Hyperparameters,
         context: &FitContext<'_>,
     ) -> Result<Self, FitError> {
-        let (features, labels, cols) = (data.features, data.labels, data.features.cols());
+        let (features, cols) = (data.features, data.features.cols());
         if cols > MAX_COLUMNS {
             return Err(FitError::ManyCoefficients { coefficients: cols, limit: MAX_COLUMNS });
         }
-        let row_weights = weights::of(data);
-        let total: f64 = row_weights.iter().sum();
-        let (means, target_mean) = if params.boolean("fit_intercept")? {
-            means(features, labels, &row_weights, total, context)?
-        } else {
-            (vec![0.0; cols], 0.0)
-        };
-        let mut gram = blocks::sum(labels.len(), cols * cols + cols + 1, context, |rows, sums| {
-            let (gram, rest) = sums.split_at_mut(cols * cols);
-            let mut together = vec![0.0; AT_ONCE * cols];
-            for first in rows.clone().step_by(AT_ONCE) {
-                // The last few rows have none beside them, which adds 0.
-                together.fill(0.0);
-                let mut at_once = [0.0; AT_ONCE];
-                let places = together.chunks_exact_mut(cols.max(1)).zip(&mut at_once);
-                for (i, (row, weight)) in (first..rows.end).zip(places) {
-                    for ((cell, value), mean) in row.iter_mut().zip(features.row(i)).zip(&means) {
-                        *cell = value - mean;
-                    }
-                    *weight = row_weights[i];
-                    let target = labels[i] - target_mean;
-                    rest.iter_mut().zip(&*row).for_each(|(sum, x)| *sum += *weight * x * target);
-                    rest[cols] += *weight * target * target;
-                }
-                add_products(gram, &together, at_once);
-            }
-        })?;
-        let mut by_target = gram.split_off(cols * cols);
-        let target = by_target.pop().unwrap_or_default();
-        for i in 0..cols {
-            for j in 0..i {
-                gram[j * cols + i] = gram[i * cols + j];
-            }
+        let mut scatter = Scatter::new(features, data.labels, &weights::of(data), context)?;
+        let (total, width) = (scatter.weight, cols + 1);
+        let spreads = (0..cols).map(|j| (scatter.products[j * width + j] / total).sqrt()).collect();
+        if !params.boolean("fit_intercept")? {
+            scatter = scatter.about_zero();
         }
-        let spreads = importances::spreads(features, &row_weights);
-        Ok(Self { total, gram, by_target, target, means, target_mean, spreads })
+        let Scatter { mut means, mut products, .. } = scatter;
+        let target_mean = means.pop().unwrap_or_default();
+        let target = products.pop().unwrap_or_default();
+        let by_target = products.split_off(cols * width);
+        let gram =
+            (0..cols * cols).map(|at| (at / cols, at % cols)).map(|(i, j)| products[i.max(j) * width + i.min(j)]);
+        Ok(Self { total, gram: gram.collect(), by_target, target, means, target_mean, spreads })
     }
 
     /// How many columns there are.
@@ -115,39 +87,4 @@ impl Moments {
         let importances = importances::of_weights(&weights, &self.spreads);
         Model::Linear(Linear { weights, intercept: self.target_mean - shift, link: Link::Identity, importances })
     }
-}
-
-/// Adds the weighted products of each pair of cells of some rows to the lower half of `gram`. Each sum is fetched and put back once for
-/// all of the rows, which takes longer than the products do.
-fn add_products(gram: &mut [f64], rows: &[f64], weights: [f64; AT_ONCE]) {
-    let cols = rows.len() / AT_ONCE;
-    let row = |i: usize| &rows[i * cols..(i + 1) * cols];
-    for j in 0..cols {
-        let scaled: [f64; AT_ONCE] = std::array::from_fn(|i| weights[i] * row(i)[j]);
-        let pairs = row(0)[..=j].iter().zip(&row(1)[..=j]).zip(row(2)[..=j].iter().zip(&row(3)[..=j]));
-        for (sum, ((a, b), (c, d))) in gram[j * cols..=j * cols + j].iter_mut().zip(pairs) {
-            *sum += (scaled[0] * a + scaled[1] * b) + (scaled[2] * c + scaled[3] * d);
-        }
-    }
-}
-
-fn means(
-    features: &Matrix,
-    labels: &[f64],
-    row_weights: &[f64],
-    total: f64,
-    context: &FitContext<'_>,
-) -> Result<(Vec<f64>, f64), FitError> {
-    let cols = features.cols();
-    let mut means = blocks::sum(labels.len(), cols + 1, context, |rows, sums| {
-        for i in rows {
-            let cells = features.row(i).iter().chain([&labels[i]]);
-            sums.iter_mut().zip(cells).for_each(|(sum, cell)| *sum += row_weights[i] * cell);
-        }
-    })?;
-    for sum in &mut means {
-        *sum /= total;
-    }
-    let target_mean = means.pop().unwrap_or_default();
-    Ok((means, target_mean))
 }

@@ -26,6 +26,7 @@ mod poisson_regression;
 mod random;
 mod random_forest;
 mod ridge;
+mod scatter;
 mod splits;
 mod sums;
 mod weights;

@@ -69,6 +69,13 @@ pub(super) struct Case {
     pub(super) peer_settings: &'static str,
 }
 
+impl Case {
+    /// Whether both sides let one and the same library fit.
+    pub(super) fn same_library(&self) -> bool {
+        ["lightgbm", "xgboost"].contains(&self.family)
+    }
+}
+
 /// Every family. Forests are of 20 trees, for the peer's sake; iterations are as many as it takes to converge.
 pub(super) const CASES: [Case; 9] = [
     Case {

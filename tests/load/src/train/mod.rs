@@ -177,10 +177,8 @@ impl Bench<'_> {
             found.get(case.label.metric().name()).copied().context("the metric is not defined")
         };
         let (our_score, peer_score) = (score(&our_scores)?, score(&peer_scores)?);
-        let label = case.label;
         Ok(Compared {
-            family: case.family,
-            label,
+            case,
             ours: Side { measured: outcome::best(ours)?, score: our_score },
             peer: Side { measured: outcome::best(theirs)?, score: peer_score },
         })
