@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::uri::Scheme;
 use tonic::{
     Request, Status,
     metadata::{Ascii, MetadataValue},
@@ -24,8 +25,11 @@ pub struct AddressError {
 /// A channel to `address` on behalf of `actor`. It connects at the first call and again whenever the connection is lost.
 pub fn connect(address: &str, actor: &str) -> Result<Peer, AddressError> {
     let bad = || AddressError { address: address.to_owned() };
-    let channel = Endpoint::from_shared(address.to_owned())
-        .map_err(|_| bad())?
+    let endpoint = Endpoint::from_shared(address.to_owned()).map_err(|_| bad())?;
+    // Calls are not encrypted, so no other scheme may say that they are.
+    let channel = Some(endpoint)
+        .filter(|endpoint| endpoint.uri().scheme() == Some(&Scheme::HTTP))
+        .ok_or_else(bad)?
         .connect_timeout(Duration::from_secs(5))
         .tcp_nodelay(true)
         .http2_keep_alive_interval(Duration::from_secs(10))

@@ -93,7 +93,9 @@ pub(super) struct Service {
 
 impl Service {
     fn new(name: &'static str, address: &str, actor: &str) -> Result<Self, CliError> {
-        Ok(Self { name, address: address.to_owned(), peer: connect(address, actor)? })
+        // Other clients take `host:port`.
+        let address = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
+        Ok(Self { name, peer: connect(&address, actor)?, address })
     }
 
     /// What the service is called.

@@ -328,7 +328,16 @@ mod tests {
 
     #[tokio::test]
     async fn an_address_that_is_none_is_wrong_usage() {
-        let cli = Cli::try_parse_from(["lineal", "models", "--registry", "not an address"]).unwrap();
-        assert_eq!(cli.run().await.unwrap_err().exit(), Exit::Usage);
+        for address in ["not an address", "https://127.0.0.1:7400", "grpc://127.0.0.1:7400", "http://"] {
+            let cli = Cli::try_parse_from(["lineal", "models", "--registry", address]).unwrap();
+            assert_eq!(cli.run().await.unwrap_err().exit(), Exit::Usage, "{address}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_may_go_without_its_scheme() {
+        let cli = Cli::try_parse_from(["lineal", "models", "--address", "127.0.0.1:1"]).unwrap();
+        let error = cli.run().await.unwrap_err();
+        assert!(error.text().contains("at http://127.0.0.1:1 does not answer"), "{}", error.text());
     }
 }

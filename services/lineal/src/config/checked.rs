@@ -125,10 +125,8 @@ impl Problems {
         if address.is_empty() {
             return None;
         }
-        let http = address.starts_with("http://") || address.starts_with("https://");
-        let usable = http && lineal_rpc::connect(address, "config").is_ok();
-        let problem = || format!("`{address}` is not an address like http://127.0.0.1:7400");
-        self.check(path, usable.then(|| address.to_owned()).ok_or_else(problem))
+        let usable = lineal_rpc::connect(address, "config").map(|_| address.to_owned());
+        self.check(path, usable)
     }
 
     fn socket(&mut self, path: &str, text: &str) -> Option<SocketAddr> {

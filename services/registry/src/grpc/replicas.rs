@@ -82,8 +82,8 @@ fn name(text: &str) -> Result<Name, FieldError> {
 
 fn address(text: String) -> Result<String, FieldError> {
     match lineal_rpc::connect(&text, "service:registry") {
-        Ok(_) if text.starts_with("http://") || text.starts_with("https://") => Ok(text),
-        _ => Err(FieldError::new("address", "expected an address like http://10.0.0.7:7400")),
+        Ok(_) => Ok(text),
+        Err(_) => Err(FieldError::new("address", "expected an address like http://10.0.0.7:7400")),
     }
 }
 
