@@ -27,6 +27,8 @@ const RECONCILE: &str =
 /// One process of a schema at a time has a duty.
 const LEAD: &str =
     "SELECT pg_try_advisory_xact_lock(hashtextextended('lineal:duty:' || $1 || ':' || current_schema(), 0))";
+const BEGIN: &str = "BEGIN";
+const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 /// A connection is used unseen for this long.
 const UNUSED: Duration = Duration::from_secs(1);
 
@@ -105,14 +107,14 @@ impl Postgres {
     /// The right to finish what other processes have left; it ends with the transaction. `None` while another process has it.
     /// It is asked for on the connection that shows that this process lives, which is made anew here if it was lost.
     pub async fn sole_reconciler(&self) -> Result<Option<Transaction<'static, sqlx::Postgres>>, StoreError> {
-        let mut tx = self.life.begin().await?;
+        let mut tx = begun(&self.life, BEGIN).await?;
         let ours: bool = sqlx::query_scalar(RECONCILE).fetch_one(&mut *tx).await?;
         Ok(ours.then_some(tx))
     }
 
     /// Takes on a duty until what is returned is dropped; `None` while another process has it.
     pub async fn lead(&self, duty: &str) -> Result<Option<Transaction<'static, sqlx::Postgres>>, StoreError> {
-        let mut tx = self.write.begin().await?;
+        let mut tx = begun(&self.write, BEGIN).await?;
         let taken: bool = sqlx::query_scalar(LEAD).bind(duty).fetch_one(&mut *tx).await?;
         Ok(taken.then_some(tx))
     }
@@ -124,19 +126,19 @@ impl Postgres {
 
     /// A transaction that may write: it takes its turn before it reads, so what it decides on cannot change.
     pub async fn begin(&self) -> Result<Transaction<'static, sqlx::Postgres>, StoreError> {
-        let mut tx = self.write.begin().await?;
+        let mut tx = begun(&self.write, BEGIN).await?;
         sqlx::query(TURN).execute(&mut *tx).await?;
         Ok(tx)
     }
 
     /// A transaction that writes only rows it locks by writing them first: it waits for the writers of these rows alone.
     pub async fn begin_row(&self) -> Result<Transaction<'static, sqlx::Postgres>, StoreError> {
-        Ok(self.write.begin().await?)
+        begun(&self.write, BEGIN).await
     }
 
     /// A transaction whose reads all see the same moment.
     pub async fn snapshot(&self) -> Result<Transaction<'static, sqlx::Postgres>, StoreError> {
-        Ok(self.read.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
+        begun(&self.read, SNAPSHOT).await
     }
 
     /// Finishes what is under way and disconnects.
@@ -145,6 +147,15 @@ impl Postgres {
         self.write.close().await;
         self.life.close().await;
     }
+}
+
+/// A transaction, begun on a task of its own. A caller who left between the order and its answer would give the connection back within
+/// a transaction that the driver does not know of, and whoever got it next would read the past.
+async fn begun(pool: &PgPool, statement: &'static str) -> Result<Transaction<'static, sqlx::Postgres>, StoreError> {
+    let pool = pool.clone();
+    let begun = tokio::spawn(async move { pool.begin_with(statement).await }).await;
+    // The task ends without a result when the program does.
+    Ok(begun.map_err(|_| StoreError::Busy)??)
 }
 
 fn pool(connections: u32) -> PgPoolOptions {
