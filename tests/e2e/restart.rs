@@ -3,7 +3,10 @@
 use lineal_proto::lineal::trainer::v1::{CreateJobRequest, JobState, job_service_client::JobServiceClient};
 use lineal_rpc::artifacts;
 
-use crate::{process::Process, scenario};
+use crate::{
+    process::{self, Process},
+    scenario,
+};
 
 /// F124
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -40,4 +43,17 @@ async fn a_job_survives_a_kill_and_makes_one_version() {
     assert_eq!(finished.version, 1);
     let made = scenario::audit(&lineal.peer()).await.into_iter().filter(|entry| entry.action == "create_version");
     assert_eq!(made.count(), 1);
+}
+
+/// A second process would take what the first one does for left behind.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_process_on_the_same_folder_does_not_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let lineal = Process::dev(folder.path(), &[]).await;
+    let second =
+        process::program(&["dev", "--listen", "127.0.0.1:0", "--data-dir", &folder.path().display().to_string()]).await;
+    assert_eq!(second.code, 1, "{}{}", second.stdout, second.stderr);
+    assert!(second.stderr.contains("registry.db is in use by another process"), "{}", second.stderr);
+    lineal.kill();
+    Process::dev(folder.path(), &[]).await.stop().await;
 }

@@ -76,6 +76,20 @@ pub enum OpenError {
         /// Why.
         source: std::io::Error,
     },
+    /// Another process uses the file.
+    #[error("{} is in use by another process; stop that one, or give this one another folder", path.display())]
+    InUse {
+        /// The database.
+        path: PathBuf,
+    },
+    /// The file that keeps other processes away cannot be made or locked.
+    #[error("cannot lock {}", path.display())]
+    Lock {
+        /// The lock's file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The database refused.
     #[error("cannot open {database}")]
     Connect {

@@ -9,6 +9,7 @@ use sqlx::migrate::Migrator;
 
 /// A schema of its own on the server of the tests.
 async fn database() -> Postgres {
+    #[allow(clippy::disallowed_methods, reason = "the test runner names its server")]
     let server = std::env::var("LINEAL_TEST_POSTGRES").unwrap_or_default();
     assert!(
         !server.is_empty(),

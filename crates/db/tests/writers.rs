@@ -4,7 +4,7 @@
 
 use std::{path::Path, time::Duration};
 
-use lineal_db::{DatabaseUrl, Sqlite, StoreError};
+use lineal_db::{DatabaseUrl, OpenError, Sqlite, StoreError};
 use sqlx::migrate::Migrator;
 
 async fn database(folder: &Path) -> Sqlite {
@@ -129,4 +129,16 @@ async fn a_writer_that_gives_up_holds_up_nobody() {
     tokio::time::timeout(Duration::from_secs(10), insert(&database, "stayed")).await.unwrap().unwrap();
     assert_eq!(words(&database).await, ["stayed"]);
     tokio::time::timeout(Duration::from_secs(10), database.close()).await.unwrap();
+}
+
+#[test]
+fn a_file_has_one_user_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = DatabaseUrl::Sqlite(folder.path().join("data").join("words.db"));
+    let first = url.claim().unwrap();
+    let second = url.claim().unwrap_err();
+    assert!(second.to_string().contains("words.db is in use by another process"), "{second}");
+    assert!(matches!(second, OpenError::InUse { .. }));
+    drop(first);
+    assert!(url.claim().unwrap().is_some());
 }

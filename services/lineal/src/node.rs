@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
+use lineal_db::{Claim, DatabaseUrl};
 use lineal_inference::{Inference, InferenceConfig};
 use lineal_kernel::{Clock, SystemClock};
 use lineal_registry::Registry;
@@ -61,6 +62,7 @@ impl Node {
         if let Some(listener) = self.health_listener {
             probes.spawn(serve_health(listener, health.clone(), listening.clone()));
         }
+        let _claims = claims(&self.config, &self.roles)?;
         let services = Services::start(&self.config, &self.roles, &address, &health).await?;
         let server =
             ServerConfig { drain: self.config.server.drain, reflection: self.reflection, ..ServerConfig::default() };
@@ -88,6 +90,18 @@ impl Node {
         services.close().await;
         Ok(served?)
     }
+}
+
+/// The sole right to each file that holds tables: a second process on it would take the first one for gone.
+fn claims(config: &Config, roles: &[Role]) -> anyhow::Result<Vec<Claim>> {
+    let database = |role: &Role| match role {
+        Role::Registry => Some(&config.registry.database),
+        Role::Trainer => Some(&config.trainer.database),
+        Role::Validator => Some(&config.validator.database),
+        Role::Inference => None,
+    };
+    let claims = roles.iter().filter_map(database).map(DatabaseUrl::claim).collect::<Result<Vec<_>, _>>()?;
+    Ok(claims.into_iter().flatten().collect())
 }
 
 async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
