@@ -52,13 +52,17 @@ impl Registry {
         }
     }
 
-    /// Checks every champion and rollback candidate, with the versions whose answers they use, if that is due and no other process
+    /// Sweeps up after uploads and checks every champion and rollback candidate, with the versions whose answers they use, if that is due and no other process
     /// does it; returns whether it did. A stop midway leaves what was checked so far, and the rest to the next round.
     pub async fn check_artifacts(&self) -> Result<bool, RegistryError> {
         let caller = Caller::service("registry");
         let next = || self.clock.now().plus(self.limits.check_every);
         if !self.store.claim_round(&caller.tenant, self.clock.now(), next()).await? {
             return Ok(false);
+        }
+        let swept = self.artifacts.sweep(self.clock.now()).await?;
+        if swept > 0 {
+            tracing::info!(swept, "took away what uploads left that were cut off");
         }
         let mut read = BTreeSet::new();
         for version in self.kept(&caller).await? {

@@ -5,7 +5,7 @@ mod objects;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
-use lineal_kernel::Digest;
+use lineal_kernel::{Digest, Timestamp};
 
 pub use self::objects::Objects;
 
@@ -64,4 +64,7 @@ pub trait ArtifactStore: std::fmt::Debug + Send + Sync {
     async fn size(&self, digest: Digest) -> Result<Option<u64>, ArtifactError>;
     /// The pieces of a file; the last one is an error if the content is damaged. `None` if it is not there.
     async fn open(&self, digest: Digest) -> Result<Option<Pieces<ArtifactError>>, ArtifactError>;
+    /// Takes away the parts of files that uploads left when their process died: those to which nothing was added for ten minutes
+    /// before `now`. Returns how many there were.
+    async fn sweep(&self, now: Timestamp) -> Result<usize, ArtifactError>;
 }

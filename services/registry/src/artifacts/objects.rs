@@ -1,29 +1,40 @@
 //! Artifacts in a folder or in object storage.
 
-use std::{path::Path as FilePath, sync::Arc};
+use std::{
+    fs, io,
+    path::{Path as FilePath, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use async_trait::async_trait;
 use futures::StreamExt;
-use lineal_kernel::{Digest, Hasher};
+use lineal_kernel::{Digest, Hasher, Timestamp};
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload, local::LocalFileSystem, path::Path};
 
 use super::{ArtifactError, ArtifactStore, Pieces};
 
 /// Files below this size are written in one go; above it piece by piece.
 const PART: usize = 8 << 20;
+/// Where files lie.
+const FOLDER: &str = "sha256";
+/// The local store writes a file under its final name, this and a number; a digest has none of it.
+const UNFINISHED: char = '#';
+/// An upload that adds nothing for so long has ended.
+const QUIET: Duration = Duration::from_mins(10);
 
 /// Any object store, with one path per digest.
 #[derive(Debug, Clone)]
 pub struct Objects {
     store: Arc<dyn ObjectStore>,
+    folder: PathBuf,
 }
 
 impl Objects {
     /// A folder of this machine, created on the way. A file appears whole or not at all.
     pub fn folder(path: &FilePath) -> Result<Self, ArtifactError> {
-        std::fs::create_dir_all(path)
-            .map_err(|source| object_store::Error::Generic { store: "local", source: source.into() })?;
-        Ok(Self { store: Arc::new(LocalFileSystem::new_with_prefix(path)?.with_fsync(true)) })
+        fs::create_dir_all(path).map_err(local)?;
+        Ok(Self { store: Arc::new(LocalFileSystem::new_with_prefix(path)?.with_fsync(true)), folder: path.to_owned() })
     }
 }
 
@@ -88,12 +99,48 @@ impl ArtifactStore for Objects {
         };
         Ok(Some(checked.boxed()))
     }
+
+    async fn sweep(&self, now: Timestamp) -> Result<usize, ArtifactError> {
+        let folder = self.folder.join(FOLDER);
+        let swept = tokio::task::spawn_blocking(move || sweep(&folder, now)).await;
+        Ok(swept.map_err(io::Error::other).flatten().map_err(local)?)
+    }
+}
+
+fn local(source: io::Error) -> object_store::Error {
+    object_store::Error::Generic { store: "local", source: source.into() }
+}
+
+fn sweep(folder: &FilePath, now: Timestamp) -> io::Result<usize> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        entries => entries?,
+    };
+    let mut swept = 0;
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            swept += sweep(&entry.path(), now)?;
+        } else if entry.file_name().to_string_lossy().contains(UNFINISHED)
+            && now.since(written(&entry.metadata()?)?) > QUIET
+        {
+            fs::remove_file(entry.path())?;
+            swept += 1;
+        }
+    }
+    Ok(swept)
+}
+
+/// When something was added last.
+fn written(file: &fs::Metadata) -> io::Result<Timestamp> {
+    let since = file.modified()?.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Ok(Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX)))
 }
 
 /// `sha256/ab/abcdef...`: two digits spread the files over folders.
 fn path(digest: Digest) -> Path {
     let hex = digest.hex();
-    Path::from_iter(["sha256", &hex[..2], &hex])
+    Path::from_iter([FOLDER, &hex[..2], &hex])
 }
 
 #[cfg(test)]
@@ -137,5 +184,24 @@ mod tests {
         std::fs::write(folder.path().join("sha256").join(&hex[..2]).join(&hex), b"chamqion").unwrap();
         let read: Result<Vec<Bytes>, _> = store.open(digest).await.unwrap().unwrap().try_collect().await;
         assert!(matches!(read, Err(ArtifactError::Damaged { .. })));
+    }
+
+    #[tokio::test]
+    async fn only_what_a_dead_upload_left_is_swept() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Objects::folder(folder.path()).unwrap();
+        let now = Timestamp::from_micros(1_700_000_000_000_000);
+        assert_eq!(store.sweep(now).await.unwrap(), 0, "of an empty store");
+        let digest = Digest::of(b"champion");
+        store.put(digest, pieces(&[b"champion"])).await.unwrap();
+        let whole = folder.path().join(path(digest).as_ref());
+        let left = |name: &str| whole.with_file_name(format!("{}#{name}", digest.hex()));
+        for (file, minutes) in [(whole.clone(), 11), (left("1"), 11), (left("2"), 9)] {
+            let written = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000 - 60 * minutes);
+            let file = fs::File::options().create(true).append(true).open(file).unwrap();
+            file.set_modified(written).unwrap();
+        }
+        assert_eq!(store.sweep(now).await.unwrap(), 1);
+        assert_eq!([whole.clone(), left("1"), left("2")].map(|file| file.exists()), [true, false, true]);
     }
 }
