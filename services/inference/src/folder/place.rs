@@ -98,6 +98,10 @@ impl Place {
     pub(crate) async fn open(&self, spool: &std::path::Path) -> Result<File, Error> {
         let generic = |source: std::io::Error| Error::Generic { store: "file", source: source.into() };
         if let Some(file) = &self.local {
+            // Opening a pipe waits for whoever writes into it, and this thread with it.
+            if !std::fs::metadata(file).map_err(generic)?.is_file() {
+                return Err(generic(std::io::Error::other("it is no regular file")));
+            }
             return File::open(file).map_err(generic);
         }
         let mut pieces = self.store.get(&self.path).await?.into_stream();
@@ -182,6 +186,17 @@ mod tests {
             assert_eq!(folder.path().join(name).exists(), stays, "{name}");
         }
         assert_eq!(place.child("nothing").sweep("").unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn only_a_regular_file_is_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        for path in [pipe.as_path(), folder.path(), std::path::Path::new("/dev/zero")] {
+            let error = Place::parse(path.to_str().unwrap()).unwrap().open(folder.path()).await.unwrap_err();
+            assert!(error.to_string().contains("it is no regular file"), "{error}");
+        }
     }
 
     #[test]
