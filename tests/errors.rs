@@ -28,10 +28,10 @@ fn reasons_in_code(folder: &Path, found: &mut BTreeSet<String>) {
 fn every_reason_is_explained_and_every_explanation_has_a_reason() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut sent = BTreeSet::new();
-    for folder in ["crates/rpc/src", "services/registry/src", "services/trainer/src", "services/validator/src"] {
-        reasons_in_code(&root.join(folder), &mut sent);
+    let services = ["registry", "trainer", "validator", "inference"].map(|service| format!("services/{service}"));
+    for folder in services.iter().map(String::as_str).chain(["crates/bundles", "crates/rpc"]) {
+        reasons_in_code(&root.join(folder).join("src"), &mut sent);
     }
-    reasons_in_code(&root.join("services/inference/src"), &mut sent);
     assert!(sent.len() > 30, "only {} reasons found: {sent:?}", sent.len());
     let page = fs::read_to_string(root.join("docs/errors.md")).unwrap();
     let explained: BTreeSet<String> =

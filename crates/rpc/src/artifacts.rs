@@ -45,7 +45,7 @@ pub async fn download(registry: &Peer, digest: Digest, limit: usize) -> Result<B
             return Err(Problem::new(
                 Code::ResourceExhausted,
                 "ARTIFACT_TOO_LARGE",
-                "the artifact is larger than expected",
+                format!("the artifact is larger than the {limit} bytes expected"),
             )
             .with("digest", digest)
             .with("limit_bytes", limit)

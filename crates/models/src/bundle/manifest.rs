@@ -23,8 +23,6 @@ pub(super) const GOLDEN: &str = "golden.json";
 const MIB: u64 = 1 << 20;
 /// Most members before one.
 const MAX_UPSTREAMS: usize = 15;
-/// Largest manifest in bytes.
-const MANIFEST_LIMIT: u64 = MIB;
 /// The member of a chain.
 pub(super) const MEMBER: &str = "member.json";
 /// The files of a model besides the manifest, and the largest size of each in bytes.
@@ -135,6 +133,11 @@ pub struct SplitReference {
 }
 
 impl Manifest {
+    /// Its own name in a bundle.
+    pub const FILE: &str = MANIFEST;
+    /// Its largest size in bytes.
+    pub const MAX_BYTES: usize = 1 << 20;
+
     /// Reads a manifest whose digest, the bundle's own, must be `expected`.
     ///
     /// # Errors
@@ -142,7 +145,7 @@ impl Manifest {
     /// [`BundleError::TooLarge`] also for a file that only claims to be; [`BundleError::MissingFile`] and
     /// [`BundleError::UnknownFile`] for a list of other files than a bundle has.
     pub fn parse(bytes: &[u8], expected: Digest) -> Result<Self, BundleError> {
-        check_size(MANIFEST, bytes.len() as u64, MANIFEST_LIMIT)?;
+        check_size(MANIFEST, bytes.len() as u64, Self::MAX_BYTES as u64)?;
         check_digest(MANIFEST, bytes, expected)?;
         // The format first: a newer manifest may hold anything else.
         let Format { format } = super::read(MANIFEST, bytes)?;

@@ -1,7 +1,7 @@
 //! ServedModel bundles on their way to being served.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
@@ -9,34 +9,31 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
+use lineal_bundles::{FetchError, Fetched};
 use lineal_kernel::Digest;
-use lineal_models::{Bundle, BundleError, LeftOut, Manifest, ServedModel};
+use lineal_models::{LeftOut, ServedModel};
+use lineal_signing::Policy;
 use tokio::{
     sync::{OnceCell, Semaphore},
     time::Instant,
 };
 
 use super::{
-    admission::Admission,
     loader::{LOADS_AT_ONCE, Loader},
+    shelf::Shelf,
 };
 use crate::{
     InferenceError,
-    cache::Cache,
     error::{BundleFault, chain},
     failpoints::happen_here,
-    registry::{Registry, RegistryError},
+    registry::RegistryError,
 };
-
-/// Largest manifest that is fetched, in bytes.
-const MAX_MANIFEST: usize = 1 << 20;
 
 /// Bundles that are loaded and not yet served. However many ask for one digest at the same time, it is loaded once.
 pub(crate) struct Bundles {
-    registry: Arc<dyn Registry>,
-    cache: Cache,
-    admission: Admission,
+    shelf: Shelf,
+    /// By whom they must be signed.
+    signatures: Policy,
     loader: Loader,
     /// One permit for each bundle that may be fetched and loaded now.
     under_way: Semaphore,
@@ -51,34 +48,11 @@ pub(crate) struct Bundles {
 /// Filled once the bundle is loaded, with the moment since which it waits.
 type Waiting = Arc<OnceCell<(Arc<ServedModel>, Instant)>>;
 
-/// A bundle as it arrived: only the manifest has been read.
-struct Fetched {
-    digest: Digest,
-    manifest: Manifest,
-    /// Of the manifest.
-    bytes: Bytes,
-    files: BTreeMap<String, Bytes>,
-}
-
-impl Fetched {
-    fn assemble(self) -> Result<Bundle, BundleError> {
-        // Off the serving threads: a file may be copied here.
-        let files = self.files.into_iter().map(|(name, content)| (name, content.into())).collect();
-        Bundle::assemble(self.bytes.into(), self.digest, files)
-    }
-}
-
 impl Bundles {
-    pub(crate) fn new(
-        registry: Arc<dyn Registry>,
-        cache: Cache,
-        admission: Admission,
-        loader: Loader,
-        ttl: Duration,
-    ) -> Self {
+    pub(crate) fn new(shelf: Shelf, signatures: Policy, loader: Loader, ttl: Duration) -> Self {
         let (waiting, held, loads) = (Mutex::default(), Mutex::default(), AtomicU64::new(0));
         let under_way = Semaphore::new(LOADS_AT_ONCE);
-        Self { registry, cache, admission, loader, under_way, ttl, waiting, held, loads }
+        Self { shelf, signatures, loader, under_way, ttl, waiting, held, loads }
     }
 
     /// The bundle fetched, verified and loaded, with its golden rows replayed. It goes on if the caller gives up, so that one
@@ -152,13 +126,14 @@ impl Bundles {
     async fn fetch_and_load(&self, digest: Digest) -> Result<Arc<ServedModel>, InferenceError> {
         // The files of so many bundles are in memory at once, however many slots wake.
         let _turn = self.under_way.acquire().await.ok();
-        let head = self.fetch_files(digest, digest).await?;
-        self.admission.admit(digest, &head.manifest).await?;
+        let head = Fetched::fetch(&self.shelf, &self.signatures, digest).await.map_err(|error| fault(digest, error))?;
+        let is_ensemble = head.manifest().is_ensemble();
         let mut upstreams = Vec::new();
-        for upstream in &head.manifest.upstreams {
-            upstreams.push(match self.fetch_files(digest, upstream.digest).await {
+        for upstream in &head.manifest().upstreams {
+            let fetched = Fetched::upstream(&self.shelf, upstream).await;
+            upstreams.push(match fetched.map_err(|error| fault(digest, error)) {
                 // Its rule says whether an ensemble does without.
-                Err(InferenceError::BundleDamaged { source, .. }) if head.manifest.is_ensemble() => Err(chain(&source)),
+                Err(InferenceError::BundleDamaged { source, .. }) if is_ensemble => Err(chain(&source)),
                 fetched => Ok(fetched?),
             });
         }
@@ -166,7 +141,7 @@ impl Bundles {
             happen_here!("load");
             let given =
                 |one: Result<Fetched, String>| one.and_then(|one| one.assemble().map_err(|error| chain(&error)));
-            let upstreams: Vec<_> = if head.manifest.is_ensemble() {
+            let upstreams: Vec<_> = if is_ensemble {
                 upstreams.into_iter().map(given).collect()
             } else {
                 upstreams.into_iter().flatten().map(|one| one.assemble().map(Ok)).collect::<Result<_, _>>()?
@@ -183,32 +158,16 @@ impl Bundles {
         self.with_held(|all| all.push((digest, Arc::downgrade(&loaded))));
         Ok(loaded)
     }
+}
 
-    /// The files of one bundle of the chain that ends in `bundle`.
-    async fn fetch_files(&self, bundle: Digest, digest: Digest) -> Result<Fetched, InferenceError> {
-        let bytes = self.fetch(bundle, digest, MAX_MANIFEST).await?;
-        let manifest = Manifest::parse(&bytes, digest)
-            .map_err(|error| InferenceError::BundleDamaged { digest: bundle, source: error.into() })?;
-        let mut files = BTreeMap::new();
-        for (name, file) in &manifest.files {
-            let size = usize::try_from(file.size).unwrap_or(usize::MAX);
-            files.insert(name.clone(), self.fetch(bundle, file.digest, size).await?);
-        }
-        Ok(Fetched { digest, manifest, bytes, files })
-    }
-
-    /// One file of `bundle`, from the disk or else from the artifact store.
-    async fn fetch(&self, bundle: Digest, digest: Digest, limit: usize) -> Result<Bytes, InferenceError> {
-        if let Some(content) = self.cache.get(digest).await {
-            return Ok(content);
-        }
-        let content = self.registry.download(digest, limit).await.map_err(|error| match error {
-            RegistryError::Absent { .. } | RegistryError::Damaged { .. } => {
-                InferenceError::BundleDamaged { digest: bundle, source: BundleFault::File(error) }
-            }
-            other => InferenceError::Registry(other),
-        })?;
-        self.cache.put(digest, content.clone()).await;
-        Ok(content)
+/// What a caller is told of a bundle that did not arrive, or of one before it.
+fn fault(digest: Digest, error: FetchError<RegistryError>) -> InferenceError {
+    match error {
+        FetchError::File {
+            source: source @ (RegistryError::Absent { .. } | RegistryError::Damaged { .. }), ..
+        } => InferenceError::BundleDamaged { digest, source: BundleFault::File(source) },
+        FetchError::File { source, .. } | FetchError::Signatures(source) => InferenceError::Registry(source),
+        FetchError::Bundle(error) => InferenceError::BundleDamaged { digest, source: error.into() },
+        FetchError::Refused(refusal) => InferenceError::BundleRefused { digest, refusal },
     }
 }

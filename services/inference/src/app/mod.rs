@@ -1,6 +1,5 @@
 //! What a replica does: predict, score, prepare, reload, follow the registry. Each file is one verb on [`Replica`].
 
-mod admission;
 mod bundles;
 mod follow;
 mod gather;
@@ -11,6 +10,7 @@ mod prepare;
 mod reload;
 mod report;
 mod score;
+mod shelf;
 mod sleep;
 mod standbys;
 mod trial;
@@ -29,12 +29,12 @@ pub(crate) use predict::Prediction;
 pub(crate) use report::ArmName;
 pub(crate) use wake::WakeCounts;
 
-use admission::Admission;
 use bundles::Bundles;
 use loader::Loader;
 use mirror::Mirror;
 use report::UsageBook;
 pub(crate) use score::{FinishedBatch, Report};
+use shelf::Shelf;
 use standbys::Standbys;
 use wake::Wakes;
 
@@ -85,9 +85,9 @@ impl Replica {
         health: Health,
     ) -> Self {
         let (cache, loader) = (Cache::new(config.cache_dir.clone()), Loader::new(config.load_deadline));
-        let admission = Admission::new(config.signatures.clone(), registry.clone(), cache.clone());
+        let (shelf, signatures) = (Shelf::new(registry.clone(), cache.clone()), config.signatures.clone());
         Self {
-            bundles: Arc::new(Bundles::new(registry.clone(), cache.clone(), admission, loader, config.prepared_ttl)),
+            bundles: Arc::new(Bundles::new(shelf, signatures, loader, config.prepared_ttl)),
             log: config.prediction_log.clone().map(|log| PredictionLog::start(log, &config.replica)),
             batches: score::Batches::new(config.scoring_batches),
             large_batches: Arc::new(Semaphore::new(config.large_batches.max(1))),

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use lineal_bundles::refused;
 use lineal_data::DataError;
 use lineal_kernel::{FieldError, FieldErrors};
 use lineal_models::{ChainError, MemberError, OnnxError, ScoreError};
 use lineal_rpc::Problem;
-use lineal_signing::Refusal;
 use tonic::{Code, Status};
 
 use crate::{InferenceError, error::chain};
@@ -101,7 +101,7 @@ pub(super) fn from_error(error: InferenceError) -> Status {
                 .with("digest", digest)
         }
         InferenceError::BundleRefused { digest, refusal } => {
-            unsigned(refusal, text).precondition(&digest.to_string(), &refusal.to_string()).with("digest", digest)
+            refused(refusal, text).precondition(&digest.to_string(), &refusal.to_string()).with("digest", digest)
         }
         InferenceError::LoadTimedOut { digest, .. } => {
             Problem::new(Code::FailedPrecondition, "LOAD_TIMED_OUT", text.clone())
@@ -136,20 +136,6 @@ pub(super) fn from_error(error: InferenceError) -> Status {
         InferenceError::Background(cause) => Problem::internal(cause),
     };
     problem.status(DOMAIN)
-}
-
-/// A bundle whose signatures do not admit it.
-fn unsigned(refusal: &Refusal, text: String) -> Problem {
-    match refusal {
-        Refusal::Unsigned => Problem::new(Code::FailedPrecondition, "BUNDLE_UNSIGNED", text),
-        Refusal::UnknownKey { key } => {
-            Problem::new(Code::FailedPrecondition, "SIGNING_KEY_UNKNOWN", text).with("key", key)
-        }
-        Refusal::Invalid { key, .. } => {
-            Problem::new(Code::FailedPrecondition, "SIGNATURE_INVALID", text).with("key", key)
-        }
-        Refusal::Unreadable { .. } => Problem::new(Code::FailedPrecondition, "SIGNATURE_INVALID", text),
-    }
 }
 
 /// INVALID_ARGUMENT for fields that could not be converted.

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use lineal_bundles::Source as _;
 use lineal_kernel::{AliasName, Digest, FieldError, ModelName, Name, Slot, Timestamp, VersionNumber};
 use lineal_proto::{
     lineal::registry::v1::{
@@ -14,7 +15,7 @@ use lineal_proto::{
     },
     pbjson_types,
 };
-use lineal_rpc::{Peer, artifacts, signatures, timestamp, traffic_of};
+use lineal_rpc::{Peer, timestamp, traffic_of};
 use tokio::time::timeout;
 use tonic::{Code, Request, Status};
 
@@ -61,7 +62,7 @@ impl Registry for RemoteRegistry {
     }
 
     async fn download(&self, digest: Digest, limit: usize) -> Result<Bytes, RegistryError> {
-        let download = timeout(DOWNLOAD_DEADLINE, artifacts::download(&self.peer, digest, limit));
+        let download = timeout(DOWNLOAD_DEADLINE, self.peer.file(digest, limit));
         let late = |_| RegistryError::Unavailable { problem: format!("no end of {digest} in {DOWNLOAD_DEADLINE:?}") };
         download.await.map_err(late)?.map_err(|status| match status.code() {
             Code::NotFound => RegistryError::Absent { digest },
@@ -73,8 +74,7 @@ impl Registry for RemoteRegistry {
     }
 
     async fn signatures(&self, bundle: Digest) -> Result<Vec<String>, RegistryError> {
-        let found = signatures::list(&self.peer, bundle).await.map_err(unavailable)?;
-        Ok(found.into_iter().map(|signature| signature.envelope).collect())
+        self.peer.signatures(bundle).await.map_err(unavailable)
     }
 
     async fn register(&self, replica: &Name, address: &str) -> Result<Lease, RegistryError> {

@@ -3,90 +3,70 @@
 use std::{collections::BTreeMap, fs};
 
 use bytes::Bytes;
+use lineal_bundles::{FetchError, Fetched, Listed};
 use lineal_kernel::{Digest, Slot};
-use lineal_models::{Bundle, BundleError, Manifest};
+use lineal_models::Bundle;
 use lineal_proto::lineal::registry::v1::Version;
-use lineal_rpc::artifacts;
-use lineal_signing::{Files, KeyError, files_of};
+use lineal_signing::{KeyError, Policy};
+use tonic::Status;
 
 use super::{context::Context, error::CliError, request::resolve_reference};
 
-/// Largest manifest that is fetched, in bytes.
-const MAX_MANIFEST: usize = 1 << 20;
-
 /// A version and the manifest of its bundle.
 #[derive(Debug)]
-pub(super) struct Listed {
+pub(super) struct Found {
     pub(super) version: Version,
-    pub(super) digest: Digest,
-    pub(super) manifest: Manifest,
-    /// Of the manifest.
-    pub(super) bytes: Bytes,
+    pub(super) bundle: Listed,
 }
 
-impl Listed {
+impl Found {
     /// The version of `model` called `version`: a number, a label or `@alias` in `slot`.
     pub(super) async fn fetch(ctx: &Context, model: &str, version: &str, slot: &Slot) -> Result<Self, CliError> {
         let between = if version.starts_with('@') { "" } else { "/" };
         let found = resolve_reference(ctx, format!("{model}{between}{version}"), slot).await;
         let version = found.map_err(|error| error.about(model, version))?;
-        let digest: Digest = version.digest.parse().map_err(|_| ctx.registry.absent("digest"))?;
-        let (manifest, bytes) = manifest(ctx, digest, &version).await?;
-        Ok(Self { version, digest, manifest, bytes })
+        let bundle = Listed::fetch(&ctx.registry.peer(), digest_of(ctx, &version)?).await;
+        Ok(Self { bundle: bundle.map_err(|error| failed(ctx, &version, error))?, version })
     }
 
-    /// Every file but the manifest, each of which is what its digest says.
-    pub(super) async fn files(&self, ctx: &Context) -> Result<BTreeMap<String, Bytes>, CliError> {
-        files(ctx, &self.manifest).await
-    }
-
-    /// What is signed of it.
-    pub(super) fn to_sign(&self) -> Files {
-        files_of(self.digest, self.manifest.files.iter().map(|(name, file)| (name, file.digest)))
+    /// Every file, each of which is what its digest says.
+    pub(super) async fn files(self, ctx: &Context) -> Result<BTreeMap<String, Bytes>, CliError> {
+        let files = self.bundle.files(&ctx.registry.peer()).await;
+        files.map(Fetched::into_files).map_err(|error| failed(ctx, &self.version, error))
     }
 
     /// How people call it.
     pub(super) fn name(&self) -> String {
-        format!("{} {}", self.version.model, self.version.number)
+        name_of(&self.version)
     }
 }
 
-/// The bundle of a version, and those that its manifest names.
+/// The bundle of a version, and those that its manifest names. Whose signatures they have is asked where they are served.
 pub(super) async fn assemble(ctx: &Context, version: &Version) -> Result<(Bundle, Vec<Bundle>), CliError> {
-    let digest = version.digest.parse().map_err(|_| ctx.registry.absent("digest"))?;
-    let bundle = one(ctx, digest, version).await?;
-    let mut upstreams = Vec::new();
-    for upstream in &bundle.manifest().upstreams {
-        upstreams.push(one(ctx, upstream.digest, version).await?);
+    let (registry, digest) = (ctx.registry.peer(), digest_of(ctx, version)?);
+    let fetch = async {
+        let bundle = Fetched::fetch(&registry, &Policy::default(), digest).await?;
+        let upstreams = bundle.upstreams(&registry).await?.into_iter().map(Fetched::assemble);
+        let upstreams = upstreams.collect::<Result<_, _>>()?;
+        Ok((bundle.assemble()?, upstreams))
+    };
+    fetch.await.map_err(|error| failed(ctx, version, error))
+}
+
+fn digest_of(ctx: &Context, version: &Version) -> Result<Digest, CliError> {
+    version.digest.parse().map_err(|_| ctx.registry.absent("digest"))
+}
+
+fn failed(ctx: &Context, version: &Version, error: FetchError<Status>) -> CliError {
+    match error {
+        FetchError::File { source, .. } | FetchError::Signatures(source) => ctx.registry.failed(source),
+        FetchError::Bundle(error) => CliError::usage(format!("{}: {error}", name_of(version))),
+        FetchError::Refused(refusal) => CliError::Untrusted { bundle: name_of(version), refusal },
     }
-    Ok((bundle, upstreams))
 }
 
-/// The bundle `digest`, which is one of `version`.
-async fn one(ctx: &Context, digest: Digest, version: &Version) -> Result<Bundle, CliError> {
-    let (manifest, bytes) = manifest(ctx, digest, version).await?;
-    let files = files(ctx, &manifest).await?.into_iter().map(|(name, content)| (name, content.into())).collect();
-    Bundle::assemble(bytes.into(), digest, files).map_err(|error| damaged(version, &error))
-}
-
-async fn manifest(ctx: &Context, digest: Digest, version: &Version) -> Result<(Manifest, Bytes), CliError> {
-    let bytes = artifacts::download(&ctx.registry.peer(), digest, MAX_MANIFEST).await;
-    let bytes = bytes.map_err(|status| ctx.registry.failed(status))?;
-    Ok((Manifest::parse(&bytes, digest).map_err(|error| damaged(version, &error))?, bytes))
-}
-
-async fn files(ctx: &Context, manifest: &Manifest) -> Result<BTreeMap<String, Bytes>, CliError> {
-    let mut files = BTreeMap::new();
-    for (name, file) in &manifest.files {
-        let limit = usize::try_from(file.size).unwrap_or(usize::MAX);
-        let content = artifacts::download(&ctx.registry.peer(), file.digest, limit).await;
-        files.insert(name.clone(), content.map_err(|status| ctx.registry.failed(status))?);
-    }
-    Ok(files)
-}
-
-fn damaged(version: &Version, error: &BundleError) -> CliError {
-    CliError::usage(format!("{} {}: {error}", version.model, version.number))
+fn name_of(version: &Version) -> String {
+    format!("{} {}", version.model, version.number)
 }
 
 /// The key in the PEM file `path`.

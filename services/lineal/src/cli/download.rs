@@ -8,7 +8,7 @@ use lineal_signing::FILE;
 use serde::Serialize;
 
 use super::{
-    bundle::Listed,
+    bundle::Found,
     context::Context,
     error::{CliError, Exit},
     request::SlotArgs,
@@ -40,19 +40,19 @@ struct Downloaded {
 
 /// Writes the files of a version and its latest signature as `model.sig`, the form in which OpenSSF's tools take a signed model.
 pub(super) async fn run(args: Args, ctx: &Context) -> Result<Exit, CliError> {
-    let listed = Listed::fetch(ctx, &args.model, &args.version, &args.slot.slot).await?;
-    let found = signatures::list(&ctx.registry.peer(), listed.digest).await;
-    let found = found.map_err(|status| ctx.registry.failed(status))?;
+    let found = Found::fetch(ctx, &args.model, &args.version, &args.slot.slot).await?;
+    let (name, digest) = (found.name(), found.bundle.digest());
+    let signatures = signatures::list(&ctx.registry.peer(), digest).await;
+    let signatures = signatures.map_err(|status| ctx.registry.failed(status))?;
     let moment = |time: &pbjson_types::Timestamp| (time.seconds, time.nanos);
-    let latest = found.into_iter().max_by_key(|signature| signature.create_time.as_ref().map(moment));
-    let mut files = listed.files(ctx).await?;
-    files.insert("manifest.json".to_owned(), listed.bytes.clone());
+    let latest = signatures.into_iter().max_by_key(|signature| signature.create_time.as_ref().map(moment));
+    let mut files = found.files(ctx).await?;
     let signed = latest.is_some();
     files.extend(latest.map(|signature| (FILE.to_owned(), signature.envelope.into())));
     let failed = |error: io::Error| CliError::usage(format!("cannot write to `{}`: {error}", args.folder));
     write(Path::new(&args.folder), &files).map_err(failed)?;
-    let told = format!("{} is in `{}`{}", listed.name(), args.folder, if signed { ", signed" } else { ", not signed" });
-    let answer = Downloaded { digest: listed.digest.to_string(), files: files.len(), signed };
+    let told = format!("{name} is in `{}`{}", args.folder, if signed { ", signed" } else { ", not signed" });
+    let answer = Downloaded { digest: digest.to_string(), files: files.len(), signed };
     ctx.output.print(&answer, |style| format!("{}\n", style.heading(&told)))?;
     Ok(Exit::Done)
 }

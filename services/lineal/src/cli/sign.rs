@@ -4,7 +4,7 @@ use lineal_proto::lineal::registry::v1::{AttachSignatureRequest, signature_servi
 use lineal_signing::{Envelope, SigningKey};
 
 use super::{
-    bundle::{self, Listed},
+    bundle::{self, Found},
     context::Context,
     error::{CliError, Exit},
     request::{ChangeArgs, SlotArgs},
@@ -30,17 +30,17 @@ pub(super) struct Args {
 /// Signs the bundle of a version and keeps the signature in the registry. The key stays on this machine.
 pub(super) async fn run(args: Args, ctx: &Context) -> Result<Exit, CliError> {
     let key = bundle::key(&args.key, SigningKey::from_pem)?;
-    let listed = Listed::fetch(ctx, &args.model, &args.version, &args.slot.slot).await?;
+    let found = Found::fetch(ctx, &args.model, &args.version, &args.slot.slot).await?;
     let request = AttachSignatureRequest {
-        model: listed.version.model.clone(),
-        digest: listed.digest.to_string(),
-        envelope: Envelope::sign(&key, &listed.version.model, &listed.to_sign())?,
+        model: found.version.model.clone(),
+        digest: found.bundle.digest().to_string(),
+        envelope: Envelope::sign(&key, &found.version.model, &found.bundle.to_sign())?,
         public_key: key.public().pem().to_owned(),
         request_id: args.change.request_id(),
     };
     let answer = ctx.registry.call(SignatureServiceClient::new(ctx.registry.peer()).attach_signature(request)).await;
-    let answer = answer.map_err(|error| error.about(&args.model, listed.version.number))?;
-    let told = format!("{} is signed by {}", listed.name(), key.public().fingerprint());
+    let answer = answer.map_err(|error| error.about(&args.model, found.version.number))?;
+    let told = format!("{} is signed by {}", found.name(), key.public().fingerprint());
     ctx.output.print(&answer, |style| format!("{}\n", style.heading(&told)))?;
     Ok(Exit::Done)
 }

@@ -5,7 +5,7 @@ use lineal_proto::lineal::registry::v1::{
 };
 
 use super::{
-    bundle::Listed,
+    bundle::Found,
     context::Context,
     error::{CliError, Exit},
     format,
@@ -29,9 +29,9 @@ pub(super) struct Args {
 
 /// Lists the signatures of a version in order of their keys.
 pub(super) async fn run(args: Args, ctx: &Context) -> Result<Exit, CliError> {
-    let listed = Listed::fetch(ctx, &args.model, &args.version, &args.slot.slot).await?;
+    let found = Found::fetch(ctx, &args.model, &args.version, &args.slot.slot).await?;
     let request = ListSignaturesRequest {
-        digest: listed.digest.to_string(),
+        digest: found.bundle.digest().to_string(),
         page_size: args.page.limit,
         page_token: args.page.page_token,
     };

@@ -2,13 +2,13 @@
 
 use std::{fs, io, path::Path};
 
+use lineal_bundles::Source as _;
 use lineal_kernel::{Digest, Hasher};
-use lineal_rpc::signatures;
 use lineal_signing::{FILE, Files, MAX_BYTES, Policy, PublicKey};
 use serde::Serialize;
 
 use super::{
-    bundle::{self, Listed},
+    bundle::{self, Found},
     context::Context,
     error::{CliError, Exit},
     request::SlotArgs,
@@ -70,12 +70,12 @@ async fn stored(
     version: &str,
     slot: &SlotArgs,
 ) -> Result<(String, Files, Vec<String>), CliError> {
-    let listed = Listed::fetch(ctx, model, version, &slot.slot).await?;
-    let found = signatures::list(&ctx.registry.peer(), listed.digest).await;
-    let found = found.map_err(|status| ctx.registry.failed(status))?;
-    listed.files(ctx).await?;
-    let envelopes = found.into_iter().map(|signature| signature.envelope).collect();
-    Ok((listed.name(), listed.to_sign(), envelopes))
+    let found = Found::fetch(ctx, model, version, &slot.slot).await?;
+    let signatures = ctx.registry.peer().signatures(found.bundle.digest()).await;
+    let signatures = signatures.map_err(|status| ctx.registry.failed(status))?;
+    let (name, to_sign) = (found.name(), found.bundle.to_sign());
+    found.files(ctx).await?;
+    Ok((name, to_sign, signatures))
 }
 
 /// The digest of every file in a folder, and its signature, if it has one.

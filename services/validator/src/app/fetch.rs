@@ -1,11 +1,9 @@
 //! Fetching what is to be measured.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
+use lineal_bundles::{FetchError, Fetched};
 use lineal_kernel::{Digest, ModelName, VersionNumber};
-use lineal_models::{Bundle, BundleError, Manifest, ServedModel};
-use lineal_signing::files_of;
+use lineal_models::{BundleError, Manifest, ServedModel};
 
 use super::App;
 use crate::{
@@ -13,9 +11,6 @@ use crate::{
     registry::RegistryError,
 };
 
-const MANIFEST: &str = "manifest.json";
-/// Larger than any manifest that can be read, in bytes.
-const MANIFEST_LIMIT: usize = 4 << 20;
 /// Largest reference set in bytes; it is held in memory.
 const REFERENCE_LIMIT: usize = 1 << 30;
 
@@ -29,15 +24,13 @@ pub(crate) struct Contender {
     pub(crate) digest: Digest,
 }
 
-/// A bundle as it arrived: only the manifest has been read.
+/// What a contender is loaded from.
 #[derive(Debug)]
 pub(crate) struct FetchedBundle {
     pub(crate) contender: Contender,
-    pub(crate) manifest: Manifest,
-    manifest_bytes: Vec<u8>,
-    files: BTreeMap<String, Vec<u8>>,
+    bundle: Fetched,
     /// Of a member, those of the members before it, in the manifest's order.
-    upstreams: Vec<FetchedBundle>,
+    upstreams: Vec<Fetched>,
 }
 
 impl Contender {
@@ -50,62 +43,50 @@ impl Contender {
             problem: problem.to_string(),
         }
     }
+
+    fn unloadable(&self, error: &BundleError) -> ValidatorError {
+        self.damaged(file_of(error), with_causes(error))
+    }
+
+    fn unfetched(&self, error: FetchError<RegistryError>) -> ValidatorError {
+        match error {
+            FetchError::File { file, source: RegistryError::Artifact { problem } } => self.damaged(&file, problem),
+            FetchError::File { source, .. } | FetchError::Signatures(source) => source.into(),
+            FetchError::Bundle(error) => self.unloadable(&error),
+            FetchError::Refused(refusal) => {
+                let (role, model, number) = (self.role, self.model.clone(), self.number);
+                ValidatorError::BundleRefused { role, model, number, refusal }
+            }
+        }
+    }
 }
 
 impl FetchedBundle {
-    /// Checks every digest, loads the model and replays its golden rows: not for a thread that serves.
-    pub(crate) fn load(self) -> Result<ServedModel, ValidatorError> {
-        let Self { contender, manifest_bytes, files, upstreams, .. } = self;
-        let upstreams = upstreams.into_iter().map(Self::assemble).collect::<Result<Vec<_>, _>>();
-        let bundle = Bundle::assemble(manifest_bytes, contender.digest, files);
-        bundle
-            .and_then(|bundle| ServedModel::load_chain(&bundle, &upstreams?))
-            .map_err(|error| contender.damaged(file_of(&error), with_causes(&error)))
+    pub(crate) fn manifest(&self) -> &Manifest {
+        self.bundle.manifest()
     }
 
-    fn assemble(self) -> Result<Bundle, BundleError> {
-        Bundle::assemble(self.manifest_bytes, self.contender.digest, self.files)
+    /// Checks every digest, loads the model and replays its golden rows: not for a thread that serves.
+    pub(crate) fn load(self) -> Result<ServedModel, ValidatorError> {
+        let Self { contender, bundle, upstreams } = self;
+        let upstreams = upstreams.into_iter().map(Fetched::assemble).collect::<Result<Vec<_>, _>>();
+        bundle
+            .assemble()
+            .and_then(|bundle| ServedModel::load_chain(&bundle, &upstreams?))
+            .map_err(|error| contender.unloadable(&error))
     }
 }
 
 impl App {
     /// The bundle of `contender`, with those of the members before it.
     pub(super) async fn bundle(&self, contender: Contender) -> Result<FetchedBundle, ValidatorError> {
-        let mut bundle = self.one_bundle(contender).await?;
-        self.admit(&bundle).await?;
-        for upstream in bundle.manifest.upstreams.clone() {
-            let before = Contender { digest: upstream.digest, ..bundle.contender.clone() };
-            bundle.upstreams.push(self.one_bundle(before).await?);
-        }
-        Ok(bundle)
-    }
-
-    async fn one_bundle(&self, contender: Contender) -> Result<FetchedBundle, ValidatorError> {
-        let manifest_bytes = self.file(&contender, MANIFEST, contender.digest, MANIFEST_LIMIT).await?;
-        let manifest = Manifest::parse(&manifest_bytes, contender.digest)
-            .map_err(|error| contender.damaged(file_of(&error), with_causes(&error)))?;
-        let mut files = BTreeMap::new();
-        for (name, entry) in &manifest.files {
-            let limit = usize::try_from(entry.size).unwrap_or(usize::MAX);
-            files.insert(name.clone(), self.file(&contender, name, entry.digest, limit).await?);
-        }
-        Ok(FetchedBundle { contender, manifest, manifest_bytes, files, upstreams: Vec::new() })
-    }
-
-    /// Refuses a bundle that no trusted key signed. Its manifest names the bundles upstream by digest, so they are signed with it.
-    async fn admit(&self, bundle: &FetchedBundle) -> Result<(), ValidatorError> {
-        if !self.signatures.is_active() {
-            return Ok(());
-        }
-        let FetchedBundle { contender: Contender { role, model, number, digest }, manifest, .. } = bundle;
-        let files = files_of(*digest, manifest.files.iter().map(|(name, file)| (name, file.digest)));
-        let signatures = self.registry.signatures(*digest).await?;
-        match self.signatures.admit(&files, &signatures) {
-            Ok(_) => Ok(()),
-            Err(refusal) => {
-                Err(ValidatorError::BundleRefused { role: *role, model: model.clone(), number: *number, refusal })
-            }
-        }
+        let fetch = async {
+            let bundle = Fetched::fetch(&*self.registry, &self.signatures, contender.digest).await?;
+            let upstreams = bundle.upstreams(&*self.registry).await?;
+            Ok((bundle, upstreams))
+        };
+        let (bundle, upstreams) = fetch.await.map_err(|error| contender.unfetched(error))?;
+        Ok(FetchedBundle { contender, bundle, upstreams })
     }
 
     /// The reference set `digest` of version `number`.
@@ -115,26 +96,12 @@ impl App {
         number: VersionNumber,
         digest: Digest,
     ) -> Result<Bytes, ValidatorError> {
-        self.registry.artifact(digest, REFERENCE_LIMIT).await.map_err(|error| match error {
+        self.registry.file(digest, REFERENCE_LIMIT).await.map_err(|error| match error {
             RegistryError::Artifact { problem } => {
                 ValidatorError::ReferenceUnusable { model: model.clone(), number, problem }
             }
             other => other.into(),
         })
-    }
-
-    async fn file(
-        &self,
-        contender: &Contender,
-        name: &str,
-        digest: Digest,
-        limit: usize,
-    ) -> Result<Vec<u8>, ValidatorError> {
-        let content = self.registry.artifact(digest, limit).await.map_err(|error| match error {
-            RegistryError::Artifact { problem } => contender.damaged(name, problem),
-            other => other.into(),
-        })?;
-        Ok(content.into())
     }
 }
 
@@ -147,7 +114,7 @@ fn file_of(error: &BundleError) -> &str {
         | BundleError::MissingFile { file }
         | BundleError::UnknownFile { file } => file,
         BundleError::Malformed { file, .. } => file,
-        BundleError::UnsupportedFormat { .. } | BundleError::Upstreams { .. } | BundleError::Chain(_) => MANIFEST,
+        BundleError::UnsupportedFormat { .. } | BundleError::Upstreams { .. } | BundleError::Chain(_) => Manifest::FILE,
         BundleError::Member(_) => "member.json",
         BundleError::Ensemble(_) => "ensemble.json",
         BundleError::Model(_) => "model.json",

@@ -65,7 +65,7 @@ struct Exam {
 impl Case {
     /// Loads and scores both sides: not for a thread that serves.
     pub(crate) fn measure(self) -> Result<Measured, ValidatorError> {
-        let manifest = self.candidate.manifest.clone();
+        let manifest = self.candidate.manifest().clone();
         let contender = self.candidate.contender.clone();
         let candidate = self.candidate.load()?;
         let exam = Exam::new(&manifest, self.reference, self.reference_digest)
@@ -138,10 +138,10 @@ impl Exam {
         metric: Metric,
     ) -> Result<Rival, ValidatorError> {
         let number = champion.contender.number;
-        let (task, target) = (champion.manifest.task, target_of(&champion.manifest));
+        let (task, target) = (champion.manifest().task, target_of(champion.manifest()));
         // The other of two classes may be left without a name, the order of several is that of the scores.
         let same_classes =
-            task != Task::MulticlassClassification || champion.manifest.decision.classes() == self.classes;
+            task != Task::MulticlassClassification || champion.manifest().decision.classes() == self.classes;
         let champion = champion.load()?;
         if (task, &target) != (self.task, &self.target) || !same_classes {
             let problem = format!("it predicts {} of `{}`, another target", task.name(), target.column);

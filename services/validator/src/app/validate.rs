@@ -93,8 +93,8 @@ impl App {
         let Validate { model, number, .. } = command;
         let contender = |role, number, digest| Contender { role, model: model.clone(), number, digest };
         let candidate = self.bundle(contender(Role::Candidate, *number, facts.version.digest)).await?;
-        let (policy, settings) = self.policy(command, candidate.manifest.task).await?;
-        let trained_with = candidate.manifest.split.reference;
+        let (policy, settings) = self.policy(command, candidate.manifest().task).await?;
+        let trained_with = candidate.manifest().split.reference;
         if trained_with != facts.reference {
             let problem = format!("its lineage names {}, its bundle {trained_with}", facts.reference);
             return Err(unusable(command, &problem));

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use lineal_bundles::refused;
 use lineal_db::StoreError;
 use lineal_kernel::FieldErrors;
 use lineal_rpc::Problem;
-use lineal_signing::Refusal;
 use tonic::{Code, Status};
 
 use crate::domain::ValidatorError;
@@ -41,7 +41,7 @@ fn problem(error: &ValidatorError) -> Problem {
         }
         ValidatorError::BundleRefused { role, model, number, refusal } => {
             let version = format!("{model}/{number}");
-            unsigned(refusal, text)
+            refused(refusal, text)
                 .precondition(&version, &refusal.to_string())
                 .with("role", role)
                 .with("version", version)
@@ -73,19 +73,5 @@ fn problem(error: &ValidatorError) -> Problem {
         ValidatorError::Store(StoreError::Conflict | StoreError::Backend(_))
         | ValidatorError::RegistryAnswer { .. }
         | ValidatorError::Worker(_) => Problem::internal(error),
-    }
-}
-
-/// A bundle whose signatures do not admit it.
-fn unsigned(refusal: &Refusal, text: String) -> Problem {
-    match refusal {
-        Refusal::Unsigned => Problem::new(Code::FailedPrecondition, "BUNDLE_UNSIGNED", text),
-        Refusal::UnknownKey { key } => {
-            Problem::new(Code::FailedPrecondition, "SIGNING_KEY_UNKNOWN", text).with("key", key)
-        }
-        Refusal::Invalid { key, .. } => {
-            Problem::new(Code::FailedPrecondition, "SIGNATURE_INVALID", text).with("key", key)
-        }
-        Refusal::Unreadable { .. } => Problem::new(Code::FailedPrecondition, "SIGNATURE_INVALID", text),
     }
 }

@@ -3,16 +3,16 @@
 mod remote;
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use lineal_bundles::Source;
 use lineal_kernel::{Digest, ModelName, Slot, VersionNumber};
 
 pub(crate) use remote::RemoteRegistry;
 
 use crate::domain::Report;
 
-/// The registry as the validator sees it.
+/// The registry as the validator sees it. A file that is absent, damaged or too large is [`RegistryError::Artifact`].
 #[async_trait]
-pub(crate) trait Registry: Send + Sync {
+pub(crate) trait Registry: Source<Error = RegistryError> {
     /// The version, if it exists.
     async fn version(&self, model: &ModelName, number: VersionNumber) -> Result<Option<Version>, RegistryError>;
 
@@ -21,12 +21,6 @@ pub(crate) trait Registry: Send + Sync {
 
     /// What the model's newest settings say of validation; `None` if it has no settings.
     async fn settings(&self, model: &ModelName) -> Result<Option<Settings>, RegistryError>;
-
-    /// The file with this digest; [`RegistryError::Artifact`] if it is absent, damaged or has more than `limit` bytes.
-    async fn artifact(&self, digest: Digest, limit: usize) -> Result<Bytes, RegistryError>;
-
-    /// The signatures of the bundle with this manifest; none if nobody signed it.
-    async fn signatures(&self, bundle: Digest) -> Result<Vec<String>, RegistryError>;
 
     /// Stores the verdict on the version, and the comparison with the champion if there was one. Recording the same report again changes nothing.
     async fn record(&self, report: &Report) -> Result<(), RegistryError>;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use lineal_bundles::Source;
 use lineal_kernel::{AliasName, Digest, FieldError, ModelName, Slot, VersionNumber};
 use lineal_proto::lineal::registry::v1::{
     Comparison, ComparisonVerdict, GateResult, GetSettingsRequest, GetVersionRequest, RecordComparisonRequest,
@@ -11,7 +12,7 @@ use lineal_proto::lineal::registry::v1::{
     comparison_service_client::ComparisonServiceClient, settings_service_client::SettingsServiceClient,
     version_service_client::VersionServiceClient,
 };
-use lineal_rpc::{Peer, artifacts, signatures, timestamp};
+use lineal_rpc::{Peer, timestamp};
 use tonic::{Code, Request, Response, Status};
 
 use super::{Pointer, Registry, RegistryError, Settings, Version};
@@ -33,6 +34,25 @@ impl RemoteRegistry {
 
     fn versions(&self) -> VersionServiceClient<Peer> {
         VersionServiceClient::new(self.peer.clone())
+    }
+}
+
+#[async_trait]
+impl Source for RemoteRegistry {
+    type Error = RegistryError;
+
+    async fn file(&self, digest: Digest, limit: usize) -> Result<Bytes, RegistryError> {
+        self.peer.file(digest, limit).await.map_err(|status| match status.code() {
+            Code::NotFound => RegistryError::Artifact { problem: format!("{digest} is not in the artifact store") },
+            Code::DataLoss | Code::ResourceExhausted => {
+                RegistryError::Artifact { problem: format!("{digest}: {}", status.message()) }
+            }
+            _ => failure(status),
+        })
+    }
+
+    async fn signatures(&self, bundle: Digest) -> Result<Vec<String>, RegistryError> {
+        self.peer.signatures(bundle).await.map_err(failure)
     }
 }
 
@@ -79,21 +99,6 @@ impl Registry for RemoteRegistry {
             comparison_metric: validation.comparison_metric,
             skip_comparison: validation.skip_comparison,
         }))
-    }
-
-    async fn artifact(&self, digest: Digest, limit: usize) -> Result<Bytes, RegistryError> {
-        artifacts::download(&self.peer, digest, limit).await.map_err(|status| match status.code() {
-            Code::NotFound => RegistryError::Artifact { problem: format!("{digest} is not in the artifact store") },
-            Code::DataLoss | Code::ResourceExhausted => {
-                RegistryError::Artifact { problem: format!("{digest}: {}", status.message()) }
-            }
-            _ => failure(status),
-        })
-    }
-
-    async fn signatures(&self, bundle: Digest) -> Result<Vec<String>, RegistryError> {
-        let found = signatures::list(&self.peer, bundle).await.map_err(failure)?;
-        Ok(found.into_iter().map(|signature| signature.envelope).collect())
     }
 
     async fn record(&self, report: &Report) -> Result<(), RegistryError> {

@@ -10,6 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use lineal_bundles::Source;
 use lineal_data::Snapshot;
 use lineal_kernel::{Digest, ModelName, Slot, VersionNumber};
 use lineal_models::Bundle;
@@ -79,6 +80,21 @@ impl FakeRegistry {
 }
 
 #[async_trait]
+impl Source for FakeRegistry {
+    type Error = RegistryError;
+
+    async fn file(&self, digest: Digest, _: usize) -> Result<Bytes, RegistryError> {
+        self.downloads.fetch_add(1, Ordering::SeqCst);
+        let content = self.files.lock().unwrap().get(&digest).cloned();
+        content.ok_or_else(|| RegistryError::Artifact { problem: format!("{digest} is not in the artifact store") })
+    }
+
+    async fn signatures(&self, bundle: Digest) -> Result<Vec<String>, RegistryError> {
+        Ok(self.signatures.lock().unwrap().get(&bundle).cloned().unwrap_or_default())
+    }
+}
+
+#[async_trait]
 impl Registry for FakeRegistry {
     async fn version(&self, _: &ModelName, number: VersionNumber) -> Result<Option<Version>, RegistryError> {
         Ok(self.versions.lock().unwrap().get(&number.get()).copied())
@@ -92,16 +108,6 @@ impl Registry for FakeRegistry {
 
     async fn settings(&self, _: &ModelName) -> Result<Option<Settings>, RegistryError> {
         Ok(self.settings.lock().unwrap().clone())
-    }
-
-    async fn artifact(&self, digest: Digest, _: usize) -> Result<Bytes, RegistryError> {
-        self.downloads.fetch_add(1, Ordering::SeqCst);
-        let content = self.files.lock().unwrap().get(&digest).cloned();
-        content.ok_or_else(|| RegistryError::Artifact { problem: format!("{digest} is not in the artifact store") })
-    }
-
-    async fn signatures(&self, bundle: Digest) -> Result<Vec<String>, RegistryError> {
-        Ok(self.signatures.lock().unwrap().get(&bundle).cloned().unwrap_or_default())
     }
 
     async fn record(&self, report: &Report) -> Result<(), RegistryError> {

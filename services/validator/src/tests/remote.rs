@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, atomic::Ordering};
 
 use futures::stream::BoxStream;
+use lineal_bundles::Source as _;
 use lineal_db::DatabaseUrl;
 use lineal_kernel::{ManualClock, ModelName, Slot, Timestamp};
 use lineal_proto::lineal::{
@@ -156,7 +157,7 @@ impl ArtifactService for RegistryGrpc {
         request: Request<pb::DownloadArtifactRequest>,
     ) -> Answer<Self::DownloadArtifactStream> {
         let digest = request.into_inner().digest.parse().unwrap();
-        let content = self.registry.artifact(digest, usize::MAX).await;
+        let content = self.registry.file(digest, usize::MAX).await;
         let content = content.map_err(|_| Status::not_found("no such artifact"))?;
         let pieces =
             content.chunks(1 << 20).map(|chunk| Ok(pb::DownloadArtifactResponse { chunk: chunk.to_vec().into() }));

@@ -1,7 +1,8 @@
 //! Bundles are judged if a trusted key signed them, and not otherwise.
 
+use lineal_bundles::to_sign;
 use lineal_models::Bundle;
-use lineal_signing::{Envelope, Policy, Refusal, SigningKey, files_of};
+use lineal_signing::{Envelope, Policy, Refusal, SigningKey};
 use p256::pkcs8::{EncodePrivateKey as _, LineEnding};
 
 use super::{Harness, bundles::world, judge};
@@ -15,8 +16,8 @@ fn key(seed: u8) -> SigningKey {
 impl Harness {
     /// The signature of the key `seed` in place of those that the bundle has.
     fn sign(&self, bundle: &Bundle, seed: u8) {
-        let others = bundle.manifest().files.iter().map(|(name, file)| (name, file.digest));
-        let envelope = Envelope::sign(&key(seed), "churn", &files_of(bundle.digest(), others)).unwrap();
+        let files = to_sign(bundle.digest(), bundle.manifest());
+        let envelope = Envelope::sign(&key(seed), "churn", &files).unwrap();
         self.registry.signatures.lock().unwrap().insert(bundle.digest(), vec![envelope]);
     }
 

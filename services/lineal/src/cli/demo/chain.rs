@@ -3,22 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context as _;
+use lineal_bundles::Fetched;
 use lineal_data::Frame;
-use lineal_models::{Bundle, Manifest, ServedModel};
+use lineal_models::{Bundle, ServedModel};
 use lineal_proto::lineal::registry::v1::{
     GetChainRequest, GetServingTableRequest, Version, alias_service_client::AliasServiceClient,
     version_service_client::VersionServiceClient,
 };
-use lineal_rpc::{Peer, artifacts};
+use lineal_rpc::Peer;
+use lineal_signing::Policy;
 
 use super::stream::Answer;
 use crate::cli::{
     format,
     output::{Style, Table, cell, verdict},
 };
-
-/// Largest file of a bundle that is read, in bytes.
-const MAX_FILE: usize = 16 << 20;
 
 /// The members that serve together.
 pub(super) struct Chain {
@@ -43,7 +42,7 @@ impl Chain {
         let mut bundles: Vec<Bundle> = vec![];
         let mut scores = BTreeMap::new();
         for member in &members {
-            let bundle = fetch(registry, &member.digest).await?;
+            let bundle = Fetched::fetch(registry, &Policy::default(), member.digest.parse()?).await?.assemble()?;
             let before = |one: &&Bundle| bundle.manifest().upstreams.iter().any(|known| known.digest == one.digest());
             let before: Vec<_> = bundles.iter().filter(before).cloned().collect();
             let answer = ServedModel::load_chain(&bundle, &before)?.score(row)?;
@@ -90,16 +89,6 @@ impl Chain {
     fn is_champion(&self, model: &str, number: u64) -> bool {
         self.champions.contains(&(model.to_owned(), number))
     }
-}
-
-async fn fetch(registry: &Peer, digest: &str) -> anyhow::Result<Bundle> {
-    let digest = digest.parse()?;
-    let manifest = artifacts::download(registry, digest, MAX_FILE).await?.to_vec();
-    let mut files = BTreeMap::new();
-    for (name, file) in Manifest::parse(&manifest, digest)?.files {
-        files.insert(name, artifacts::download(registry, file.digest, MAX_FILE).await?.to_vec());
-    }
-    Ok(Bundle::assemble(manifest, digest, files)?)
 }
 
 #[cfg(test)]
