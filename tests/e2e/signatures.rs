@@ -62,12 +62,14 @@ async fn only_what_a_trusted_key_signed_becomes_champion() {
     let strict = [("LINEAL__SIGNING__REQUIRED", "true"), ("LINEAL__SIGNING__TRUSTED_KEYS", trusted.as_str())];
     let lineal = Process::dev(&data, &strict).await;
     refused(&lineal.cli(&["promote", "churn", "1"]).await, "it is not signed");
+    refused(&lineal.cli(&["reproduce", "churn", "1"]).await, "version 1 of `churn` is refused: it is not signed");
     refused(&lineal.cli(&["verify", "churn", "1", "--key", &public]).await, "it is not signed");
     done(&lineal.cli(&["sign", "churn", "1", "--key", &others_private]).await);
     refused(&lineal.cli(&["promote", "churn", "1"]).await, "which is not trusted");
     assert_eq!(lineal.cli(&["predict", "churn", "--file", &table, "--limit", "1"]).await.code, 5, "no alias moved");
     done(&lineal.cli(&["sign", "churn", "1", "--key", &private]).await);
     done(&lineal.cli(&["promote", "churn", "1"]).await);
+    done(&lineal.cli(&["reproduce", "churn", "1"]).await);
     let listed = lineal.cli(&["signatures", "churn", "@champion"]).await;
     assert_eq!(listed.stdout.matches("sha256:").count(), 2, "{}", listed.stdout);
     done(&lineal.cli(&["verify", "churn", "1", "--key", &public]).await);

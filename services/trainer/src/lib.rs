@@ -23,7 +23,7 @@ use lineal_db::{DatabaseUrl, OpenError};
 use lineal_kernel::{Clock, Name};
 use lineal_models::LibrarySearch;
 use lineal_rpc::Peer;
-use lineal_signing::SigningKey;
+use lineal_signing::{Policy, SigningKey};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
@@ -61,6 +61,8 @@ pub struct TrainerConfig {
     pub release: String,
     /// The key that signs every bundle; `None` to sign none.
     pub signing_key: Option<SigningKey>,
+    /// By whom a version must be signed to be learned from or trained again.
+    pub signatures: Policy,
 }
 
 /// The trainer service.
@@ -90,6 +92,7 @@ impl Trainer {
             scratch: config.scratch,
             release: config.release,
             signing_key: config.signing_key,
+            signatures: config.signatures,
         };
         let sources = Sources::new(config.sources);
         Ok(Self { app: Arc::new(App::new(store, registry, validator, clock, sources, families, settings)) })

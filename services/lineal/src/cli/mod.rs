@@ -207,8 +207,8 @@ impl Cli {
     async fn run(self) -> Result<Exit, CliError> {
         let ctx = &Context::new(&self.global)?;
         match self.command {
-            Command::Dev(args) => serve::dev(args).await,
-            Command::Serve(args) => serve::run(args).await,
+            Command::Dev(args) => Box::pin(serve::dev(args)).await,
+            Command::Serve(args) => Box::pin(serve::run(args)).await,
             Command::Demo(args) => demo::run(args, ctx.output.style()).await,
             Command::Train(args) => train::run(*args, ctx).await,
             Command::Data(args) => data::run(args, ctx).await,

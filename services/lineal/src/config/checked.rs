@@ -184,6 +184,7 @@ impl Config {
                 scratch: data.join("scratch"),
                 release: env!("CARGO_PKG_VERSION").to_owned(),
                 signing_key,
+                signatures: signatures.clone(),
             },
             validator: ValidatorConfig { database: validator_database?, signatures: signatures.clone() },
             inference: InferenceSettings { signatures, ..inference? },

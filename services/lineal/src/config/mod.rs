@@ -142,8 +142,11 @@ mod tests {
         std::fs::write(&file, public).unwrap();
         let inline = public.replace('\n', "\\n");
         let good = format!("signing: {{ required: true, trusted_keys: ['{}', \"{inline}\"] }}\n", file.display());
-        assert!(written(&good).unwrap().validator.signatures.is_active());
-        assert!(!written("version: 1\n").unwrap().inference.signatures.is_active());
+        for (text, active) in [(good.as_str(), true), ("version: 1\n", false)] {
+            let settings = written(text).unwrap();
+            let policies = [settings.trainer.signatures, settings.validator.signatures, settings.inference.signatures];
+            assert!(policies.iter().all(|policy| policy.is_active() == active), "{text}");
+        }
 
         let bad = format!("signing: {{ trusted_keys: ['/nowhere'], key: '{}' }}\n", file.display());
         let error = written(&bad).unwrap_err();

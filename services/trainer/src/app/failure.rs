@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use lineal_bundles::FetchError;
 use lineal_data::DataError;
 use lineal_db::StoreError;
 use lineal_kernel::{FieldError, FieldErrors, ModelName, Slot, Timestamp};
@@ -60,6 +61,8 @@ pub(super) enum StepError {
     Member(#[from] MemberFitError),
     #[error(transparent)]
     Chain(#[from] ChainError),
+    #[error("the bundle of version {number} of `{model}` cannot be loaded")]
+    Version { model: ModelName, number: u64, source: Box<FetchError<RegistryError>> },
     #[error("`{model}` has no champion in slot `{slot}` to learn from; name one of its versions, or promote one")]
     NoChampion { model: ModelName, slot: Slot },
     #[error("`{model}` stands alone and answers no other; name upstreams whose families make members of chains")]
@@ -104,9 +107,13 @@ impl StepError {
 
     fn reason(&self) -> FailureReason {
         match self {
-            Self::Scratch { .. }
-            | Self::Source(SourceError::Scratch { .. })
-            | Self::Registry(RegistryError::Full { .. }) => FailureReason::StorageFull,
+            Self::Registry(error) => of_registry(error),
+            Self::Version { source, .. } => match source.as_ref() {
+                FetchError::File { source, .. } | FetchError::Signatures(source) => of_registry(source),
+                FetchError::Bundle(_) => FailureReason::RegistryRefused,
+                FetchError::Refused(_) => FailureReason::Untrusted,
+            },
+            Self::Scratch { .. } | Self::Source(SourceError::Scratch { .. }) => FailureReason::StorageFull,
             Self::Data(_)
             | Self::Refused(_)
             | Self::Source(_)
@@ -128,10 +135,6 @@ impl StepError {
             | Self::NoChampion { .. }
             | Self::Alone { .. }
             | Self::Forked { .. } => FailureReason::Specification,
-            Self::Registry(RegistryError::Unavailable { .. }) => FailureReason::RegistryUnavailable,
-            Self::Registry(
-                RegistryError::NotFound { .. } | RegistryError::Damaged { .. } | RegistryError::Refused { .. },
-            ) => FailureReason::RegistryRefused,
             Self::Store(StoreError::Busy) => FailureReason::StoreUnavailable,
             Self::Store(StoreError::Conflict | StoreError::Backend(_)) | Self::Json(_) => FailureReason::Internal,
             Self::Deadline { .. } | Self::FinishBy { .. } => FailureReason::DeadlineExceeded,
@@ -152,6 +155,11 @@ impl StepError {
             Self::Refused(refusal) => TrainerError::DataRefused(refusal),
             Self::Abandoned => TrainerError::Stopping,
             Self::Registry(RegistryError::Unavailable { message }) => TrainerError::RegistryUnavailable { message },
+            Self::Version { model, number, source } => match *source {
+                FetchError::File { source, .. } | FetchError::Signatures(source) => Self::Registry(source).told(),
+                FetchError::Bundle(error) => Self::Bundle(error).told(),
+                FetchError::Refused(refusal) => TrainerError::BundleRefused { model, number, refusal },
+            },
             Self::Registry(RegistryError::Full { message: problem }) => ImportError::StorageFull { problem }.into(),
             Self::Source(SourceError::Unavailable { ref source_name, .. }) => {
                 ImportError::SourceUnavailable { name: source_name.clone(), problem: self.chain() }.into()
@@ -166,9 +174,10 @@ impl StepError {
         }
     }
 
-    /// Whether it says nothing about the training, only that something is away.
-    pub(super) fn is_passing(&self) -> bool {
-        matches!(self, Self::Registry(RegistryError::Unavailable { .. }) | Self::Store(_) | Self::Abandoned)
+    /// Whether it says nothing about the training, only that something is away or not trusted.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        matches!(self, Self::Store(_) | Self::Abandoned)
+            || matches!(self.reason(), FailureReason::RegistryUnavailable | FailureReason::Untrusted)
     }
 
     /// The error and what caused it.
@@ -180,6 +189,16 @@ impl StepError {
             source = inner.source();
         }
         text
+    }
+}
+
+fn of_registry(error: &RegistryError) -> FailureReason {
+    match error {
+        RegistryError::Unavailable { .. } => FailureReason::RegistryUnavailable,
+        RegistryError::Full { .. } => FailureReason::StorageFull,
+        RegistryError::NotFound { .. } | RegistryError::Damaged { .. } | RegistryError::Refused { .. } => {
+            FailureReason::RegistryRefused
+        }
     }
 }
 

@@ -29,7 +29,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use lineal_kernel::Clock;
 use lineal_models::Family;
-use lineal_signing::SigningKey;
+use lineal_signing::{Policy, SigningKey};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
@@ -71,6 +71,8 @@ pub(crate) struct Settings {
     pub(crate) release: String,
     /// The key that signs every bundle, if there is one.
     pub(crate) signing_key: Option<SigningKey>,
+    /// By whom a version must be signed to be learned from or trained again.
+    pub(crate) signatures: Policy,
 }
 
 /// The trainer without its transport.

@@ -38,14 +38,14 @@ impl App {
         let read = async {
             let version = version?;
             let log = self.registry.run(&version.run_id).await?;
-            let bundle = self.bundle(version.digest).await?;
+            let bundle = self.bundle(model, number, version.digest).await?;
             let draft = draft(model, &version, &log.parameters, bundle.manifest())?;
             let spec = JobSpec::check(draft, self.families()).map_err(StepError::Unusable)?;
             let rule = self.rule(&spec, &log).await?;
             Ok(Recorded { version, log, bundle, spec, rule })
         };
         read.await.map_err(|error: StepError| match error {
-            passing if passing.is_passing() => passing.told(),
+            elsewhere if elsewhere.is_elsewhere() => elsewhere.told(),
             error => TrainerError::NotReproducible { model: model.clone(), number, problem: error.chain() },
         })
     }

@@ -33,7 +33,7 @@ impl App {
                 let step = app.stopping.run_until_cancelled(repetition.step()).await;
                 let Some((stage, found)) = step.ok_or(TrainerError::Stopping)? else { return };
                 let found = match found {
-                    Err(error) if error.is_passing() => Err(error.told())?,
+                    Err(error) if error.is_elsewhere() => Err(error.told())?,
                     found => found.map_err(|error| error.chain()),
                 };
                 known.verdicts.push(Verdict::of(stage, &recorded.facts(stage), found));

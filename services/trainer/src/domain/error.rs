@@ -2,6 +2,7 @@
 
 use lineal_db::StoreError;
 use lineal_kernel::{Digest, FieldErrors, ModelName, Name, RequestId};
+use lineal_signing::Refusal;
 
 use super::{DataRefusal, DefinitionConflict, ImportError, JobId, PipelineId, PipelineRunId};
 
@@ -85,6 +86,16 @@ pub(crate) enum TrainerError {
         model: ModelName,
         /// What was asked for.
         number: u64,
+    },
+    /// No trusted key signed a version that is learned from or trained again.
+    #[error("the bundle of version {number} of `{model}` is refused: {refusal}")]
+    BundleRefused {
+        /// The model.
+        model: ModelName,
+        /// The version.
+        number: u64,
+        /// Why.
+        refusal: Refusal,
     },
     /// What a version was trained with is not known.
     #[error("version {number} of `{model}` cannot be trained again: {problem}")]

@@ -29,10 +29,12 @@ pub(crate) enum FailureReason {
     StoreUnavailable,
     /// Its worker is gone.
     WorkerLost,
+    /// No trusted key signed what it was to learn from.
+    Untrusted,
 }
 
 impl FailureReason {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Data,
         Self::Specification,
         Self::Fit,
@@ -44,6 +46,7 @@ impl FailureReason {
         Self::StorageFull,
         Self::StoreUnavailable,
         Self::WorkerLost,
+        Self::Untrusted,
     ];
 
     /// The stored word.
@@ -60,6 +63,7 @@ impl FailureReason {
             Self::StorageFull => "storage_full",
             Self::StoreUnavailable => "store_unavailable",
             Self::WorkerLost => "worker_lost",
+            Self::Untrusted => "untrusted",
         }
     }
 

@@ -180,6 +180,7 @@ fn reason(reason: FailureReason) -> pb::JobFailureReason {
         FailureReason::StorageFull => pb::JobFailureReason::StorageFull,
         FailureReason::StoreUnavailable => pb::JobFailureReason::StoreUnavailable,
         FailureReason::WorkerLost => pb::JobFailureReason::WorkerLost,
+        FailureReason::Untrusted => pb::JobFailureReason::Untrusted,
     }
 }
 

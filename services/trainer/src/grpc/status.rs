@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use lineal_bundles::refused;
 use lineal_kernel::{FieldErrors, ModelName, Name};
 use lineal_rpc::Problem;
+use lineal_signing::Refusal;
 use tonic::{Code, Status};
 
 use crate::domain::{DataRefusal, ImportError, TrainerError};
@@ -50,11 +52,8 @@ pub(crate) fn from_error(error: TrainerError) -> Status {
         TrainerError::VersionNotFound { model, number } => Problem::new(Code::NotFound, "VERSION_NOT_FOUND", message)
             .resource("version", format!("{model}/{number}"))
             .with("model", model),
-        TrainerError::NotReproducible { model, number, .. } => {
-            Problem::new(Code::FailedPrecondition, "NOT_REPRODUCIBLE", message)
-                .with("model", model)
-                .with("version", number)
-        }
+        TrainerError::BundleRefused { model, number, refusal } => untrusted(message, &model, number, &refusal),
+        TrainerError::NotReproducible { model, number, .. } => not_reproducible(message, &model, number),
         TrainerError::RegistryUnavailable { .. } => {
             Problem::new(Code::Unavailable, "REGISTRY_UNAVAILABLE", message).retry_after(LATER)
         }
@@ -79,6 +78,17 @@ pub(crate) fn from_error(error: TrainerError) -> Status {
         TrainerError::Store(cause) => Problem::internal(&cause),
     };
     problem.status(DOMAIN)
+}
+
+/// No trusted key signed the version.
+fn untrusted(message: String, model: &ModelName, number: u64, refusal: &Refusal) -> Problem {
+    let version = format!("{model}/{number}");
+    refused(refusal, message).precondition(&version, &refusal.to_string()).with("version", version)
+}
+
+/// What the version was trained with is not known any more.
+fn not_reproducible(message: String, model: &ModelName, number: u64) -> Problem {
+    Problem::new(Code::FailedPrecondition, "NOT_REPRODUCIBLE", message).with("model", model).with("version", number)
 }
 
 /// Nobody applied settings to the model.

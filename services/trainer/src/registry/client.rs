@@ -4,6 +4,7 @@ use std::{fs::File, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use lineal_bundles::Source;
 use lineal_kernel::{Digest, ModelName, Slot};
 use lineal_proto::lineal::registry::v1::{
     self as pb, alias_service_client::AliasServiceClient, dataset_service_client::DatasetServiceClient,
@@ -21,8 +22,6 @@ use super::{
 };
 use crate::domain::{ModelSettings, NewVersion, ReloadPolicy, Upstream};
 
-/// Largest file that is loaded, in bytes.
-const MAX_FILE: usize = 2 << 30;
 /// Longest wait for the answer to a call without content.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -50,11 +49,20 @@ impl RegistryClient {
 }
 
 #[async_trait]
-impl Registry for RegistryClient {
-    async fn download(&self, digest: Digest) -> Result<Bytes, RegistryError> {
-        retry(|| artifacts::download(&self.peer, digest, MAX_FILE)).await
+impl Source for RegistryClient {
+    type Error = RegistryError;
+
+    async fn file(&self, digest: Digest, limit: usize) -> Result<Bytes, RegistryError> {
+        retry(|| self.peer.file(digest, limit)).await
     }
 
+    async fn signatures(&self, bundle: Digest) -> Result<Vec<String>, RegistryError> {
+        retry(|| self.peer.signatures(bundle)).await
+    }
+}
+
+#[async_trait]
+impl Registry for RegistryClient {
     async fn fetch(&self, digest: Digest, to: &File) -> Result<(), RegistryError> {
         retry(|| artifacts::fetch(&self.peer, digest, to)).await
     }

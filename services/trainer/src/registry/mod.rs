@@ -8,12 +8,16 @@ use std::{collections::BTreeMap, fs::File};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use lineal_bundles::Source;
 use lineal_kernel::{Digest, ModelName, Name, Slot};
 
 use crate::domain::{ModelSettings, NewVersion, PromoteNode, Upstream};
 
 pub(crate) use client::RegistryClient;
 pub(crate) use retry::patiently;
+
+/// Largest file of rows that is loaded, in bytes.
+const MAX_FILE: usize = 2 << 30;
 
 /// Why the registry did not do it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -164,9 +168,11 @@ pub(crate) struct Promoted {
 
 /// The registry. Every call can be repeated without doing more than once.
 #[async_trait]
-pub(crate) trait Registry: Send + Sync {
+pub(crate) trait Registry: Source<Error = RegistryError> {
     /// The content with this digest, verified.
-    async fn download(&self, digest: Digest) -> Result<Bytes, RegistryError>;
+    async fn download(&self, digest: Digest) -> Result<Bytes, RegistryError> {
+        self.file(digest, MAX_FILE).await
+    }
 
     /// Writes the content with this digest, verified, to the beginning of `to`.
     async fn fetch(&self, digest: Digest, to: &File) -> Result<(), RegistryError>;

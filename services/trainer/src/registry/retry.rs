@@ -33,8 +33,10 @@ pub(crate) async fn patiently<T, F: Future<Output = Result<T, Status>>>(call: im
 impl From<Status> for RegistryError {
     fn from(status: Status) -> Self {
         let message = status.message().to_owned();
-        if reason_of(&status).as_deref() == Some(artifacts::FULL) {
-            return Self::Full { message };
+        match reason_of(&status).as_deref() {
+            Some(artifacts::FULL) => return Self::Full { message },
+            Some("ARTIFACT_TOO_LARGE") => return Self::Damaged { message },
+            _ => {}
         }
         match status.code() {
             // The connection may break at any point of a call, and a broken store behind the registry may come back.
@@ -56,6 +58,8 @@ impl From<Status> for RegistryError {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use lineal_rpc::Problem;
+
     use super::*;
 
     /// How many calls are made to a registry that answers `status` for the first `times` calls, and what comes of it.
@@ -73,6 +77,10 @@ mod tests {
         let (count, result) = calls(&away, usize::MAX).await;
         assert_eq!(count, 5);
         assert!(matches!(result, Err(RegistryError::Unavailable { .. })));
+        let large = Problem::new(Code::ResourceExhausted, "ARTIFACT_TOO_LARGE", "larger than expected").status("test");
+        let (count, result) = calls(&large, usize::MAX).await;
+        let message = "larger than expected".to_owned();
+        assert_eq!((count, result), (1, Err(RegistryError::Damaged { message })), "it stays as large");
         let (count, result) = calls(&Status::not_found("no artifact"), usize::MAX).await;
         assert_eq!((count, result), (1, Err(RegistryError::NotFound { message: "no artifact".to_owned() })));
     }

@@ -15,9 +15,9 @@ use crate::{
 };
 
 /// The English Premier League of 2016-2017.
-const SEASON: &[u8] = include_bytes!("../../../../crates/models/tests/reference/football/season.csv");
+pub(super) const SEASON: &[u8] = include_bytes!("../../../../crates/models/tests/reference/football/season.csv");
 
-fn member(spec: &mut SpecDraft, family: &str, upstreams: &[(&str, u64)]) {
+pub(super) fn member(spec: &mut SpecDraft, family: &str, upstreams: &[(&str, u64)]) {
     (spec.model, spec.dataset, spec.family) = (family.to_owned(), "season".to_owned(), family.to_owned());
     spec.label_column = String::new();
     spec.upstreams = upstreams.iter().map(|(model, number)| ((*model).to_owned(), *number)).collect();
@@ -132,6 +132,19 @@ async fn a_member_without_a_number_learns_from_the_champion_and_says_if_that_is_
     let known = lab.registry.known();
     assert_eq!(entry(&known.runs[blending.run_id.as_ref().unwrap()].log.tags, "stale_upstreams"), "poisson/1");
     assert_eq!(known.versions[1].1.upstreams[0].number, 1);
+}
+
+#[tokio::test]
+async fn an_upstream_that_is_damaged_is_named_with_its_file() {
+    // F21, F45
+    let mut lab = Lab::new().await;
+    let poisson = train(&mut lab, SEASON, |spec| member(spec, "poisson", &[])).await;
+    let file = bundle(&lab, poisson.digest.unwrap()).manifest().files["member.json"].digest;
+    lab.registry.damage(file);
+    let job = train(&mut lab, SEASON, |spec| member(spec, "blending", &[("poisson", 1)])).await;
+    assert_eq!((job.state, job.reason), (JobState::Failed, Some(FailureReason::RegistryRefused)));
+    let why = "the bundle of version 1 of `poisson` cannot be loaded: `member.json` cannot be fetched: ";
+    assert!(job.error.contains(why) && job.error.ends_with("is damaged"), "{}", job.error);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use futures::StreamExt as _;
 use lineal_db::DatabaseUrl;
 use lineal_kernel::{Caller, ManualClock, Name, RequestId, Timestamp};
 use lineal_models::Family;
-use lineal_signing::SigningKey;
+use lineal_signing::{Policy, SigningKey};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -98,9 +98,9 @@ impl Lab {
         self.restart_set(|settings| settings.table_limit = table_limit);
     }
 
-    /// The same with a key that signs.
-    pub(super) fn restart_signing(&mut self, key: SigningKey) {
-        self.restart_set(|settings| settings.signing_key = Some(key));
+    /// The same with a key that signs, and with those that are trusted.
+    pub(super) fn restart_signing(&mut self, key: Option<SigningKey>, trusted: Policy) {
+        self.restart_set(|settings| (settings.signing_key, settings.signatures) = (key, trusted));
     }
 
     fn restart_set(&mut self, change: impl FnOnce(&mut Settings)) {
@@ -213,6 +213,7 @@ fn app(
         scratch: folder.join("scratch"),
         release: "0.0.0-test".to_owned(),
         signing_key: None,
+        signatures: Policy::default(),
     };
     change(&mut settings);
     let (clock, sources) = (Arc::new(clock.clone()), Sources::new(sources.clone()));

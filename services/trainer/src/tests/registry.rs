@@ -9,6 +9,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use lineal_bundles::Source;
 use lineal_kernel::{Digest, ModelName, Slot};
 use tokio::sync::Semaphore;
 
@@ -103,8 +104,10 @@ impl FakeRegistry {
 }
 
 #[async_trait]
-impl Registry for FakeRegistry {
-    async fn download(&self, digest: Digest) -> Result<Bytes, RegistryError> {
+impl Source for FakeRegistry {
+    type Error = RegistryError;
+
+    async fn file(&self, digest: Digest, _: usize) -> Result<Bytes, RegistryError> {
         self.answering("download").await;
         let content = self.there()?.artifacts.get(&digest).cloned();
         let missing = || RegistryError::NotFound { message: format!("there is no artifact {digest}") };
@@ -115,6 +118,15 @@ impl Registry for FakeRegistry {
         Ok(content)
     }
 
+    async fn signatures(&self, bundle: Digest) -> Result<Vec<String>, RegistryError> {
+        let known = self.there()?;
+        let of_it = known.signatures.iter().filter(|signature| signature.digest == bundle);
+        Ok(of_it.map(|signature| signature.envelope.clone()).collect())
+    }
+}
+
+#[async_trait]
+impl Registry for FakeRegistry {
     async fn fetch(&self, digest: Digest, mut to: &File) -> Result<(), RegistryError> {
         let content = self.download(digest).await?;
         if let Some(problem) = self.known().full {

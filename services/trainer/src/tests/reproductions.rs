@@ -35,7 +35,12 @@ async fn train(lab: &mut Lab, csv: &[u8], change: impl FnOnce(&mut SpecDraft)) -
 }
 
 /// Every message of a reproduction.
-async fn messages(lab: &Lab, model: &str, number: u64, threads: u32) -> Result<Vec<pb::Reproduction>, Status> {
+pub(super) async fn messages(
+    lab: &Lab,
+    model: &str,
+    number: u64,
+    threads: u32,
+) -> Result<Vec<pb::Reproduction>, Status> {
     let request = pb::ReproduceVersionRequest { model: model.to_owned(), number, threads };
     let answers = TrainerGrpc::new(lab.app.clone()).reproduce_version(Request::new(request)).await?;
     let answers: Vec<_> = answers.into_inner().collect().await;

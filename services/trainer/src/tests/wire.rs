@@ -183,6 +183,7 @@ fn config(folder: &Path, libraries: LibrarySearch) -> TrainerConfig {
         scratch: folder.join("scratch"),
         release: "0.0.0-test".to_owned(),
         signing_key: None,
+        signatures: lineal_signing::Policy::default(),
     }
 }
 

@@ -1,8 +1,9 @@
 //! The bundle in the artifact store.
 
 use bytes::Bytes;
+use lineal_bundles::to_sign;
 use lineal_models::Bundle;
-use lineal_signing::{Envelope, files_of};
+use lineal_signing::Envelope;
 
 use super::{Execution, StepError, train::Fitted};
 use crate::{failpoints::stop_here, registry::NewSignature};
@@ -25,8 +26,7 @@ impl Execution<'_> {
     async fn sign(&self, bundle: &Bundle) -> Result<(), StepError> {
         let Some(key) = &self.app.settings.signing_key else { return Ok(()) };
         let (model, digest) = (self.spec().model.clone(), bundle.digest());
-        let files = files_of(digest, bundle.manifest().files.iter().map(|(name, file)| (name, file.digest)));
-        let envelope = Envelope::sign(key, model.as_str(), &files)?;
+        let envelope = Envelope::sign(key, model.as_str(), &to_sign(digest, bundle.manifest()))?;
         let public_key = key.public().pem().to_owned();
         self.app.registry.attach_signature(&NewSignature { model, digest, envelope, public_key }).await?;
         Ok(())

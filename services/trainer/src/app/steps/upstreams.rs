@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use lineal_bundles::{FetchError, Fetched};
 use lineal_data::{Column, Frame};
-use lineal_kernel::Digest;
-use lineal_models::{Bundle, Chain, Manifest, Upstream as Answers};
+use lineal_kernel::{Digest, ModelName};
+use lineal_models::{Bundle, Chain, Upstream as Answers};
 
 use super::{Execution, StepError, load::Loaded};
 use crate::{
-    app::App,
+    app::{App, failure::blocking},
     domain::{JobSpec, Upstream},
+    registry::RegistryError,
 };
 
 /// Everything upstream of a member; nothing for a model that stands alone.
@@ -38,9 +40,10 @@ impl App {
                 return Err(StepError::NoChampion { model: model.clone(), slot: spec.slot.clone() });
             }
             let version = self.registry.version(model, number).await?;
-            let bundle = self.bundle(version.digest).await?;
-            for before in &bundle.manifest().upstreams {
-                found.add(before.member.clone(), self.bundle(before.digest).await?)?;
+            let bundle = self.bundle(model, number, version.digest).await?;
+            for named in &bundle.manifest().upstreams {
+                let before = Fetched::upstream(&*self.registry, named).await;
+                found.add(named.member.clone(), assembled(model, number, before).await?)?;
             }
             let classes = bundle.manifest().decision.classes();
             found.answers.push(Answers { member: model.to_string(), classes });
@@ -51,15 +54,28 @@ impl App {
         Ok(found)
     }
 
-    /// Fetches a bundle whole.
-    pub(in crate::app) async fn bundle(&self, digest: Digest) -> Result<Bundle, StepError> {
-        let manifest = self.registry.download(digest).await?;
-        let mut files = BTreeMap::new();
-        for (name, file) in Manifest::parse(&manifest, digest)?.files {
-            files.insert(name, self.registry.download(file.digest).await?.to_vec());
-        }
-        Ok(Bundle::assemble(manifest.to_vec(), digest, files)?)
+    /// The bundle of a version, signed as the configuration asks for.
+    pub(in crate::app) async fn bundle(
+        &self,
+        model: &ModelName,
+        number: u64,
+        digest: Digest,
+    ) -> Result<Bundle, StepError> {
+        let fetched = Fetched::fetch(&*self.registry, &self.settings.signatures, digest).await;
+        assembled(model, number, fetched).await
     }
+}
+
+/// What was fetched for a version.
+async fn assembled(
+    model: &ModelName,
+    number: u64,
+    fetched: Result<Fetched, FetchError<RegistryError>>,
+) -> Result<Bundle, StepError> {
+    let about = |error| StepError::Version { model: model.clone(), number, source: Box::new(error) };
+    let fetched = fetched.map_err(about)?;
+    let bundle = blocking(move || Ok(fetched.assemble())).await?;
+    bundle.map_err(|error| about(error.into()))
 }
 
 impl Execution<'_> {
