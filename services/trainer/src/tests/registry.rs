@@ -221,6 +221,11 @@ impl Registry for FakeRegistry {
         let mut known = self.there()?;
         let run = known.runs.get_mut(run_id).unwrap();
         assert_eq!(run.end, None, "logged to a closed run");
+        let other = |(name, value): &(&String, &String)| log.parameters.get(*name).is_some_and(|new| new != *value);
+        if let Some((name, found)) = run.log.parameters.iter().find(other) {
+            let message = format!("parameter `{name}` is {found} and cannot change");
+            return Err(RegistryError::Refused { message });
+        }
         run.log = log.clone();
         let decaying = known.decaying;
         drop(known);

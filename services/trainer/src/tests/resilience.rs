@@ -7,7 +7,7 @@ use lineal_kernel::Clock as _;
 use super::lab::{LEASE, Lab, caller, customers};
 use crate::{
     domain::{JobChange, JobState, Step, Stop},
-    registry::RunEnd,
+    registry::{NewRun, Registry as _, RunEnd, RunLog},
 };
 
 #[tokio::test]
@@ -89,6 +89,35 @@ async fn a_job_of_a_killed_process_is_done_once_by_the_next() {
     let job = lab.take_up(&job).await;
     assert_eq!((job.state, job.attempt, job.version), (JobState::Succeeded, 2, Some(1)), "{}", job.error);
     assert_eq!(lab.registry.known().versions.len(), 1);
+}
+
+#[tokio::test]
+async fn a_process_killed_after_it_logged_leaves_its_run_to_itself() {
+    // F80
+    let mut lab = Lab::new().await;
+    let job = lab.create(&customers(100), |_| {}).await;
+    let now = lab.clock.now();
+    let claim = lab.store.claim("killed", now, now.plus(LEASE), 0).await.unwrap().unwrap();
+    let run = NewRun {
+        model: job.spec.model.clone(),
+        experiment: String::new(),
+        tags: [].into(),
+        request_id: format!("{}:run", job.id),
+    };
+    let first = lab.registry.create_run(&run).await.unwrap();
+    let opened = JobChange { run_id: Some(first.clone()), ..JobChange::progress(Some(Step::Load), 0.0, "run") };
+    lab.store.record(&claim.lease, &opened, now).await.unwrap();
+    // The rows met other expectations then.
+    let parameters = [("data_report".to_owned(), "another".to_owned())].into();
+    lab.registry.log(&first, &RunLog { parameters, ..RunLog::default() }).await.unwrap();
+    lab.restart();
+    let job = lab.take_up(&job).await;
+    assert_eq!((job.state, job.attempt), (JobState::Succeeded, 2), "{}", job.error);
+    let known = lab.registry.known();
+    let second = &known.runs[job.run_id.as_ref().unwrap()];
+    assert_eq!((known.runs.len(), &second.end), (2, &Some(RunEnd::Finished)));
+    assert_eq!(known.runs[&first].end, Some(RunEnd::Killed));
+    assert_eq!(known.versions[0].1.run_id, job.run_id.unwrap());
 }
 
 #[tokio::test]

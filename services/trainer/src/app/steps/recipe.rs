@@ -7,7 +7,7 @@ use lineal_kernel::{FieldError, Name};
 use super::{Execution, StepError};
 use crate::{
     domain::{Definition as _, ModelDefinition},
-    registry::{Defaults, NewRun},
+    registry::{Defaults, NewRun, RegistryError, RunEnd},
 };
 
 /// What a split or feature version is called when nobody says.
@@ -35,8 +35,7 @@ pub(in crate::app) fn version_name(given: Option<&Name>, default: Option<&String
 impl Execution<'_> {
     /// Opens the run and resolves the recipe: as given, else as the slot's champion has it, else by default.
     pub(super) async fn recipe(&mut self) -> Result<Recipe, StepError> {
-        let run_id = self.app.registry.create_run(&self.new_run()).await?;
-        self.opened(run_id.clone()).await?;
+        let run_id = self.open_run().await?;
         let (model, slot) = (&self.spec().model, &self.spec().slot);
         let defaults = self.app.registry.defaults(model, slot).await?;
         let parent = self.app.registry.champion(model, slot).await?;
@@ -61,7 +60,31 @@ impl Execution<'_> {
         Ok(name)
     }
 
-    fn new_run(&self) -> NewRun {
+    /// The job's run goes on, unless an attempt that made no version has logged to it: what that one did is not what this one does. Its
+    /// run is closed then, and this attempt gets one of its own, the same however often this is repeated.
+    async fn open_run(&mut self) -> Result<String, StepError> {
+        let registry = &self.app.registry;
+        let mut request_id = format!("{}:run", self.job().id);
+        if let Some(earlier) = &self.job().run_id {
+            match registry.run(earlier).await {
+                Ok(log) if log.parameters.is_empty() => return Ok(earlier.clone()),
+                Ok(_) => match registry.finish_run(earlier, &RunEnd::Killed).await {
+                    Err(RegistryError::Refused { message }) => {
+                        tracing::warn!(message, run_id = earlier, "the run of an earlier attempt cannot be closed");
+                    }
+                    answer => answer?,
+                },
+                Err(RegistryError::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+            request_id = format!("{request_id}:{earlier}");
+        }
+        let run_id = registry.create_run(&self.new_run(request_id)).await?;
+        self.opened(run_id.clone()).await?;
+        Ok(run_id)
+    }
+
+    fn new_run(&self, request_id: String) -> NewRun {
         let (job, spec) = (self.job(), self.spec());
         let mut tags: BTreeMap<String, String> = spec.tags.clone();
         tags.insert("job_id".to_owned(), job.id.to_string());
@@ -73,7 +96,7 @@ impl Execution<'_> {
             model: spec.model.clone(),
             experiment: spec.experiment.clone(),
             tags,
-            request_id: format!("{}:run", job.id),
+            request_id,
         }
     }
 }
