@@ -16,6 +16,10 @@ use crate::{
     failpoints::stop_here,
 };
 
+/// Chooses the rows of files that are too large, whoever reads them: all members of a chain learn from the same ones, and a later file
+/// keeps those that it shares with an earlier one.
+const SAMPLE_SEED: u64 = 0;
+
 /// The rows of a file, their canonical form, and what is known of them.
 pub(super) struct Examined {
     pub(super) sampled: Sampled,
@@ -45,7 +49,7 @@ impl App {
 
     /// Looks at the rows of a file and keeps the report.
     pub(crate) async fn check_data(&self, source: &Source) -> Result<(ReportSummary, DataReport), TrainerError> {
-        let examined = self.examine(source, 0).await.map_err(StepError::told)?;
+        let examined = self.examine(source).await.map_err(StepError::told)?;
         Ok((examined.summary, examined.report))
     }
 
@@ -85,12 +89,12 @@ impl App {
         Err(TrainerError::DataRefused(DataRefusal::of(&report)))
     }
 
-    /// Fetches a file, reads as many of its rows as fit, and reports on them; `seed` chooses the rows if they are too many.
-    pub(super) async fn examine(&self, source: &Source, seed: u64) -> Result<Examined, StepError> {
+    /// Fetches a file, reads as many of its rows as fit, and reports on them.
+    pub(super) async fn examine(&self, source: &Source) -> Result<Examined, StepError> {
         let file = self.scratch()?;
         self.registry.fetch(source.digest, &file).await?;
         let (format, dataset, now) = (source.format, source.dataset.to_string(), self.clock.now());
-        let limit = Limit { bytes: self.settings.table_limit, seed };
+        let limit = Limit { bytes: self.settings.table_limit, seed: SAMPLE_SEED };
         let expectations = self.expectations(&source.dataset).await?;
         let (sampled, snapshot, report) = blocking(move || {
             let sampled = rows(&file, format, limit)?;

@@ -34,7 +34,7 @@ impl Execution<'_> {
     /// Fetches and reads the source, looks at its rows, checks their labels and keeps them.
     pub(super) async fn load(&self, upstreams: &Upstreams) -> Result<Loaded, StepError> {
         let spec = self.spec();
-        let Examined { sampled, snapshot, report: _, summary } = self.app.examine(&spec.source(), spec.seed).await?;
+        let Examined { sampled, snapshot, report: _, summary } = self.app.examine(&spec.source()).await?;
         if !summary.failed.is_empty() {
             return Err(DataRefusal::of(&summary).into());
         }
