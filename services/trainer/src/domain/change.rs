@@ -17,6 +17,8 @@ pub(crate) enum Unless {
     Prepared,
     /// Unless its worker gave a sign of life since then.
     Alive(Timestamp),
+    /// Unless that, or something else was asked for than this.
+    AliveOrAskedOther(Timestamp, Option<Stop>),
 }
 
 /// What a worker writes to its job. What is absent stays as it is.
@@ -147,7 +149,7 @@ impl JobChange {
         }
     }
 
-    /// What becomes of a job whose worker is gone, unless the worker is not.
+    /// What becomes of a job whose worker is gone, unless the worker is not or someone asked for something meanwhile.
     pub(crate) fn lost(claim: &Claim, now: Timestamp) -> Self {
         let error =
             "its worker is gone; if that happens again, look into the trainer's log for the reason, e.g. memory";
@@ -156,7 +158,7 @@ impl JobChange {
             Some(stop) => Self::stopped(stop),
             None => Self::after(failure.clone(), &claim.job, claim.job.step, claim.pending.is_some(), now),
         };
-        Self { failure: Some(failure), unless: Unless::Alive(claim.until), ..change }
+        Self { failure: Some(failure), unless: Unless::AliveOrAskedOther(claim.until, claim.stop), ..change }
     }
 
     /// The same moment if `stop` is what someone asked for meanwhile.

@@ -213,6 +213,17 @@ pub(super) async fn a_lost_job_that_was_to_be_cancelled_is_cancelled(lab: &Lab) 
     let lost = lab.store.lost(lab.clock.now()).await.unwrap();
     record(lab, &lease, &JobChange::lost(&lost[0], lab.clock.now())).await.unwrap();
     assert_eq!(lab.stored(&lease.job_id).await.state, JobState::Cancelled);
+    // Also if that is asked while its loss is being settled.
+    queued(lab).await;
+    let lease = claim(lab).await.unwrap().lease;
+    lab.clock.advance(LEASE * 2);
+    let lost = lab.store.lost(lab.clock.now()).await.unwrap();
+    stop(lab, &lease.job_id, Stop::Cancel).await;
+    let early = record(lab, &lease, &JobChange::lost(&lost[0], lab.clock.now())).await;
+    assert!(matches!(early, Err(StoreError::Conflict)));
+    let lost = lab.store.lost(lab.clock.now()).await.unwrap();
+    record(lab, &lease, &JobChange::lost(&lost[0], lab.clock.now())).await.unwrap();
+    assert_eq!(lab.stored(&lease.job_id).await.state, JobState::Cancelled);
 }
 
 pub(super) async fn a_version_is_not_prepared_once_someone_asked_to_stop(lab: &Lab) {

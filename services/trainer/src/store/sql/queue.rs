@@ -204,11 +204,11 @@ impl QueueStore for Store {
 async fn change(tx: &mut super::Connection, lease: &Lease, change: &JobChange, now: Timestamp) -> Result<Option<i64>> {
     let metrics = if change.keep_metrics { Some(to_json(&change.metrics)?) } else { None };
     let asked = match change.unless {
-        Unless::AskedOther(stop) => Some(stop.map_or("", Stop::as_str)),
+        Unless::AskedOther(stop) | Unless::AliveOrAskedOther(_, stop) => Some(stop.map_or("", Stop::as_str)),
         Unless::Never | Unless::Prepared | Unless::Alive(_) => None,
     };
     let seen = match change.unless {
-        Unless::Alive(seen) => Some(seen),
+        Unless::Alive(seen) | Unless::AliveOrAskedOther(seen, _) => Some(seen),
         Unless::Never | Unless::Prepared | Unless::AskedOther(_) => None,
     };
     // A failure that does not end the job is told by its attempt alone.
