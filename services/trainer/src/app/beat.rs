@@ -7,7 +7,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::{App, BEAT};
 use crate::{
-    domain::{JobChange, JobState, OpenRun},
+    domain::{JobChange, JobState, Lease, OpenRun, Unreadable},
     registry::{RegistryError, RunEnd},
 };
 
@@ -39,17 +39,31 @@ impl App {
     /// Decides on jobs whose worker is gone.
     async fn settle_lost(&self) {
         match self.store.lost(self.clock.now()).await {
-            Ok(claims) => {
-                for claim in claims {
-                    tracing::warn!(job_id = %claim.job.id, "the job has lost its worker");
-                    let change = JobChange::lost(&claim, self.clock.now());
-                    match self.store.record(&claim.lease, &change, self.clock.now()).await {
-                        Ok(()) => self.feed.tell(&claim.job.id),
-                        Err(error) => tracing::info!(%error, job_id = %claim.job.id, "somebody else has settled it"),
+            Ok(lost) => {
+                for taken in lost {
+                    match taken {
+                        Ok(claim) => {
+                            tracing::warn!(job_id = %claim.job.id, "the job has lost its worker");
+                            self.settle_left(&claim.lease, &JobChange::lost(&claim, self.clock.now())).await;
+                        }
+                        Err(job) => self.give_up(&job).await,
                     }
                 }
             }
             Err(error) => tracing::error!(%error, "could not look for lost jobs"),
+        }
+    }
+
+    /// Fails a job that cannot be read.
+    pub(super) async fn give_up(&self, job: &Unreadable) {
+        tracing::error!(problem = job.problem, job_id = %job.lease.job_id, "the job cannot be read");
+        self.settle_left(&job.lease, &JobChange::unreadable(job)).await;
+    }
+
+    async fn settle_left(&self, lease: &Lease, change: &JobChange) {
+        match self.store.record(lease, change, self.clock.now()).await {
+            Ok(()) => self.feed.tell(&lease.job_id),
+            Err(error) => tracing::info!(%error, job_id = %lease.job_id, "somebody else has settled it"),
         }
     }
 

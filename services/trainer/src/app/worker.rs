@@ -53,9 +53,14 @@ impl App {
         while !shutdown.is_cancelled() {
             let (now, limit) = (self.clock.now(), self.settings.per_model);
             match self.store.claim(self.store.process(), now, now.plus(self.settings.lease), limit).await {
-                Ok(Some(claim)) => {
+                Ok(Some(Ok(claim))) => {
                     self.feed.tell(&claim.job.id);
                     self.execute(claim, shutdown).await;
+                    continue;
+                }
+                Ok(Some(Err(job))) => {
+                    self.give_up(&job).await;
+                    self.ended.notify_one();
                     continue;
                 }
                 Ok(None) => {}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lineal_kernel::{Digest, Timestamp};
 
-use super::{Claim, Failure, FailureReason, Job, JobSample, JobState, NewVersion, Step, Stop, schedule};
+use super::{Claim, Failure, FailureReason, Job, JobSample, JobState, NewVersion, Step, Stop, Unreadable, schedule};
 
 /// Under which condition a worker's change is made; a change whose condition does not hold is not made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,6 +159,16 @@ impl JobChange {
             None => Self::after(failure.clone(), &claim.job, claim.job.step, claim.pending.is_some(), now),
         };
         Self { failure: Some(failure), unless: Unless::AliveOrAskedOther(claim.until, claim.stop), ..change }
+    }
+
+    /// The job holds up no other.
+    pub(crate) fn unreadable(job: &Unreadable) -> Self {
+        let error = format!(
+            "it cannot be read ({}); create it again, or train it with the release that wrote it",
+            job.problem
+        );
+        let failure = Failure { reason: FailureReason::Internal, error };
+        Self { unless: Unless::Alive(job.until), ..Self::failed(None, failure) }
     }
 
     /// The same moment if `stop` is what someone asked for meanwhile.

@@ -181,6 +181,16 @@ pub(crate) struct Claim {
     pub(crate) pending: Option<Box<NewVersion>>,
 }
 
+/// A job taken by a worker that cannot read it: damaged, or written by a release that knows more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unreadable {
+    pub(crate) lease: Lease,
+    /// When the lease ends unless it is kept.
+    pub(crate) until: Timestamp,
+    /// What of it, and why.
+    pub(crate) problem: String,
+}
+
 /// What came of the wish for a job.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Creation {

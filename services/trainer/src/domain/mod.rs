@@ -37,7 +37,7 @@ pub(crate) use event::{JobEvent, Step};
 pub(crate) use failure::{Failure, FailureReason};
 pub(crate) use feature_set::{CreateFeatures, NamedFeatures, check_history};
 pub(crate) use import::{CreateImport, Import, ImportDraft, ImportError, Wanted};
-pub(crate) use job::{Claim, Creation, Job, JobFilter, JobId, JobSample, JobState, Lease, OpenRun};
+pub(crate) use job::{Claim, Creation, Job, JobFilter, JobId, JobSample, JobState, Lease, OpenRun, Unreadable};
 pub(crate) use method::{LabelValues, Method, check_task};
 pub(crate) use node::NodeKey;
 pub(crate) use pipeline::{

@@ -20,7 +20,7 @@ pub(crate) use self::{
     imports::ImportStore,
     pipelines::{PipelineRunStore, PipelineStore},
     postgres::PostgresStore,
-    queue::QueueStore,
+    queue::{QueueStore, Taken},
     sqlite::SqliteStore,
 };
 use crate::domain::{Attempt, Creation, DefinitionKind, Job, JobEvent, JobFilter, JobId, Stop};

@@ -5,7 +5,10 @@ use futures::stream::BoxStream;
 use lineal_kernel::Timestamp;
 
 use super::Result;
-use crate::domain::{Claim, Hold, JobChange, JobId, JobState, Lease, OpenRun};
+use crate::domain::{Claim, Hold, JobChange, JobId, JobState, Lease, OpenRun, Unreadable};
+
+/// A job in the hands of a worker, if that one can read it.
+pub(crate) type Taken = std::result::Result<Claim, Unreadable>;
 
 /// The queue that all processes of a database share.
 #[async_trait]
@@ -15,7 +18,7 @@ pub(crate) trait QueueStore: Send + Sync {
 
     /// Gives the first job that may run to `owner`, who loses it at `until` unless there is a heartbeat. The greatest priority comes
     /// first, then the oldest job; a model with `per_model` running jobs gets no other, 0 stands for no limit.
-    async fn claim(&self, owner: &str, now: Timestamp, until: Timestamp, per_model: u32) -> Result<Option<Claim>>;
+    async fn claim(&self, owner: &str, now: Timestamp, until: Timestamp, per_model: u32) -> Result<Option<Taken>>;
 
     /// Keeps a lease until `until` and says whether someone asked to stop.
     async fn heartbeat(&self, lease: &Lease, until: Timestamp) -> Result<Hold>;
@@ -24,7 +27,7 @@ pub(crate) trait QueueStore: Send + Sync {
     async fn record(&self, lease: &Lease, change: &JobChange, now: Timestamp) -> Result<()>;
 
     /// Running jobs whose lease has ended, or whose process is gone.
-    async fn lost(&self, now: Timestamp) -> Result<Vec<Claim>>;
+    async fn lost(&self, now: Timestamp) -> Result<Vec<Taken>>;
 
     /// Fails one waiting job whose deadline has passed, if there is one, with `error`.
     async fn expire(&self, now: Timestamp, error: &str) -> Result<Option<JobId>>;

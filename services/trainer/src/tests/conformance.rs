@@ -26,6 +26,8 @@ macro_rules! suite {
                 events_have_no_gaps_however_many_write_at_once
                 every_attempt_is_kept
                 a_run_stays_open_until_it_is_closed
+                a_job_that_cannot_be_read_holds_up_no_other
+                a_metric_that_is_not_finite_hides_no_job
             }
             datasets {
                 a_split_keeps_its_first_rule

@@ -4,11 +4,12 @@ use std::{collections::BTreeSet, time::Duration};
 
 use futures::future::join_all;
 use lineal_db::StoreError;
-use lineal_kernel::{Clock as _, Digest, ModelName, Name};
+use lineal_kernel::{Clock as _, Digest, ModelName, Name, RequestId};
 
 use super::lab::{LEASE, Lab, customers};
 use crate::domain::{
-    Claim, Failure, FailureReason, Hold, Job, JobChange, JobId, JobState, Lease, NewVersion, SpecDraft, Step, Stop,
+    Claim, Failure, FailureReason, Hold, Job, JobChange, JobId, JobSpec, JobState, Lease, NewVersion, SpecDraft,
+    Step, Stop,
 };
 
 pub(super) async fn queued(lab: &Lab) -> Job {
@@ -25,11 +26,16 @@ pub(super) async fn claim(lab: &Lab) -> Option<Claim> {
 
 pub(super) async fn claim_up_to(lab: &Lab, per_model: u32) -> Option<Claim> {
     let now = lab.clock.now();
-    lab.store.claim(lab.store.process(), now, now.plus(LEASE), per_model).await.unwrap()
+    lab.store.claim(lab.store.process(), now, now.plus(LEASE), per_model).await.unwrap().map(Result::unwrap)
 }
 
 pub(super) async fn claimed(lab: &Lab) -> Option<JobId> {
     claim(lab).await.map(|claim| claim.job.id)
+}
+
+/// The jobs that were lost, all of them readable.
+async fn lost_jobs(lab: &Lab) -> Vec<Claim> {
+    lab.store.lost(lab.clock.now()).await.unwrap().into_iter().map(Result::unwrap).collect()
 }
 
 pub(super) async fn record(lab: &Lab, lease: &Lease, change: &JobChange) -> Result<(), StoreError> {
@@ -157,9 +163,9 @@ pub(super) async fn a_void_lease_writes_nothing(lab: &Lab) {
     // F80
     queued(lab).await;
     let first = claim(lab).await.unwrap();
-    assert_eq!(lab.store.lost(lab.clock.now()).await.unwrap(), []);
+    assert_eq!(lost_jobs(lab).await, []);
     lab.clock.advance(LEASE * 2);
-    let lost = lab.store.lost(lab.clock.now()).await.unwrap();
+    let lost = lost_jobs(lab).await;
     assert_eq!(lost.len(), 1);
     record(lab, &lost[0].lease, &JobChange::lost(&lost[0], lab.clock.now())).await.unwrap();
     lab.clock.advance(LEASE);
@@ -177,7 +183,7 @@ pub(super) async fn a_sign_of_life_keeps_a_job(lab: &Lab) {
     queued(lab).await;
     let lease = claim(lab).await.unwrap().lease;
     lab.clock.advance(LEASE * 2);
-    let lost = lab.store.lost(lab.clock.now()).await.unwrap();
+    let lost = lost_jobs(lab).await;
     // The worker was only slow.
     lab.store.heartbeat(&lease, lab.clock.now().plus(LEASE)).await.unwrap();
     let taken = record(lab, &lost[0].lease, &JobChange::lost(&lost[0], lab.clock.now())).await;
@@ -193,9 +199,9 @@ pub(super) async fn a_lost_job_is_tried_as_often_as_it_may(lab: &Lab) {
             lab.clock.advance(Duration::from_mins(10));
             let now = lab.clock.now();
             // On a process that is gone there is no need to wait for the end of the lease.
-            let claim = lab.store.claim("0194f3a2-dead", now, now.plus(LEASE), 0).await.unwrap().unwrap();
+            let claim = lab.store.claim("0194f3a2-dead", now, now.plus(LEASE), 0).await.unwrap().unwrap().unwrap();
             assert_eq!(claim.job.attempt, attempt);
-            let lost = lab.store.lost(now).await.unwrap();
+            let lost = lost_jobs(lab).await;
             assert_eq!(lost.len(), 1, "attempt {attempt}");
             record(lab, &claim.lease, &JobChange::lost(&lost[0], now)).await.unwrap();
         }
@@ -210,18 +216,18 @@ pub(super) async fn a_lost_job_that_was_to_be_cancelled_is_cancelled(lab: &Lab) 
     stop(lab, &lease.job_id, Stop::Cancel).await;
     assert_eq!(lab.store.asked(lab.store.process()).await.unwrap(), std::slice::from_ref(&lease.job_id));
     lab.clock.advance(LEASE * 2);
-    let lost = lab.store.lost(lab.clock.now()).await.unwrap();
+    let lost = lost_jobs(lab).await;
     record(lab, &lease, &JobChange::lost(&lost[0], lab.clock.now())).await.unwrap();
     assert_eq!(lab.stored(&lease.job_id).await.state, JobState::Cancelled);
     // Also if that is asked while its loss is being settled.
     queued(lab).await;
     let lease = claim(lab).await.unwrap().lease;
     lab.clock.advance(LEASE * 2);
-    let lost = lab.store.lost(lab.clock.now()).await.unwrap();
+    let lost = lost_jobs(lab).await;
     stop(lab, &lease.job_id, Stop::Cancel).await;
     let early = record(lab, &lease, &JobChange::lost(&lost[0], lab.clock.now())).await;
     assert!(matches!(early, Err(StoreError::Conflict)));
-    let lost = lab.store.lost(lab.clock.now()).await.unwrap();
+    let lost = lost_jobs(lab).await;
     record(lab, &lease, &JobChange::lost(&lost[0], lab.clock.now())).await.unwrap();
     assert_eq!(lab.stored(&lease.job_id).await.state, JobState::Cancelled);
 }
@@ -304,4 +310,38 @@ pub(super) async fn a_run_stays_open_until_it_is_closed(lab: &Lab) {
         // A suspended job that is cancelled ends there.
         assert_eq!(lab.store.open_runs(10).await.unwrap().len(), usize::from(!open));
     }
+}
+
+pub(super) async fn a_job_that_cannot_be_read_holds_up_no_other(lab: &Lab) {
+    // F70, F80
+    // JSON has no NaN, and a null is no threshold.
+    let spec = JobSpec { threshold: f64::NAN, ..lab.command(&customers(60), |_| {}).spec };
+    let odd = Job::queued(RequestId::random(), spec, "ada".to_owned(), lab.clock.now());
+    lab.store.create_job(&odd, false).await.unwrap();
+    let next = queued(lab).await;
+    let now = lab.clock.now();
+    let taken = lab.store.claim(lab.store.process(), now, now.plus(LEASE), 0).await.unwrap().unwrap();
+    let found = taken.unwrap_err();
+    assert!(found.problem.starts_with("column `spec`: invalid type: null"), "{}", found.problem);
+    // Its worker is killed before it gives up.
+    lab.clock.advance(LEASE * 2);
+    assert_eq!(lab.store.lost(lab.clock.now()).await.unwrap(), [Err(found.clone())]);
+    record(lab, &found.lease, &JobChange::unreadable(&found)).await.unwrap();
+    assert_eq!(lab.store.lost(lab.clock.now()).await.unwrap(), []);
+    assert_eq!(claimed(lab).await, Some(next.id));
+    let last = lab.store.events(&odd.id, 0, 9).await.unwrap().pop().unwrap();
+    assert_eq!(last.state, JobState::Failed);
+    assert!(last.message.starts_with("it cannot be read (column `spec`"), "{}", last.message);
+    let attempt = lab.store.attempts(&odd.id, 0, 9).await.unwrap().pop().unwrap();
+    assert_eq!((attempt.state, attempt.reason), (JobState::Failed, Some(FailureReason::Internal)));
+}
+
+pub(super) async fn a_metric_that_is_not_finite_hides_no_job(lab: &Lab) {
+    let lease = job_in(lab, JobState::Running).await;
+    let metrics = [("auc".to_owned(), 0.7), ("r2".to_owned(), f64::NAN)].into();
+    let measured = JobChange { metrics, keep_metrics: true, ..change_to(JobState::Running) };
+    record(lab, &lease, &measured).await.unwrap();
+    let kept = [("auc".to_owned(), 0.7)].into();
+    assert_eq!(lab.stored(&lease.job_id).await.metrics, kept);
+    assert_eq!(lab.store.events(&lease.job_id, 0, 9).await.unwrap().pop().unwrap().metrics, kept);
 }

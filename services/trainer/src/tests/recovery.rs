@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use lineal_kernel::{Clock as _, RequestId};
+
 use super::lab::{Lab, caller, customers};
-use crate::domain::{FailureReason, JobState, Stop};
+use crate::domain::{FailureReason, Job, JobSpec, JobState, Stop};
 
 #[tokio::test]
 async fn a_registry_that_comes_back_lets_the_job_finish() {
@@ -18,7 +20,7 @@ async fn a_registry_that_comes_back_lets_the_job_finish() {
     lab.restart();
     lab.registry.known().away = false;
     // Not before its time, then at once.
-    assert!(lab.stored(&job.id).await.run_time > lineal_kernel::Clock::now(&lab.clock));
+    assert!(lab.stored(&job.id).await.run_time > lab.clock.now());
     lab.clock.advance(Duration::from_mins(1));
     let job = lab.finish(&job).await;
     assert_eq!((job.state, job.attempt, job.error.as_str()), (JobState::Succeeded, 2, ""));
@@ -51,6 +53,19 @@ async fn rows_that_cannot_be_used_are_not_tried_again() {
     let job = lab.create(b"calls,minutes,churn\n1,2\n", |_| {}).await;
     let job = lab.finish(&job).await;
     assert_eq!((job.state, job.attempt, job.reason), (JobState::Failed, 1, Some(FailureReason::Data)), "{}", job.error);
+}
+
+#[tokio::test]
+async fn a_job_that_cannot_be_read_fails_and_the_next_one_runs() {
+    // F80
+    let mut lab = Lab::new().await;
+    let spec = JobSpec { threshold: f64::NAN, ..lab.command(&customers(100), |_| {}).spec };
+    let odd = Job::queued(RequestId::random(), spec, "ada".to_owned(), lab.clock.now());
+    lab.store.create_job(&odd, false).await.unwrap();
+    let next = lab.create(&customers(100), |_| {}).await;
+    assert_eq!(lab.finish(&next).await.state, JobState::Succeeded);
+    let last = lab.store.events(&odd.id, 0, 9).await.unwrap().pop().unwrap();
+    assert_eq!(last.state, JobState::Failed);
 }
 
 #[tokio::test]

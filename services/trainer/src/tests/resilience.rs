@@ -84,7 +84,7 @@ async fn a_job_of_a_killed_process_is_done_once_by_the_next() {
     let mut lab = Lab::new().await;
     let job = lab.create(&customers(100), |_| {}).await;
     let now = lab.clock.now();
-    lab.store.claim("killed", now, now.plus(LEASE), 0).await.unwrap().unwrap();
+    lab.store.claim("killed", now, now.plus(LEASE), 0).await.unwrap().unwrap().unwrap();
     lab.restart();
     let job = lab.take_up(&job).await;
     assert_eq!((job.state, job.attempt, job.version), (JobState::Succeeded, 2, Some(1)), "{}", job.error);
@@ -97,7 +97,7 @@ async fn a_process_killed_after_it_logged_leaves_its_run_to_itself() {
     let mut lab = Lab::new().await;
     let job = lab.create(&customers(100), |_| {}).await;
     let now = lab.clock.now();
-    let claim = lab.store.claim("killed", now, now.plus(LEASE), 0).await.unwrap().unwrap();
+    let claim = lab.store.claim("killed", now, now.plus(LEASE), 0).await.unwrap().unwrap().unwrap();
     let run = NewRun {
         model: job.spec.model.clone(),
         experiment: String::new(),
@@ -128,7 +128,7 @@ async fn a_process_killed_while_creating_the_version_leaves_one_version() {
     lab.finish(&model).await;
     let job = lab.create(&customers(100), |_| {}).await;
     let now = lab.clock.now();
-    let claim = lab.store.claim("killed", now, now.plus(LEASE), 0).await.unwrap().unwrap();
+    let claim = lab.store.claim("killed", now, now.plus(LEASE), 0).await.unwrap().unwrap().unwrap();
     let pending = lab.registry.known().versions[0].1.clone();
     lab.store.record(&claim.lease, &JobChange::prepare(pending.clone()), now).await.unwrap();
     // The registry did its part before the process was killed.

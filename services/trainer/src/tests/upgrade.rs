@@ -73,10 +73,11 @@ async fn check(store: Arc<dyn TrainerStore>) {
         assert_eq!(store.events(&job.id, 0, 10).await.unwrap().len(), 1);
     }
     let lost = store.lost(Timestamp::from_micros(0)).await.unwrap();
-    assert_eq!((lost.len(), lost[0].job.id.as_str(), lost[0].stop), (1, "2", Some(Stop::Cancel)));
-    assert_eq!(store.attempts(&lost[0].job.id, 0, 10).await.unwrap()[0].number, 2);
+    let first = lost[0].as_ref().unwrap();
+    assert_eq!((lost.len(), first.job.id.as_str(), first.stop), (1, "2", Some(Stop::Cancel)));
+    assert_eq!(store.attempts(&first.job.id, 0, 10).await.unwrap()[0].number, 2);
     let now = Timestamp::from_micros(100);
-    let claim = store.claim(store.process(), now, now, 0).await.unwrap().unwrap();
+    let claim = store.claim(store.process(), now, now, 0).await.unwrap().unwrap().unwrap();
     assert_eq!((claim.job.id.as_str(), claim.job.last_sequence), ("3", 2));
     let suspended = store.stop(&JobId::from("1".to_owned()), Stop::Suspend, "ada", now).await.unwrap().unwrap();
     assert_eq!(suspended.state, JobState::Succeeded);

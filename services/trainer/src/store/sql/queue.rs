@@ -15,8 +15,8 @@ use super::{
     step_word,
 };
 use crate::{
-    domain::{Claim, Hold, JobChange, JobEvent, JobId, JobState, Lease, OpenRun, Stop, Unless},
-    store::{QueueStore, Result},
+    domain::{Hold, JobChange, JobEvent, JobId, JobState, Lease, OpenRun, Stop, Unless},
+    store::{QueueStore, Result, Taken},
 };
 
 /// Who causes the events of a worker.
@@ -84,24 +84,25 @@ impl QueueStore for Store {
         self.db.process()
     }
 
-    async fn claim(&self, owner: &str, now: Timestamp, until: Timestamp, per_model: u32) -> Result<Option<Claim>> {
+    async fn claim(&self, owner: &str, now: Timestamp, until: Timestamp, per_model: u32) -> Result<Option<Taken>> {
         // In turn, so that running jobs are counted right.
         let mut tx = self.db.begin().await?;
         let update = sqlx::query_as::<_, JobRow>(CLAIM).bind(owner).bind(now.micros()).bind(until.micros());
         let Some(row) = update.bind(i64::from(per_model)).fetch_optional(&mut *tx).await? else { return Ok(None) };
-        let claim = Claim::try_from(row)?;
+        let (attempt, sequence) = (row.attempt, row.last_sequence);
+        let taken = row.claim();
+        let lease = taken.as_ref().map_or_else(|job| &job.lease, |claim| &claim.lease);
         sqlx::query(BEGIN_ATTEMPT)
-            .bind(claim.job.id.as_str())
-            .bind(claim.lease.generation)
+            .bind(lease.job_id.as_str())
+            .bind(lease.generation)
             .bind(owner)
             .bind(now.micros())
             .execute(&mut *tx)
             .await?;
-        let message = format!("started, attempt {}", claim.job.attempt);
-        let event = event(claim.job.last_sequence as i64, now, ACTOR, JobState::Running, &message);
-        append(&mut tx, &claim.job.id, &event).await?;
+        let event = event(sequence, now, ACTOR, JobState::Running, &format!("started, attempt {attempt}"));
+        append(&mut tx, &lease.job_id, &event).await?;
         tx.commit().await?;
-        Ok(Some(claim))
+        Ok(Some(taken))
     }
 
     async fn heartbeat(&self, lease: &Lease, until: Timestamp) -> Result<Hold> {
@@ -139,15 +140,16 @@ impl QueueStore for Store {
         Ok(tx.commit().await?)
     }
 
-    async fn lost(&self, now: Timestamp) -> Result<Vec<Claim>> {
+    async fn lost(&self, now: Timestamp) -> Result<Vec<Taken>> {
         let rows = sqlx::query_as::<_, JobRow>(SUSPECT).bind(now.micros()).bind(self.process());
         let mut gone: HashMap<String, bool> = HashMap::new();
         let mut lost = Vec::new();
         for row in rows.fetch_all(self.db.reader()).await? {
             let owner = row.lease_owner.clone();
-            let claim = Claim::try_from(row)?;
+            let taken = row.claim();
+            let until = taken.as_ref().map_or_else(|job| job.until, |claim| claim.until);
             let is_lost = match gone.get(&owner) {
-                _ if claim.until < now => true,
+                _ if until < now => true,
                 Some(gone) => *gone,
                 None => {
                     let is_gone = self.db.is_gone(&owner).await?;
@@ -155,7 +157,7 @@ impl QueueStore for Store {
                     is_gone
                 }
             };
-            lost.extend(is_lost.then_some(claim));
+            lost.extend(is_lost.then_some(taken));
         }
         Ok(lost)
     }

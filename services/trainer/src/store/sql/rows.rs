@@ -1,13 +1,13 @@
 //! Rows and what they mean.
 
-use std::{fmt::Display, str::FromStr};
+use std::{collections::BTreeMap, fmt::Display, str::FromStr};
 
 use lineal_db::StoreError;
 use lineal_kernel::{RequestId, Timestamp};
 use serde::de::DeserializeOwned;
 use sqlx::FromRow;
 
-use crate::domain::{Attempt, Claim, Job, JobEvent, JobId, Lease, OpenRun, Stop};
+use crate::domain::{Attempt, Claim, Job, JobEvent, JobId, Lease, OpenRun, Stop, Unreadable};
 
 /// The columns of a [`JobRow`].
 macro_rules! job_columns {
@@ -36,12 +36,12 @@ pub(super) struct JobRow {
     sample: Option<String>,
     error: String,
     reason: String,
-    attempt: i64,
+    pub(super) attempt: i64,
     create_time: i64,
     run_time: i64,
     start_time: Option<i64>,
     end_time: Option<i64>,
-    last_sequence: i64,
+    pub(super) last_sequence: i64,
     pub(super) lease_owner: String,
     lease_gen: i64,
     lease_until: i64,
@@ -60,7 +60,7 @@ impl TryFrom<JobRow> for Job {
             actor: row.actor,
             step: optional("step", &row.step)?,
             progress: row.progress,
-            metrics: json("metrics", &row.metrics)?,
+            metrics: metrics(&row.metrics)?,
             version: row.version.map(|number| unsigned("version", number)).transpose()?,
             digest: row.digest.map(|text| parsed("digest", &text)).transpose()?,
             run_id: row.run_id,
@@ -74,6 +74,18 @@ impl TryFrom<JobRow> for Job {
             end_time: row.end_time.map(Timestamp::from_micros),
             last_sequence: unsigned("last_sequence", row.last_sequence)?,
             id: JobId::from(row.job_id),
+        })
+    }
+}
+
+impl JobRow {
+    /// The job in the hands of its worker, if that one can read it.
+    pub(super) fn claim(self) -> Result<Claim, Unreadable> {
+        let lease = Lease { job_id: JobId::from(self.job_id.clone()), generation: self.lease_gen };
+        let until = Timestamp::from_micros(self.lease_until);
+        Claim::try_from(self).map_err(|error| {
+            let source = std::error::Error::source(&error).map(ToString::to_string);
+            Unreadable { lease, until, problem: source.unwrap_or_else(|| error.to_string()) }
         })
     }
 }
@@ -116,7 +128,7 @@ impl TryFrom<EventRow> for JobEvent {
             state: parsed("state", &row.state)?,
             step: optional("step", &row.step)?,
             progress: row.progress,
-            metrics: json("metrics", &row.metrics)?,
+            metrics: metrics(&row.metrics)?,
             message: row.message,
         })
     }
@@ -175,6 +187,12 @@ pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String, StoreErro
 
 pub(super) fn json<T: DeserializeOwned>(column: &str, text: &str) -> Result<T, StoreError> {
     serde_json::from_str(text).map_err(|error| corrupt(column, error))
+}
+
+/// Metrics by name. JSON has a null for what was not finite; it is left out.
+fn metrics(text: &str) -> Result<BTreeMap<String, f64>, StoreError> {
+    let metrics: BTreeMap<String, Option<f64>> = json("metrics", text)?;
+    Ok(metrics.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
 }
 
 pub(super) fn parsed<T: FromStr>(column: &str, text: &str) -> Result<T, StoreError>
