@@ -1,6 +1,6 @@
 //! When and how often a job may be tried, and what goes before it.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use lineal_kernel::{Digest, FieldError, FieldErrors, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,9 @@ const MAX_PRIORITY: i32 = 1000;
 /// The pause after the first failed attempt, before jitter; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
+
+/// The years 1 to 9999, in microseconds. Neither RFC 3339 nor JSON can say what lies beyond.
+const YEARS: RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
 
 /// A job's place in time and in the queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +54,16 @@ impl Schedule {
             let problem = format!("at most {MAX_ATTEMPTS}; 0 stands for {DEFAULT_ATTEMPTS}");
             errors.0.push(FieldError::new("schedule.max_attempts", problem));
         }
+        let times = [
+            ("schedule.not_before_time", self.not_before),
+            ("schedule.start_by_time", self.start_by),
+            ("schedule.finish_by_time", self.finish_by),
+        ];
+        for (path, time) in times {
+            if time.is_some_and(|time| !YEARS.contains(&time.micros())) {
+                errors.0.push(FieldError::new(path, "must lie in the years 1 to 9999"));
+            }
+        }
         let order = [
             ("schedule.start_by_time", self.not_before, self.start_by, "must be later than not_before_time"),
             (
@@ -82,6 +95,24 @@ pub(super) fn pause(id: &JobId, attempt: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_that_no_answer_could_tell_are_refused() {
+        // F85
+        let last = "9999-12-31T23:59:59.999999Z".parse::<Timestamp>().unwrap();
+        let first = "0001-01-01T00:00:00Z".parse::<Timestamp>().unwrap();
+        assert_eq!((first.micros(), last.micros()), (*YEARS.start(), *YEARS.end()));
+        let check = |not_before, finish_by| {
+            let mut errors = FieldErrors::default();
+            Schedule { not_before: Some(not_before), finish_by: Some(finish_by), ..Schedule::default() }
+                .check(&mut errors);
+            errors.0.into_iter().map(|error| error.path).collect::<Vec<_>>()
+        };
+        assert_eq!(check(first, last), Vec::<String>::new());
+        let beyond = Timestamp::from_micros(i64::MAX);
+        assert_eq!(check(Timestamp::from_micros(first.micros() - 1), last), ["schedule.not_before_time"]);
+        assert_eq!(check(first, beyond), ["schedule.finish_by_time"]);
+    }
 
     #[test]
     fn pauses_double_up_to_a_limit_and_differ_between_jobs() {
