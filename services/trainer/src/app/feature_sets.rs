@@ -5,8 +5,8 @@ use lineal_kernel::{Caller, FieldErrors, ModelName, Name, PageRequest};
 
 use super::{App, failure::StepError, steps::version_name};
 use crate::domain::{
-    CreateFeatures, DEFAULT_FRACTION, Definition as _, DefinitionConflict, DefinitionKind, JobSpec, Method,
-    NamedFeatures, SplitDefinition, TrainerError, check_history, named_rule,
+    CreateFeatures, DEFAULT_FRACTION, Definition as _, JobSpec, Method, NamedFeatures, SplitDefinition, TrainerError,
+    check_history, named_rule,
 };
 
 impl App {
@@ -16,22 +16,11 @@ impl App {
         caller: &Caller,
         wish: CreateFeatures,
     ) -> Result<NamedFeatures, TrainerError> {
-        let CreateFeatures { model, name, set } = wish;
+        let (model, set) = (wish.model.clone(), wish.set.clone());
         let features = NamedFeatures { model, set, actor: caller.actor.clone(), create_time: self.clock.now() };
         let known = self.store.create_feature_set(&features).await?;
-        if known.set == features.set {
-            return Ok(known);
-        }
-        let difference = match known.actor.as_str() {
-            "" => "has other features, which a job inferred from its columns",
-            _ => "has other features",
-        };
-        Err(TrainerError::Definition(DefinitionConflict {
-            kind: DefinitionKind::Features,
-            scope: known.model.to_string(),
-            name: name.to_string(),
-            difference: difference.to_owned(),
-        }))
+        wish.agrees(&known)?;
+        Ok(known)
     }
 
     /// One set, created or inferred.

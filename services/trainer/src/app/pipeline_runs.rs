@@ -10,7 +10,9 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::{App, BEAT};
 use crate::{
-    domain::{PipelineEvent, PipelineRun, PipelineRunFilter, PipelineRunId, RunCreation, RunPipeline, TrainerError},
+    domain::{
+        Graph, PipelineEvent, PipelineRun, PipelineRunFilter, PipelineRunId, RunCreation, RunPipeline, TrainerError,
+    },
     failpoints::stop_here,
 };
 
@@ -30,6 +32,7 @@ impl App {
         }
         let pipeline = self.pipeline(&command.pipeline).await?;
         let run = PipelineRun::new(&pipeline, &command, caller.actor.clone(), self.clock.now())?;
+        self.check_declared(&pipeline.graph, &run).await?;
         match self.store.create_pipeline_run(&run, command.rerun).await? {
             RunCreation::Run(stored) => {
                 stop_here!("run_stored");
@@ -38,6 +41,16 @@ impl App {
             }
             RunCreation::Busy(run_id) => Err(TrainerError::PipelineBusy { pipeline_id: command.pipeline, run_id }),
         }
+    }
+
+    /// Refuses a run that would give features a name that means others already.
+    async fn check_declared(&self, graph: &Graph, run: &PipelineRun) -> Result<(), TrainerError> {
+        for wish in run.steps.iter().filter_map(|step| graph.declared(&step.node)) {
+            if let Some(known) = self.store.feature_set(&wish.model, &wish.name).await? {
+                wish.agrees(&known)?;
+            }
+        }
+        Ok(())
     }
 
     /// One run.

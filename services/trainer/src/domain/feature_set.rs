@@ -3,7 +3,7 @@
 use lineal_data::{Feature, FeatureSet, History, SplitKind, SplitRule};
 use lineal_kernel::{FieldError, FieldErrors, ModelName, Name, Timestamp};
 
-use super::{Definition, DefinitionKind, JobSpec, spec::MAX_WORD};
+use super::{Definition, DefinitionConflict, DefinitionKind, JobSpec, method, spec::MAX_WORD};
 
 const MAX_FEATURES: usize = 10_000;
 
@@ -37,34 +37,62 @@ impl CreateFeatures {
         let model = errors.check(ModelName::new(model).map_err(|error| error.under("feature_set.model")));
         let set = FeatureSet { version: name.to_owned(), features, history };
         let name = errors.check(Name::new(name).map_err(|error| error.under("feature_set.name")));
-        check_features(&set, &mut errors);
+        errors.0.extend(feature_problems(&set).map(|error| error.under("feature_set")));
         errors.into_result(|| Some(Self { model: model?, name: name?, set }))
+    }
+
+    /// Refuses the wish if the name means other features already.
+    pub(crate) fn agrees(&self, known: &NamedFeatures) -> Result<(), DefinitionConflict> {
+        if known.set == self.set {
+            return Ok(());
+        }
+        let difference = match known.actor.as_str() {
+            "" => "has other features, which a job inferred from its columns",
+            _ => "has other features",
+        };
+        Err(DefinitionConflict {
+            kind: DefinitionKind::Features,
+            scope: known.model.to_string(),
+            name: self.name.to_string(),
+            difference: difference.to_owned(),
+        })
     }
 }
 
-fn check_features(set: &FeatureSet, errors: &mut FieldErrors) {
+/// What is wrong with the features of `set`, each with its path in the set.
+pub(super) fn feature_problems(set: &FeatureSet) -> impl Iterator<Item = FieldError> {
+    let mut errors = Vec::new();
     if set.features.is_empty() || set.features.len() > MAX_FEATURES {
-        errors.0.push(FieldError::new("feature_set.features", format!("1 to {MAX_FEATURES} features")));
-        return;
+        errors.push(FieldError::new("features", format!("1 to {MAX_FEATURES} features")));
+        return errors.into_iter();
     }
     for (i, feature) in set.features.iter().enumerate() {
         for (field, text) in [("name", &feature.name), ("source", &feature.source)] {
             if text.is_empty() || text.len() > MAX_WORD {
-                let path = format!("feature_set.features[{i}].{field}");
-                errors.0.push(FieldError::new(path, format!("1 to {MAX_WORD} bytes")));
+                errors.push(FieldError::new(format!("features[{i}].{field}"), format!("1 to {MAX_WORD} bytes")));
             }
         }
     }
     for (i, problem) in set.problems() {
         // A problem of one field begins with its name.
         let (path, problem) = match problem.split_once(": ") {
-            Some((field, problem)) => (format!("feature_set.features[{i}].{field}"), problem),
-            None => (format!("feature_set.features[{i}]"), problem),
+            Some((field, problem)) => (format!("features[{i}].{field}"), problem),
+            None => (format!("features[{i}]"), problem),
         };
-        errors.0.push(FieldError::new(path, problem));
+        errors.push(FieldError::new(path, problem));
     }
-    let history = set.history_problems().into_iter();
-    errors.0.extend(history.map(|(field, problem)| FieldError::new(format!("feature_set.{field}"), problem)));
+    errors.extend(set.history_problems().into_iter().map(|(field, problem)| FieldError::new(field, problem)));
+    errors.into_iter()
+}
+
+/// Why a job of `spec` cannot use the features that a graph declares for it.
+pub(crate) fn unfit(set: &FeatureSet, spec: &JobSpec) -> Option<String> {
+    let name = &set.version;
+    if method::is_member(&spec.family) {
+        let family = &spec.family;
+        return Some(format!("`{family}` reads columns of its own, leave out the features `{name}` that are declared"));
+    }
+    set.difference(spec).map(|difference| format!("the feature set `{name}` {difference}"))
 }
 
 /// Refuses a split whose parts cannot tell the lags of `set`: one that puts a row and the one before it into different parts, or that

@@ -3,6 +3,7 @@
 mod convert;
 mod datasets;
 mod families;
+mod feature_set_convert;
 mod feature_sets;
 mod filter;
 mod imports;

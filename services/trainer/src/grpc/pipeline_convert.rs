@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use lineal_data::FeatureSet;
 use lineal_kernel::{FieldError, FieldErrors, PageRequest, RequestId};
 use lineal_models::Family;
 use lineal_proto::lineal::{
@@ -10,7 +11,10 @@ use lineal_proto::lineal::{
     validator::v1::{MetricLimit, Policy},
 };
 
-use super::convert;
+use super::{
+    convert,
+    feature_set_convert::{declaration, declared, with_unread},
+};
 use crate::domain::{
     FeaturesNode, FullPipeline, Graph, Node, Pipeline, PipelineEvent, PipelineId, PipelineRun, PipelineRunFilter,
     PipelineRunState, PipelineStep, PromoteNode, ReloadPolicy, RowsNode, RunPipeline, SourceFormat, SplitNode,
@@ -18,7 +22,7 @@ use crate::domain::{
 };
 
 pub(super) fn graph(spec: pb::PipelineSpec, families: &[&'static dyn Family]) -> Result<Graph, FieldErrors> {
-    let mut errors = FieldErrors::default();
+    let (mut errors, mut unread) = (FieldErrors::default(), FieldErrors::default());
     let mut nodes = Vec::new();
     for (i, node) in spec.nodes.into_iter().enumerate() {
         let kind = node.kind.ok_or_else(|| {
@@ -26,22 +30,26 @@ pub(super) fn graph(spec: pb::PipelineSpec, families: &[&'static dyn Family]) ->
             FieldError::new(format!("nodes[{i}]"), problem)
         });
         if let Some(kind) = errors.check(kind) {
-            let node =
-                (node.id, Node { inputs: node.inputs, after: node.after.into_iter().collect(), task: task(kind) });
-            nodes.push(node);
+            let task = task(kind, |error| unread.0.push(unread_in(&node.id, error)));
+            nodes.push((node.id, Node { inputs: node.inputs, after: node.after.into_iter().collect(), task }));
         }
     }
     // A node without a kind makes edges to it look wrong: it is told alone.
-    let graph = if errors.0.is_empty() { Graph::check(nodes, families) } else { Err(errors) };
+    let graph = if errors.0.is_empty() { with_unread(Graph::check(nodes, families), unread) } else { Err(errors) };
     graph.map_err(|wrong| FieldErrors(wrong.0.into_iter().map(|error| error.under("spec")).collect()))
 }
 
-fn task(kind: Kind) -> Task {
+/// Where a features node says what cannot be read.
+fn unread_in(node: &str, error: FieldError) -> FieldError {
+    error.under(&format!("nodes.{node}.features.feature_set"))
+}
+
+fn task(kind: Kind, unread: impl FnMut(FieldError)) -> Task {
     match kind {
         Kind::Data(source) => Task::Data(rows(source)),
         Kind::Split(cut) => Task::Split(split(cut)),
         Kind::Resample(resampling) => Task::Resample(convert::resampling(resampling)),
-        Kind::Features(set) => Task::Features(features(set)),
+        Kind::Features(set) => Task::Features(features(set, unread)),
         Kind::Train(spec) => Task::Train(Box::new(convert::draft(spec))),
         Kind::Validate(wish) => Task::Validate(judgement(wish)),
         Kind::Promote(wish) => Task::Promote(promotion(wish)),
@@ -57,11 +65,16 @@ fn limits(policy: Policy) -> ValidationLimits {
 }
 
 /// The graph of a chain, and how it is to be run.
-pub(super) fn full_pipeline(request: pb::TrainFullPipelineRequest) -> (Vec<(String, Node)>, pb::RunPipelineRequest) {
+pub(super) fn full_pipeline(
+    request: pb::TrainFullPipelineRequest,
+    families: &[&'static dyn Family],
+) -> Result<(Graph, pb::RunPipelineRequest), FieldErrors> {
+    let mut unread = FieldErrors::default();
+    let told = |error| unread.0.push(unread_in(FullPipeline::FEATURES, error));
     let chain = FullPipeline {
         rows: rows(request.source.unwrap_or_default()),
         split: split(request.split.unwrap_or_default()),
-        features: request.features.map(features),
+        features: request.features.map(|set| features(set, told)),
         members: request.members.into_iter().map(convert::draft).collect(),
         validate: judgement(request.validate.unwrap_or_default()),
         promote: promotion(request.promote.unwrap_or_default()),
@@ -72,7 +85,7 @@ pub(super) fn full_pipeline(request: pb::TrainFullPipelineRequest) -> (Vec<(Stri
         request_id: request.request_id,
         ..pb::RunPipelineRequest::default()
     };
-    (chain.nodes(), wish)
+    Ok((with_unread(Graph::check(chain.nodes(), families), unread)?, wish))
 }
 
 fn rows(source: pb::DataSource) -> RowsNode {
@@ -88,8 +101,22 @@ fn split(split: pb::SplitNode) -> SplitNode {
     SplitNode { version: split.version, reference_fraction: split.reference_fraction }
 }
 
-fn features(features: pb::FeaturesNode) -> FeaturesNode {
-    FeaturesNode { version: features.version, exclude_columns: features.exclude_columns }
+/// What cannot be read of a declaration is told with its path in the set.
+fn features(node: pb::FeaturesNode, mut unread: impl FnMut(FieldError)) -> FeaturesNode {
+    let pb::FeaturesNode { version, exclude_columns, feature_set } = node;
+    let feature_set = feature_set.map(|set| {
+        let elsewhere = [
+            ("model", &set.model, "the train nodes after this one say it, leave it out here"),
+            ("name", &set.name, "the version of the node says it, leave it out here"),
+        ];
+        for (field, _, problem) in elsewhere.into_iter().filter(|(_, text, _)| !text.is_empty()) {
+            unread(FieldError::new(field, problem));
+        }
+        let (features, history, wrong) = declaration(set);
+        wrong.0.into_iter().for_each(&mut unread);
+        FeatureSet { version: version.clone(), features, history }
+    });
+    FeaturesNode { version, exclude_columns, feature_set }
 }
 
 fn judgement(judgement: pb::ValidateNode) -> ValidateNode {
@@ -178,6 +205,7 @@ fn kind(task: &Task) -> Kind {
         Task::Features(features) => Kind::Features(pb::FeaturesNode {
             version: features.version.clone(),
             exclude_columns: features.exclude_columns.clone(),
+            feature_set: features.feature_set.as_ref().map(declared),
         }),
         Task::Train(draft) => Kind::Train(convert::given_spec(draft)),
         Task::Validate(judgement) => Kind::Validate(pb::ValidateNode { policy: judgement.policy.as_ref().map(policy) }),

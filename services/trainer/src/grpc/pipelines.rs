@@ -10,7 +10,7 @@ use lineal_rpc::caller_of;
 use tonic::{Request, Response, Status};
 
 use super::{TrainerGrpc, pipeline_convert as convert, status};
-use crate::domain::{Graph, PipelineId, PipelineRunId};
+use crate::domain::{PipelineId, PipelineRunId};
 
 type Answer<T> = Result<Response<T>, Status>;
 
@@ -54,8 +54,8 @@ impl PipelineService for TrainerGrpc {
         request: Request<pb::TrainFullPipelineRequest>,
     ) -> Answer<pb::TrainFullPipelineResponse> {
         let caller = caller_of(&request);
-        let (nodes, wish) = convert::full_pipeline(request.into_inner());
-        let graph = Graph::check(nodes, self.app.families()).map_err(status::invalid)?;
+        let chain = convert::full_pipeline(request.into_inner(), self.app.families());
+        let (graph, wish) = chain.map_err(status::invalid)?;
         let pipeline = self.app.save_pipeline(&caller, graph).await.map_err(status::from_error)?;
         let command = pb::RunPipelineRequest { pipeline_id: pipeline.id.to_string(), ..wish };
         let command = convert::run_pipeline(command).map_err(status::invalid)?;

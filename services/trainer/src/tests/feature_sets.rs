@@ -65,7 +65,7 @@ pub(super) async fn what_a_job_inferred_can_be_created_later(lab: &Lab) {
     assert_eq!(lab.store.create_feature_set(&named("b", "x", "eve")).await.unwrap(), named("b", "x", "ada"));
 }
 
-fn number(source: &str, transform: Option<Kind>) -> pb::Feature {
+pub(super) fn number(source: &str, transform: Option<Kind>) -> pb::Feature {
     pb::Feature {
         source: source.to_owned(),
         kind: pb::FeatureKind::Number.into(),
@@ -79,7 +79,7 @@ fn set(name: &str, features: Vec<pb::Feature>) -> pb::FeatureSet {
 }
 
 /// Two features of one column each, and one of both.
-fn calls(name: &str) -> pb::FeatureSet {
+pub(super) fn calls(name: &str) -> pb::FeatureSet {
     let mut rate = number("calls", Some(Kind::Ratio(pb::RatioTransform { over: "minutes".to_owned() })));
     rate.name = "rate".to_owned();
     rate.missing = pb::MissingRule::Constant.into();
@@ -88,12 +88,12 @@ fn calls(name: &str) -> pb::FeatureSet {
     set(name, vec![number("calls", Some(clip)), number("minutes", None), rate])
 }
 
-async fn create(grpc: &TrainerGrpc, set: pb::FeatureSet) -> Result<pb::FeatureSet, Status> {
+pub(super) async fn create(grpc: &TrainerGrpc, set: pb::FeatureSet) -> Result<pb::FeatureSet, Status> {
     let request = Request::new(pb::CreateFeatureSetRequest { feature_set: Some(set) });
     Ok(grpc.create_feature_set(request).await?.into_inner().feature_set.unwrap())
 }
 
-async fn get(grpc: &TrainerGrpc, name: &str) -> Result<pb::FeatureSet, Status> {
+pub(super) async fn get(grpc: &TrainerGrpc, name: &str) -> Result<pb::FeatureSet, Status> {
     let request = pb::GetFeatureSetRequest { model: "churn".to_owned(), name: name.to_owned() };
     Ok(grpc.get_feature_set(Request::new(request)).await?.into_inner().feature_set.unwrap())
 }

@@ -3,6 +3,7 @@
 mod chains;
 mod conformance;
 mod datasets;
+mod declared;
 mod families;
 mod feature_sets;
 mod graphs;

@@ -24,7 +24,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// All events from `after` until the run has ended.
-async fn events(lab: &Lab, id: &PipelineRunId, after: u64) -> Vec<PipelineEvent> {
+pub(super) async fn events(lab: &Lab, id: &PipelineRunId, after: u64) -> Vec<PipelineEvent> {
     let events = lab.app.watch_pipeline_run(id.clone(), after).await.unwrap();
     let events: Vec<_> = tokio::time::timeout(PATIENCE, events.collect()).await.unwrap();
     events.into_iter().map(Result::unwrap).collect()
@@ -36,7 +36,7 @@ fn told(event: &PipelineEvent, node: &str, state: StepState) -> bool {
 }
 
 /// All events up to the one that brings the step of `node` into this state.
-async fn until(lab: &Lab, id: &PipelineRunId, node: &str, state: StepState) -> Vec<PipelineEvent> {
+pub(super) async fn until(lab: &Lab, id: &PipelineRunId, node: &str, state: StepState) -> Vec<PipelineEvent> {
     let mut live = Box::pin(lab.app.watch_pipeline_run(id.clone(), 0).await.unwrap());
     let mut log = Vec::new();
     while !log.last().is_some_and(|event| told(event, node, state)) {
@@ -54,15 +54,15 @@ pub(super) async fn finish(lab: &mut Lab, run: &PipelineRun) -> PipelineRun {
     lab.app.pipeline_run(&run.id).await.unwrap()
 }
 
-fn states(run: &PipelineRun) -> Vec<(&str, StepState)> {
+pub(super) fn states(run: &PipelineRun) -> Vec<(&str, StepState)> {
     run.steps.iter().map(|step| (step.node.as_str(), step.state)).collect()
 }
 
-fn step<'a>(run: &'a PipelineRun, node: &str) -> &'a PipelineStep {
+pub(super) fn step<'a>(run: &'a PipelineRun, node: &str) -> &'a PipelineStep {
     run.step(node).unwrap()
 }
 
-async fn jobs(lab: &Lab) -> usize {
+pub(super) async fn jobs(lab: &Lab) -> usize {
     lab.store.jobs(&JobFilter::default(), None, 100).await.unwrap().len()
 }
 
@@ -324,7 +324,8 @@ async fn the_recipe_before_a_training_reaches_its_job() {
     let mut lab = Lab::new().await;
     let digest = lab.registry.add(&customers(300)).to_string();
     let under = pb::Resampling { method: pb::ResampleMethod::Under.into(), seed: 5 };
-    let features = pb::FeaturesNode { version: "short".to_owned(), exclude_columns: vec!["minutes".to_owned()] };
+    let exclude_columns = vec!["minutes".to_owned()];
+    let features = pb::FeaturesNode { version: "short".to_owned(), exclude_columns, feature_set: None };
     let nodes = vec![
         data("rows", &digest),
         split("parts", "rows"),

@@ -21,7 +21,7 @@ fn number(value: f64) -> pbjson_types::Value {
 }
 
 /// Every problem of a graph, one a line.
-async fn problems(nodes: Vec<pb::PipelineNode>) -> String {
+pub(super) async fn problems(nodes: Vec<pb::PipelineNode>) -> String {
     let status = save(&Lab::new().await, nodes).await.unwrap_err();
     assert_eq!(reason_of(&status).as_deref(), Some("INVALID_FIELD"));
     status.message().replace("; spec", "\nspec")
@@ -31,7 +31,7 @@ async fn problems(nodes: Vec<pb::PipelineNode>) -> String {
 type Change<'a> = &'a dyn Fn(&mut Vec<pb::PipelineNode>);
 
 /// One node of every kind, every field of its own filled.
-fn everything() -> Vec<pb::PipelineNode> {
+pub(super) fn everything() -> Vec<pb::PipelineNode> {
     let mut churn = job("churn", "gradient_boosting");
     churn.hyperparameters.insert("rounds".to_owned(), number(20.0));
     churn.slot.insert("region".to_owned(), "north".to_owned());
@@ -39,7 +39,8 @@ fn everything() -> Vec<pb::PipelineNode> {
     churn.max_runtime = Some(pbjson_types::Duration { seconds: 60, nanos: 0 });
     churn.schedule = Some(pb::JobSchedule { priority: 3, ..pb::JobSchedule::default() });
     let over = pb::Resampling { method: pb::ResampleMethod::Over.into(), seed: 7 };
-    let features = pb::FeaturesNode { version: "v2".to_owned(), exclude_columns: vec!["minutes".to_owned()] };
+    let exclude_columns = vec!["minutes".to_owned()];
+    let features = pb::FeaturesNode { version: "v2".to_owned(), exclude_columns, feature_set: None };
     let limits = vec![MetricLimit { metric: "auc".to_owned(), limit: 0.6 }];
     let policy = Policy { limits, comparison_metric: "f1".to_owned(), skip_comparison: false };
     let crown = pb::PromoteNode { policy: ReloadPolicy::Quorum.into(), quorum: 2, reason: "weekly".to_owned() };

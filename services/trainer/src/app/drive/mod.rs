@@ -2,6 +2,7 @@
 //! in the store, so a process that takes a run over goes on where the other one stood.
 
 mod step;
+mod train;
 
 use std::time::Duration;
 

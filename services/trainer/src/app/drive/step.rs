@@ -4,15 +4,11 @@ use futures::FutureExt as _;
 use lineal_db::StoreError;
 use lineal_kernel::{Caller, Digest, ModelName, Slot, Timestamp};
 use serde::Serialize;
-use tokio_util::sync::CancellationToken;
 
-use super::Drive;
+use super::{Drive, train::Training};
 use crate::{
     app::App,
-    domain::{
-        CreateJob, Job, JobState, NodeKind, PipelineRunId, PipelineStep, SpecDraft, StepInput, StepOutput, StepState,
-        Stop, Task, TrainerError,
-    },
+    domain::{NodeKind, PipelineRunId, PipelineStep, SpecDraft, StepInput, StepOutput, StepState, Task},
     registry::Promotion,
     validator::Candidate,
 };
@@ -87,9 +83,9 @@ impl Drive<'_> {
                 done(StepOutput { digest: step.key, ..StepOutput::default() }, "part of the recipe")
             }
             Some(Task::Train(_)) => {
-                let draft = self.job_of(&node);
+                let training = Training { draft: self.job_of(&node), features: self.graph.declared(&node), request_id };
                 let caller = Caller { actor: self.run.actor.clone(), ..Caller::service("trainer") };
-                async move { app.train_step(&caller, draft, &request_id, stop).await }.boxed()
+                async move { app.train_step(&caller, training, stop).await }.boxed()
             }
             Some(Task::Validate(judgement)) => {
                 let (slot, policy) = (self.slot_of(&node), judgement.policy.clone());
@@ -156,53 +152,6 @@ impl Drive<'_> {
 }
 
 impl App {
-    /// Makes the job unless it is there, and waits for its end.
-    async fn train_step(
-        &self,
-        caller: &Caller,
-        draft: SpecDraft,
-        request_id: &str,
-        stop: CancellationToken,
-    ) -> StepEnd {
-        // The run is the wish for another job of the node.
-        let command = match CreateJob::check(draft, true, request_id, self.families) {
-            Ok(command) => command,
-            Err(errors) => return failed(errors.to_string()),
-        };
-        let job = match self.create_job(caller, command).await {
-            Ok(job) => job,
-            Err(TrainerError::Store(error)) => return StepEnd::Store(error),
-            Err(TrainerError::Busy) => return StepEnd::Store(StoreError::Busy),
-            Err(error) => return failed(error.to_string()),
-        };
-        match self.ended(caller, job, stop).await {
-            Ok(job) => trained(&job),
-            Err(TrainerError::Store(error)) => StepEnd::Store(error),
-            Err(_) => StepEnd::Store(StoreError::Busy),
-        }
-    }
-
-    /// The job once it has ended; it is cancelled if someone stops the run.
-    async fn ended(&self, caller: &Caller, mut job: Job, stop: CancellationToken) -> Result<Job, TrainerError> {
-        let mut live = self.feed.follow(&job);
-        let mut asked = false;
-        loop {
-            job = self.job(&job.id).await?;
-            if job.state.is_final() {
-                return Ok(job);
-            }
-            tokio::select! {
-                () = stop.cancelled(), if !asked => {
-                    asked = true;
-                    self.stop_job(caller, &job.id, Stop::Cancel).await?;
-                }
-                event = live.recv() => if event.is_err() {
-                    live = self.feed.follow(&job);
-                },
-            }
-        }
-    }
-
     async fn validate_step(&self, candidate: &Candidate) -> StepEnd {
         let verdict = match self.validator.validate(candidate).await {
             Ok(verdict) => verdict,
@@ -249,22 +198,7 @@ impl App {
     }
 }
 
-/// What a job that has ended hands on.
-fn trained(job: &Job) -> StepEnd {
-    match (job.state, job.version) {
-        (JobState::Succeeded, Some(version)) => {
-            let model = job.spec.model.to_string();
-            let message = format!("{model} {version} was made");
-            let output =
-                StepOutput { digest: job.digest, job_id: job.id.to_string(), model, version, ..StepOutput::default() };
-            StepEnd::Done(output, message)
-        }
-        (JobState::Cancelled, _) => StepEnd::Without(StepState::Cancelled, format!("job {} was cancelled", job.id)),
-        _ => failed(format!("job {}: {}", job.id, job.error.lines().next().unwrap_or_default())),
-    }
-}
-
-fn failed(why: String) -> StepEnd {
+pub(super) fn failed(why: String) -> StepEnd {
     StepEnd::Without(StepState::Failed, why)
 }
 

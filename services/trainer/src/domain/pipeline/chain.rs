@@ -8,7 +8,6 @@ use crate::domain::SpecDraft;
 
 const ROWS: &str = "rows";
 const PARTS: &str = "split";
-const COLUMNS: &str = "features";
 
 /// A chain to be trained from its first member to its last.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +22,9 @@ pub(crate) struct FullPipeline {
 }
 
 impl FullPipeline {
+    /// What the node of its features is called.
+    pub(crate) const FEATURES: &str = "features";
+
     /// Its nodes, not checked yet. A member is called `train-` and its model.
     pub(crate) fn nodes(self) -> Vec<(String, Node)> {
         let node = |id: &str, inputs: &[&str], task| {
@@ -32,8 +34,8 @@ impl FullPipeline {
         let mut nodes = vec![node(ROWS, &[], Task::Data(self.rows)), node(PARTS, &[ROWS], Task::Split(self.split))];
         let mut from = PARTS;
         if let Some(features) = self.features {
-            nodes.push(node(COLUMNS, &[PARTS], Task::Features(features)));
-            from = COLUMNS;
+            nodes.push(node(Self::FEATURES, &[PARTS], Task::Features(features)));
+            from = Self::FEATURES;
         }
         let mut head = String::new();
         for member in self.members {

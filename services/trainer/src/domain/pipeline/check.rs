@@ -6,8 +6,8 @@ use lineal_kernel::{Digest, FieldError, FieldErrors, Name};
 use lineal_models::Family;
 
 use super::{
-    Graph, Node, NodeKind, PromoteNode, ReloadPolicy, RowsNode, SplitNode, Task, ValidateNode, graph::order,
-    recipe::said_by_the_graph,
+    Graph, Node, NodeKind, PromoteNode, ReloadPolicy, RowsNode, SplitNode, Task, ValidateNode,
+    declared::check_features, graph::order, recipe::said_by_the_graph,
 };
 use crate::domain::{JobSpec, SpecDraft};
 
@@ -73,9 +73,7 @@ impl Graph {
             Task::Resample(resampling) => {
                 own.check(resampling.checked());
             }
-            Task::Features(features) => {
-                own.check(Name::new(&features.version).map_err(|error| error.under("version")));
-            }
+            Task::Features(features) => check_features(features, &mut own),
             Task::Train(given) => self.check_training(id, given, families, &mut own),
             Task::Validate(judgement) => check_judgement(judgement, &mut own),
             Task::Promote(promotion) => check_promotion(promotion, &mut own),
@@ -101,10 +99,11 @@ impl Graph {
         let Some(draft) = self.draft(id, &placeholder, |_| 0) else { return };
         // What other nodes say is checked there.
         let elsewhere = ["source.", "split_version", "feature_version", "reference_fraction", "resampling"];
-        if let Err(wrong) = JobSpec::check(draft, families) {
+        let spec = JobSpec::check(draft, families).map_err(|wrong| {
             let own = |error: &FieldError| !elsewhere.iter().any(|field| error.path.starts_with(field));
             errors.0.extend(wrong.0.into_iter().filter(own));
-        }
+        });
+        self.check_declared(id, given, spec.ok().as_ref(), errors);
         let source = self.source_of(id);
         for upstream in self.inputs_of(id, NodeKind::Train) {
             if self.source_of(upstream) != source {

@@ -2,6 +2,7 @@
 
 mod chain;
 mod check;
+mod declared;
 mod event;
 mod graph;
 mod node;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use lineal_data::FeatureSet;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Resampling, SourceFormat, SpecDraft};
@@ -91,10 +92,13 @@ pub(crate) struct SplitNode {
 }
 
 /// What is computed of rows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct FeaturesNode {
     pub(crate) version: String,
     pub(crate) exclude_columns: Vec<String>,
+    /// What the version means; absent if the graph only names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) feature_set: Option<FeatureSet>,
 }
 
 /// A judgement by the validator.

@@ -67,7 +67,12 @@ impl Graph {
     }
 }
 
-impl Recipe<'_> {
+impl<'a> Recipe<'a> {
+    /// What the features are called.
+    pub(super) fn feature_version(&self) -> &'a str {
+        self.features.map_or(FEATURES, |features| &features.version)
+    }
+
     fn complete(&self, given: &SpecDraft, digest: &str) -> SpecDraft {
         let mut draft = given.clone();
         if let Some((_, rows)) = self.rows {
@@ -80,7 +85,7 @@ impl Recipe<'_> {
             draft.reference_fraction = split.reference_fraction;
         }
         draft.resampling = self.resampling.copied();
-        self.features.map_or(FEATURES, |features| &features.version).clone_into(&mut draft.feature_version);
+        self.feature_version().clone_into(&mut draft.feature_version);
         draft.exclude_columns = self.features.map(|features| features.exclude_columns.clone()).unwrap_or_default();
         draft
     }
