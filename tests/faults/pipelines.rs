@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use lineal_proto::lineal::{
-    registry::v1::{ListPromotionsRequest, promotion_service_client::PromotionServiceClient},
+    registry::v1::{
+        ApplySettingsRequest, ListPromotionsRequest, promotion_service_client::PromotionServiceClient,
+        settings_service_client::SettingsServiceClient,
+    },
     trainer::v1::{
-        self as pb, ListJobsRequest, job_service_client::JobServiceClient, pipeline_node::Kind,
-        pipeline_service_client::PipelineServiceClient,
+        self as pb, ListFeatureSetsRequest, ListJobsRequest, feature_set_service_client::FeatureSetServiceClient,
+        job_service_client::JobServiceClient, pipeline_node::Kind, pipeline_service_client::PipelineServiceClient,
     },
 };
 use lineal_rpc::{Peer, artifacts};
@@ -22,15 +25,39 @@ fn node(id: &str, inputs: &[&str], kind: Kind) -> pb::PipelineNode {
     pb::PipelineNode { id: id.to_owned(), inputs, after: vec![], kind: Some(kind) }
 }
 
-/// From the churn table to a champion.
+/// Applies settings for the model and returns their digest.
+async fn apply(peer: &Peer, threshold: f64) -> String {
+    let text = format!(
+        "model = 'churn'\n[data]\nlabel_column = 'churn'\n[training]\nthreshold = {threshold}\n[validation.limits]\nauc = 0.5\n"
+    );
+    let request = ApplySettingsRequest { text, ..ApplySettingsRequest::default() };
+    let mut settings = SettingsServiceClient::new(peer.clone());
+    settings.apply_settings(request).await.unwrap().into_inner().settings.unwrap().digest
+}
+
+/// The features that the graph declares.
+fn columns() -> pb::FeaturesNode {
+    let feature = |source: &str| pb::Feature {
+        source: source.to_owned(),
+        kind: pb::FeatureKind::Number.into(),
+        ..pb::Feature::default()
+    };
+    let features = ["total_day_minutes", "number_customer_service_calls"].map(feature).to_vec();
+    let feature_set = Some(pb::FeatureSet { features, ..pb::FeatureSet::default() });
+    pb::FeaturesNode { version: "short".to_owned(), feature_set, ..pb::FeaturesNode::default() }
+}
+
+/// From the churn table to a champion, with declared features and by the settings of the model.
 async fn saved(peer: &Peer) -> String {
     let digest = artifacts::upload(peer, scenario::CHURN.into()).await.unwrap().to_string();
     let source = scenario::spec("").source.unwrap();
-    let job = pb::JobSpec { source: None, ..scenario::spec("logistic_regression") };
+    let label_column = String::new();
+    let job = pb::JobSpec { source: None, label_column, use_settings: true, ..scenario::spec("logistic_regression") };
     let nodes = vec![
         node("rows", &[], Kind::Data(pb::DataSource { digest, ..source })),
         node("parts", &["rows"], Kind::Split(pb::SplitNode { version: "v1".to_owned(), reference_fraction: 0.0 })),
-        node("train", &["parts"], Kind::Train(job)),
+        node("columns", &["parts"], Kind::Features(columns())),
+        node("train", &["columns"], Kind::Train(job)),
         node("judge", &["train"], Kind::Validate(pb::ValidateNode::default())),
         node("crown", &["judge"], Kind::Promote(pb::PromoteNode::default())),
     ];
@@ -66,8 +93,9 @@ async fn watch(peer: &Peer, id: &str, seen: u64) -> Vec<pb::PipelineEvent> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_may_die_at_any_point_of_a_pipeline() {
     let points = PIPELINE.iter().flat_map(|point| match *point {
-        // Once for each kind of step: data, split, train, validate, promote.
-        "step_started" | "step_ended" => (0..5).map(|nth| format!("{point}={nth}*off->return")).collect(),
+        // Once for each kind of step: data, split, features, train, validate, promote. The training ends first with its settings.
+        "step_started" => (0..6).map(|nth| format!("{point}={nth}*off->return")).collect(),
+        "step_ended" => (0..7).map(|nth| format!("{point}={nth}*off->return")).collect(),
         _ => vec![format!("{point}=return")],
     });
     for point in points.chain(["trainer::job::prepared=return".to_owned()]) {
@@ -75,16 +103,19 @@ async fn a_process_may_die_at_any_point_of_a_pipeline() {
         let point = if point.starts_with("trainer") { point } else { format!("trainer::job::{point}") };
         let dying = Process::dev(folder.path(), &[("FAILPOINTS", &point)]).await;
         let peer = dying.peer();
+        apply(&peer, 0.4).await;
         let pipeline_id = saved(&peer).await;
         let begun = run(&peer, &pipeline_id, "weekly").await;
-        let seen = match &begun {
-            Some(run) => watch(&peer, &run.pipeline_run_id, 0).await.last().map_or(0, |event| event.sequence),
-            None => 0,
+        let before = match &begun {
+            Some(run) => watch(&peer, &run.pipeline_run_id, 0).await,
+            None => vec![],
         };
+        let seen = before.last().map_or(0, |event| event.sequence);
         assert!(!dying.died().await.success(), "{point}");
 
         let lineal = Process::dev(folder.path(), &[]).await;
         let peer = lineal.peer();
+        apply(&peer, 0.6).await;
         let known = run(&peer, &pipeline_id, "weekly").await.unwrap();
         assert!(begun.is_none_or(|begun| begun.pipeline_run_id == known.pipeline_run_id), "{point}");
         let id = known.pipeline_run_id;
@@ -97,9 +128,19 @@ async fn a_process_may_die_at_any_point_of_a_pipeline() {
         assert_eq!((done.state(), ends), (pb::PipelineRunState::Succeeded, 1), "{point}: {:?}", done.steps);
         assert!(done.steps.iter().all(|step| step.attempt == 1), "{point}: {:?}", done.steps);
         let jobs = JobServiceClient::new(peer.clone()).list_jobs(ListJobsRequest::default()).await.unwrap();
+        let jobs = jobs.into_inner().jobs;
+        // What was read and written down before the process died is what counts.
+        let settings = &done.steps.iter().find(|step| step.node_id == "train").unwrap().settings_digest;
+        let read = before.iter().filter_map(|event| Some(&event.step.as_ref()?.settings_digest));
+        assert!(read.filter(|digest| !digest.is_empty()).all(|digest| digest == settings), "{point}: {before:?}");
+        let spec = jobs[0].spec.clone().unwrap();
+        assert_eq!((&spec.settings_digest, spec.feature_version.as_str()), (settings, "short"), "{point}");
+        let request = ListFeatureSetsRequest { model: "churn".to_owned(), ..ListFeatureSetsRequest::default() };
+        let sets = FeatureSetServiceClient::new(peer.clone()).list_feature_sets(request).await.unwrap().into_inner();
+        assert_eq!((sets.feature_sets.len(), sets.feature_sets[0].features.len()), (1, 2), "{point}");
         let promotions = PromotionServiceClient::new(peer.clone());
         let promotions = { promotions }.list_promotions(ListPromotionsRequest::default()).await.unwrap();
-        let counts = (jobs.into_inner().jobs.len(), promotions.into_inner().promotions.len());
+        let counts = (jobs.len(), promotions.into_inner().promotions.len());
         assert_eq!(counts, (1, 1), "{point}: one job, one promotion");
         assert_eq!(scenario::alias(&peer).await.unwrap().number, 1, "{point}");
         println!("{point}: {} events before, {} after", seen, rest.len());

@@ -7,7 +7,8 @@ pub const JOB: [&str; 7] = ["queued", "fitting", "half_uploaded", "uploaded", "p
 pub const DATA: [&str; 5] = ["import_fetched", "import_sent", "import_kept", "report_sent", "split_kept"];
 
 /// Every point of a run of a pipeline, in the order in which it comes to them.
-pub const PIPELINE: [&str; 4] = ["run_stored", "step_started", "step_ended", "run_ended"];
+pub const PIPELINE: [&str; 6] =
+    ["run_stored", "step_started", "settings_asked", "features_kept", "step_ended", "run_ended"];
 
 /// Stops the process if the test wants it to stop at this point of a job or a run.
 macro_rules! stop_here {

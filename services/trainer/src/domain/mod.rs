@@ -35,7 +35,7 @@ pub(crate) use definition::{
 pub(crate) use error::TrainerError;
 pub(crate) use event::{JobEvent, Step};
 pub(crate) use failure::{Failure, FailureReason};
-pub(crate) use feature_set::{CreateFeatures, NamedFeatures, check_history};
+pub(crate) use feature_set::{CreateFeatures, NamedFeatures, check_history, unfit};
 pub(crate) use import::{CreateImport, Import, ImportDraft, ImportError, Wanted};
 pub(crate) use job::{Claim, Creation, Job, JobFilter, JobId, JobSample, JobState, Lease, OpenRun, Unreadable};
 pub(crate) use method::{LabelValues, Method, check_task};

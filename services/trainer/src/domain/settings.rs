@@ -14,6 +14,29 @@ pub(crate) struct ModelSettings {
     pub(crate) defaults: SpecDraft,
 }
 
+impl ModelSettings {
+    /// The settings for a node of a pipeline: of rows, split and features only its graph speaks.
+    pub(crate) fn beside_a_graph(self) -> Self {
+        let defaults = SpecDraft {
+            dataset: String::new(),
+            split_version: String::new(),
+            reference_fraction: 0.0,
+            feature_version: String::new(),
+            exclude_columns: Vec::new(),
+            ..self.defaults
+        };
+        Self { defaults, ..self }
+    }
+}
+
+/// The fields of a draft that its settings can mend: those that they fill, and those that depend on such a one.
+pub(super) fn left_open(draft: &SpecDraft) -> impl Iterator<Item = &'static str> {
+    let (family, label) = (draft.family.is_empty(), draft.label_column.is_empty());
+    let fields = [("family", family), ("hyperparameters", family), ("upstreams", family), ("label_column", label)];
+    let asked = draft.use_settings;
+    fields.into_iter().filter_map(move |(field, blank)| (asked && blank).then_some(field))
+}
+
 impl SpecDraft {
     /// The same with its blanks filled; what it says already counts. What belongs to a family, a split or a label goes with it.
     pub(crate) fn filled(mut self, settings: &ModelSettings) -> Self {
@@ -146,6 +169,20 @@ mod tests {
         assert!(given.filled(&settings()).exclude_columns.is_empty(), "the label is not left out");
         let given = SpecDraft { task: Some(Task::Regression), ..SpecDraft::default() };
         assert!(given.filled(&settings()).classes.is_empty(), "numbers have no classes");
+    }
+
+    #[test]
+    fn a_graph_speaks_of_rows_split_and_features_alone() {
+        // F88
+        let settings = settings();
+        let given = SpecDraft { split_version: "v2".to_owned(), ..SpecDraft::default() };
+        let filled = given.filled(&settings.clone().beside_a_graph());
+        let by_graph = (filled.dataset, filled.split_version, filled.feature_version);
+        assert_eq!(by_graph, (String::new(), "v2".to_owned(), String::new()));
+        assert!(filled.reference_fraction == 0.0 && filled.exclude_columns.is_empty());
+        assert_eq!((filled.label_column.as_str(), filled.threshold, filled.seed), ("churn", 0.4, 7));
+        assert_eq!((filled.weight_column.as_str(), filled.stopping_fraction), ("spend", 0.2));
+        assert_eq!(filled.settings_digest, settings.digest.to_string());
     }
 
     #[test]

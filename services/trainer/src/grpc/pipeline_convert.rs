@@ -272,6 +272,7 @@ fn step(step: PipelineStep) -> pb::PipelineStep {
         inputs: step.inputs.into_iter().map(input).collect(),
         key: step.key.map(|key| key.to_string()).unwrap_or_default(),
         output: Some(output),
+        settings_digest: step.settings.map(|digest| digest.to_string()).unwrap_or_default(),
         reused_from: step.reused_from.unwrap_or_default(),
         message: step.message,
         start_time: step.start_time.map(lineal_rpc::timestamp),

@@ -22,11 +22,11 @@ use crate::{
 };
 
 /// The features of the lab's customers, as a node says them.
-fn declared() -> pb::FeatureSet {
+pub(super) fn declared() -> pb::FeatureSet {
     pb::FeatureSet { model: String::new(), name: String::new(), ..calls("") }
 }
 
-fn columns(id: &str, set: pb::FeatureSet) -> pb::PipelineNode {
+pub(super) fn columns(id: &str, set: pb::FeatureSet) -> pb::PipelineNode {
     let features = pb::FeaturesNode { version: "short".to_owned(), feature_set: Some(set), ..Default::default() };
     node(id, &["parts"], Kind::Features(features))
 }

@@ -11,6 +11,7 @@ mod imports;
 mod jobs;
 mod lab;
 mod lags;
+mod node_settings;
 mod pipeline_runs;
 mod pipeline_store;
 mod pipelines;

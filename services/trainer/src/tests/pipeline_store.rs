@@ -69,7 +69,7 @@ pub(super) async fn only_the_holder_of_a_run_writes_it(lab: &Lab) {
     // X5
     let run = run(lab).await;
     let lease = claim(lab).await.remove(0);
-    let step = run.steps[0].started(vec![], Digest::of(b"key"), lab.clock.now());
+    let step = run.steps[0].started(vec![], lab.clock.now());
     write(lab, &lease, &step).await.unwrap();
     let old = RunLease { generation: lease.generation - 1, ..lease.clone() };
     assert!(matches!(write(lab, &old, &step).await, Err(StoreError::Conflict)));
@@ -140,6 +140,10 @@ pub(super) async fn an_ended_run_is_resumed_once(lab: &Lab) {
     assert_eq!(lab.app.resume_pipeline_run(&caller(), &run.id).await.unwrap(), run);
 }
 
+fn keyed(step: &PipelineStep, key: Digest, begun: Timestamp) -> PipelineStep {
+    PipelineStep { key: Some(key), ..step.started(vec![], begun) }
+}
+
 pub(super) async fn results_are_found_by_their_key_while_they_are_young_enough(lab: &Lab) {
     // X6
     let run = run(lab).await;
@@ -147,7 +151,7 @@ pub(super) async fn results_are_found_by_their_key_while_they_are_young_enough(l
     let (key, other) = (Digest::of(b"key"), Digest::of(b"other"));
     let output = StepOutput { version: 3, ..StepOutput::default() };
     let begun = lab.clock.now();
-    let step = run.steps[0].started(vec![], key, begun);
+    let step = keyed(&run.steps[0], key, begun);
     write(lab, &lease, &step).await.unwrap();
     let found = async |key: Digest, since: Timestamp| lab.store.result_of(key, since).await.unwrap();
     assert_eq!(found(key, begun).await, None, "it has no result yet");
@@ -156,7 +160,7 @@ pub(super) async fn results_are_found_by_their_key_while_they_are_young_enough(l
     assert_eq!(found(other, begun).await, None);
     lab.clock.advance(Duration::from_secs(1));
     assert_eq!(found(key, lab.clock.now()).await, None, "it is too old");
-    let reused = run.steps[1].started(vec![], key, begun).succeeded(output, Some("r".to_owned()), lab.clock.now());
+    let reused = keyed(&run.steps[1], key, begun).succeeded(output, Some("r".to_owned()), lab.clock.now());
     write(lab, &lease, &reused).await.unwrap();
     assert_eq!(found(key, lab.clock.now()).await, None, "to reuse a result does not make it younger");
 }

@@ -179,6 +179,7 @@ impl Registry for FakeRegistry {
     }
 
     async fn settings(&self, _: &ModelName, digest: Option<Digest>) -> Result<Option<ModelSettings>, RegistryError> {
+        self.answering("settings").await;
         let known = self.there()?;
         let wanted = |settings: &&ModelSettings| digest.is_none_or(|digest| digest == settings.digest);
         Ok(known.settings.iter().rev().find(wanted).cloned())

@@ -9,7 +9,6 @@ use lineal_rpc::reason_of;
 use tonic::{Code, Request, Status};
 
 use super::{
-    graphs::{data, job, node, save, some_digest},
     lab::{Lab, customers, entry},
     reproductions::reproduce,
 };
@@ -19,7 +18,7 @@ use crate::{
 };
 
 /// Settings under which the customers of the lab can be learned from.
-fn settings(file: &str, threshold: f64) -> ModelSettings {
+pub(super) fn settings(file: &str, threshold: f64) -> ModelSettings {
     let defaults = SpecDraft {
         dataset: "customers".to_owned(),
         label_column: "churn".to_owned(),
@@ -123,12 +122,6 @@ async fn settings_that_cannot_be_had_are_refused_before_there_is_a_job() {
     lab.registry.known().away = true;
     let away = create(&lab, blank(&lab), "").await;
     assert_eq!(refusal(away), (Code::Unavailable, "REGISTRY_UNAVAILABLE".to_owned()));
-    lab.registry.known().away = false;
-
-    let train = pb::JobSpec { use_settings: true, ..job("churn", "gradient_boosting") };
-    let nodes = vec![data("rows", &some_digest()), node("churn", &["rows"], pb::pipeline_node::Kind::Train(train))];
-    let status = save(&lab, nodes).await.unwrap_err();
-    assert!(status.message().contains("nodes.churn.train.use_settings"), "{status}");
 }
 
 // F88

@@ -127,17 +127,28 @@ impl Drive<'_> {
         }
     }
 
-    /// Writes that a step begins, or that its result is there already.
+    /// Begins a step, which may have to read its settings first.
     async fn start(&mut self, node: &str) -> Result<(), StoreError> {
         let Some(step) = self.run.step(node) else { return Ok(()) };
-        let (inputs, key) = self.inputs_and_key(node)?;
-        let step = step.started(inputs, key, self.app.clock.now());
+        let step = step.started(self.inputs(node), self.app.clock.now());
+        if self.waits_for_settings(&step) {
+            self.write(step.clone(), "reading the settings").await?;
+            stop_here!("settings_asked");
+            self.begin(&step);
+            return Ok(());
+        }
+        self.make(step, "started").await
+    }
+
+    /// Lets a step make its result, unless that is there already. What decides on it is written down before.
+    async fn make(&mut self, step: PipelineStep, message: &str) -> Result<(), StoreError> {
+        let step = PipelineStep { key: Some(self.key(&step)?), ..step };
         if let Some((run, output)) = self.result_of(&step).await? {
             let message = format!("reused from {run}");
             let step = step.succeeded(output, Some(run.to_string()), self.app.clock.now());
             return self.write(step, &message).await;
         }
-        self.write(step.clone(), "started").await?;
+        self.write(step.clone(), message).await?;
         stop_here!("step_started");
         self.begin(&step);
         Ok(())
@@ -149,6 +160,10 @@ impl Drive<'_> {
         let now = self.app.clock.now();
         stop_here!("step_ended");
         match end {
+            StepEnd::Settings(digest) => {
+                let step = PipelineStep { settings: Some(digest), ..step.clone() };
+                self.make(step, &format!("uses the settings {}", digest.short())).await
+            }
             StepEnd::Done(output, message) => {
                 let step = step.succeeded(output, None, now);
                 self.write(step, &message).await

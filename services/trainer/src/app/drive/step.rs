@@ -17,6 +17,8 @@ use crate::{
 pub(super) enum StepEnd {
     /// With a result, and what to say of it.
     Done(StepOutput, String),
+    /// Not yet: now it is known which settings it uses.
+    Settings(Digest),
     /// Without one, and why.
     Without(StepState, String),
     /// The store failed; the step goes on when somebody takes the run up again.
@@ -28,23 +30,35 @@ pub(super) enum StepEnd {
 struct Key<'a> {
     task: &'a Task,
     inputs: Vec<Digest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settings: Option<Digest>,
     release: &'a str,
 }
 
 impl Drive<'_> {
-    /// What the node is given, and the key of its result.
-    pub(super) fn inputs_and_key(&self, node: &str) -> Result<(Vec<StepInput>, Digest), StoreError> {
-        let known = self.graph.node(node).ok_or_else(|| StoreError::corrupt(format!("there is no node `{node}`")))?;
+    /// What the node is given.
+    pub(super) fn inputs(&self, node: &str) -> Vec<StepInput> {
         let input = |id: &String| {
             let digest = self.run.step(id)?.output.digest?;
             Some(StepInput { node: id.clone(), digest })
         };
-        let inputs: Vec<_> = known.inputs.iter().filter_map(input).collect();
+        self.graph.node(node).into_iter().flat_map(|known| &known.inputs).filter_map(input).collect()
+    }
+
+    /// The key of the result of a step that is given all there is.
+    pub(super) fn key(&self, step: &PipelineStep) -> Result<Digest, StoreError> {
+        let node = &step.node;
+        let task = self.graph.task(node).ok_or_else(|| StoreError::corrupt(format!("there is no node `{node}`")))?;
         let source = self.run.sources.get(node).copied();
-        let digests = inputs.iter().map(|input| input.digest).chain(source).collect();
-        let key = Key { task: &known.task, inputs: digests, release: &self.app.settings.release };
+        let inputs = step.inputs.iter().map(|input| input.digest).chain(source).collect();
+        let key = Key { task, inputs, settings: step.settings, release: &self.app.settings.release };
         let key = serde_json::to_vec(&key).map_err(|error| StoreError::Backend(error.into()))?;
-        Ok((inputs, Digest::of(&key)))
+        Ok(Digest::of(&key))
+    }
+
+    /// Whether it has to be read first which settings the step uses.
+    pub(super) fn waits_for_settings(&self, step: &PipelineStep) -> bool {
+        step.settings.is_none() && self.graph.needs_settings(&step.node)
     }
 
     /// A result that an earlier run made and that is not too old. Verdicts and promotions depend on the champion: they are not
@@ -82,8 +96,12 @@ impl Drive<'_> {
             Some(Task::Split(_) | Task::Resample(_) | Task::Features(_)) => {
                 done(StepOutput { digest: step.key, ..StepOutput::default() }, "part of the recipe")
             }
+            Some(Task::Train(_)) if self.waits_for_settings(step) => {
+                let draft = self.job_of(step);
+                async move { app.settings_step(&draft, stop).await }.boxed()
+            }
             Some(Task::Train(_)) => {
-                let training = Training { draft: self.job_of(&node), features: self.graph.declared(&node), request_id };
+                let training = Training { draft: self.job_of(step), features: self.graph.declared(&node), request_id };
                 let caller = Caller { actor: self.run.actor.clone(), ..Caller::service("trainer") };
                 async move { app.train_step(&caller, training, stop).await }.boxed()
             }
@@ -128,13 +146,17 @@ impl Drive<'_> {
         self.under_way.push(end.map(|end| (node, end)).boxed());
     }
 
-    /// The job of a train node: the recipe before it, the file of this run, and the versions that its upstreams have just made.
-    fn job_of(&self, node: &str) -> SpecDraft {
+    /// The job of a train node: the recipe before it, the file of this run, the versions that its upstreams have just made, and the
+    /// settings of this attempt.
+    fn job_of(&self, step: &PipelineStep) -> SpecDraft {
+        let node = &step.node;
         let source = self.graph.source_of(node).and_then(|source| self.run.sources.get(source));
         let digest = source.map(ToString::to_string).unwrap_or_default();
         let made = |id: &str| self.run.step(id).map_or(0, |step| step.output.version);
         let draft = self.graph.draft(node, &digest, made).unwrap_or_default();
-        SpecDraft { pipeline_id: self.run.pipeline.to_string(), node_id: node.to_owned(), ..draft }
+        let settings_digest = step.settings.map_or(draft.settings_digest, |digest| digest.to_string());
+        let (pipeline_id, node_id) = (self.run.pipeline.to_string(), node.clone());
+        SpecDraft { pipeline_id, node_id, settings_digest, ..draft }
     }
 
     /// The slot of the train node that a judgement or promotion is about.

@@ -1,13 +1,13 @@
 //! The step of a train node: a job, and what came of it.
 
 use lineal_db::StoreError;
-use lineal_kernel::Caller;
+use lineal_kernel::{Caller, FieldError, FieldErrors, RequestId};
 use tokio_util::sync::CancellationToken;
 
 use super::step::{StepEnd, failed};
 use crate::{
     app::App,
-    domain::{CreateFeatures, CreateJob, Job, JobState, SpecDraft, StepOutput, StepState, Stop, TrainerError},
+    domain::{CreateFeatures, CreateJob, Job, JobState, SpecDraft, StepOutput, StepState, Stop, TrainerError, unfit},
     failpoints::stop_here,
 };
 
@@ -35,16 +35,47 @@ impl App {
         }
     }
 
+    /// Which settings the step's job is to use.
+    pub(super) async fn settings_step(&self, draft: &SpecDraft, stop: CancellationToken) -> StepEnd {
+        match stop.run_until_cancelled(self.settings_of_node(draft)).await {
+            Some(Ok(settings)) => StepEnd::Settings(settings.digest),
+            Some(Err(error)) => failed(error.to_string()),
+            None => StepEnd::Without(StepState::Cancelled, "the run was cancelled".to_owned()),
+        }
+    }
+
     /// The job, and the features that it is to use before it. Who comes here again after a crash finds either as it is.
     async fn training_job(&self, caller: &Caller, training: Training) -> Result<Job, TrainerError> {
-        let Training { draft, features, request_id } = training;
+        let Training { mut draft, features, request_id } = training;
+        if let Some(known) = self.job_of_node(&draft, &request_id).await? {
+            return Ok(known);
+        }
+        if draft.use_settings {
+            let settings = self.settings_of_node(&draft).await?;
+            draft = draft.filled(&settings.beside_a_graph());
+        }
         // The run is the wish for another job of the node.
         let command = CreateJob::check(draft, true, &request_id, self.families)?;
         if let Some(features) = features {
+            // Settings may have named what the graph was not checked with.
+            if let Some(problem) = unfit(&features.set, &command.spec) {
+                return Err(FieldErrors::from(FieldError::new("spec", problem)).into());
+            }
             self.create_feature_set(caller, features).await?;
             stop_here!("features_kept");
         }
         self.create_job(caller, command).await
+    }
+
+    /// The job that this attempt has made already: it has all that it needs.
+    async fn job_of_node(&self, draft: &SpecDraft, request_id: &str) -> Result<Option<Job>, TrainerError> {
+        let request_id = RequestId::new(request_id).map_err(FieldErrors::from)?;
+        let known = self.store.job_by_request(&request_id).await?;
+        let node = |job: &Job| {
+            let key = job.spec.node.as_ref();
+            key.is_some_and(|key| key.pipeline == draft.pipeline_id && key.node == draft.node_id)
+        };
+        Ok(known.filter(node))
     }
 
     /// The job once it has ended; it is cancelled if someone stops the run.

@@ -9,7 +9,7 @@ use super::{
     Graph, Node, NodeKind, PromoteNode, ReloadPolicy, RowsNode, SplitNode, Task, ValidateNode,
     declared::check_features, graph::order, recipe::said_by_the_graph,
 };
-use crate::domain::{JobSpec, SpecDraft};
+use crate::domain::{JobSpec, SpecDraft, settings::left_open};
 
 const MAX_NODES: usize = 100;
 const MAX_TEXT: usize = 4096;
@@ -87,18 +87,15 @@ impl Graph {
         let recipe = self.recipe(id);
         let said = |field| FieldError::new(field, "the nodes before this one say it, leave it out here");
         errors.0.extend(said_by_the_graph(given).map(said));
-        if given.use_settings {
-            let problem = "a pipeline is trained as its nodes say, leave it out";
-            errors.0.push(FieldError::new("use_settings", problem));
-        }
         if let Some(kind) = recipe.twice {
             let problem = format!("its rows go through two {} nodes, leave one out", kind.as_str());
             errors.0.push(FieldError::new("", problem));
         }
         let placeholder = Digest::of(b"").to_string();
         let Some(draft) = self.draft(id, &placeholder, |_| 0) else { return };
-        // What other nodes say is checked there.
+        // What other nodes say is checked there, and what settings say when the job is made.
         let elsewhere = ["source.", "split_version", "feature_version", "reference_fraction", "resampling"];
+        let elsewhere: Vec<_> = elsewhere.into_iter().chain(left_open(given)).collect();
         let spec = JobSpec::check(draft, families).map_err(|wrong| {
             let own = |error: &FieldError| !elsewhere.iter().any(|field| error.path.starts_with(field));
             errors.0.extend(wrong.0.into_iter().filter(own));

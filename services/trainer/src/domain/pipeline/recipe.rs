@@ -43,6 +43,11 @@ impl Graph {
         matches!(self.task(train), Some(Task::Train(given)) if given.upstreams.iter().any(|(_, number)| *number == 0))
     }
 
+    /// Whether a train node is filled from the settings of its model.
+    pub(crate) fn needs_settings(&self, train: &str) -> bool {
+        matches!(self.task(train), Some(Task::Train(given)) if given.use_settings)
+    }
+
     /// Follows the rows back from `train`; ends at the source, or where the graph is broken.
     pub(super) fn recipe(&self, train: &str) -> Recipe<'_> {
         let mut recipe = Recipe::default();

@@ -72,7 +72,10 @@ pub(crate) struct PipelineStep {
     /// How often it was started.
     pub(crate) attempt: u32,
     pub(crate) inputs: Vec<StepInput>,
-    /// Digest of parameters, inputs and release.
+    /// The settings that it is made with, once they are read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) settings: Option<Digest>,
+    /// Digest of parameters, inputs, settings and release.
     pub(crate) key: Option<Digest>,
     pub(crate) output: StepOutput,
     /// The run that had made the result.
@@ -121,6 +124,7 @@ impl PipelineStep {
             state: StepState::Waiting,
             attempt: 0,
             inputs: Vec::new(),
+            settings: None,
             key: None,
             output: StepOutput::default(),
             reused_from: None,
@@ -131,12 +135,11 @@ impl PipelineStep {
     }
 
     /// The step as it begins with these inputs.
-    pub(crate) fn started(&self, inputs: Vec<StepInput>, key: Digest, now: Timestamp) -> Self {
+    pub(crate) fn started(&self, inputs: Vec<StepInput>, now: Timestamp) -> Self {
         Self {
             state: StepState::Running,
             attempt: self.attempt + 1,
             inputs,
-            key: Some(key),
             start_time: Some(now),
             ..Self::waiting(&self.node, self.kind)
         }
