@@ -28,7 +28,10 @@ fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
 mod tests {
     use lineal_proto::{
         lineal::{
-            trainer::v1::{PipelineSpec, ResampleMethod, SourceFormat, TrainFullPipelineRequest, pipeline_node::Kind},
+            trainer::v1::{
+                MissingRule, PipelineSpec, RatioTransform, ResampleMethod, SourceFormat, TrainFullPipelineRequest,
+                feature_transform::Transform, pipeline_node::Kind,
+            },
             validator::v1::MetricLimit,
         },
         pbjson_types::Value,
@@ -82,6 +85,24 @@ nodes:
         let Kind::Validate(judge) = &kinds[4] else { panic!("{:?}", kinds[4]) };
         let limits = &judge.policy.as_ref().unwrap().limits;
         assert_eq!(limits[..], [MetricLimit { metric: "auc".to_owned(), limit: 0.8 }]);
+    }
+
+    #[test]
+    fn the_files_that_the_documentation_shows_can_be_read() {
+        // F63, F74, F88
+        let page = include_str!("../../../../../docs/pipelines.md");
+        let shown: Vec<_> = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        let nodes = parse::<PipelineSpec>(shown[0]).unwrap().nodes;
+        let Some(Kind::Features(columns)) = &nodes[2].kind else { panic!("{:?}", nodes[2]) };
+        let features = &columns.feature_set.as_ref().unwrap().features;
+        assert_eq!((columns.version.as_str(), features.len()), ("v2", 3));
+        assert_eq!((features[2].name.as_str(), features[2].missing()), ("rate", MissingRule::Median));
+        let ratio = Transform::Ratio(RatioTransform { over: "tenure".to_owned() });
+        assert_eq!(features[2].transform.clone().unwrap().transform, Some(ratio));
+        assert!(matches!(&nodes[3].kind, Some(Kind::Train(job)) if job.use_settings && job.family.is_empty()));
+        assert_eq!(parse::<TrainFullPipelineRequest>(shown[1]).unwrap().members.len(), 2);
+        let told = parse::<PipelineSpec>(&shown[0].replace("over: tenure", "by: tenure")).unwrap_err();
+        assert!(told.starts_with("nodes.2.features.feature_set.features.2.transform") && told.contains("by"), "{told}");
     }
 
     #[test]

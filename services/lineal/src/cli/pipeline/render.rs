@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use lineal_proto::{
     lineal::trainer::v1::{
-        ListPipelineRunsResponse, ListPipelinesResponse, Pipeline, PipelineNode, PipelineRun, PipelineRunState,
-        PipelineStep, PipelineStepState, pipeline_node::Kind,
+        FeaturesNode, JobSpec, ListPipelineRunsResponse, ListPipelinesResponse, Pipeline, PipelineNode, PipelineRun,
+        PipelineRunState, PipelineStep, PipelineStepState, pipeline_node::Kind,
     },
     pbjson_types::Timestamp,
 };
@@ -64,7 +64,11 @@ pub(super) fn result(step: &PipelineStep) -> (String, String) {
         _ => "",
     };
     let reused = if step.reused_from.is_empty() { String::new() } else { format!("reused from {}", step.reused_from) };
-    let words = [verdict.to_owned(), reused, step.message.clone()];
+    let settings = match step.settings_digest.as_str() {
+        "" => String::new(),
+        digest => format!("settings {}", format::digest(digest)),
+    };
+    let words = [verdict.to_owned(), settings, reused, step.message.clone()];
     (version, words.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(", "))
 }
 
@@ -106,8 +110,8 @@ pub(super) fn pipeline(pipeline: &Pipeline, style: Style) -> String {
             Some(Kind::Resample(resampling)) => {
                 ("resample", format::word(resampling.method().as_str_name(), "RESAMPLE_METHOD_"))
             }
-            Some(Kind::Features(features)) => ("features", features.version.clone()),
-            Some(Kind::Train(job)) => ("train", format!("{}, {}", job.model, job.family)),
+            Some(Kind::Features(features)) => ("features", columns(features)),
+            Some(Kind::Train(job)) => ("train", training(job)),
             Some(Kind::Validate(_)) => ("validate", String::new()),
             Some(Kind::Promote(promotion)) => ("promote", promotion.reason.clone()),
             None => ("", String::new()),
@@ -116,6 +120,20 @@ pub(super) fn pipeline(pipeline: &Pipeline, style: Style) -> String {
     }
     let headline = style.heading(&pipeline.pipeline_id);
     format!("{headline}\n{}next: lineal pipeline run {}\n", table.render(), pipeline.pipeline_id)
+}
+
+/// The name of features, and how many the graph declares.
+fn columns(features: &FeaturesNode) -> String {
+    match &features.feature_set {
+        Some(set) => format!("{}, {} declared", features.version, set.features.len()),
+        None => features.version.clone(),
+    }
+}
+
+fn training(job: &JobSpec) -> String {
+    let settings = if job.use_settings { "by its settings" } else { "" };
+    let words = [job.model.as_str(), &job.family, settings];
+    words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
 pub(super) fn pipelines(answer: &ListPipelinesResponse, style: Style) -> String {
@@ -164,10 +182,24 @@ fn run_word(state: PipelineRunState) -> String {
 mod tests {
     use lineal_proto::lineal::{
         registry::v1::VersionReference,
-        trainer::v1::{PipelineSpec, PipelineStepOutput},
+        trainer::v1::{Feature, FeatureSet, PipelineSpec, PipelineStepOutput},
     };
 
     use super::*;
+
+    #[test]
+    fn a_node_says_what_is_declared_and_what_is_left_to_settings() {
+        // F63, F88
+        let set = FeatureSet { features: vec![Feature::default(); 3], ..FeatureSet::default() };
+        let mut node = FeaturesNode { version: "v2".to_owned(), feature_set: Some(set), ..FeaturesNode::default() };
+        assert_eq!(columns(&node), "v2, 3 declared");
+        node.feature_set = None;
+        assert_eq!(columns(&node), "v2");
+        let mut job = JobSpec { model: "churn".to_owned(), use_settings: true, ..JobSpec::default() };
+        assert_eq!(training(&job), "churn, by its settings");
+        (job.family, job.use_settings) = ("ridge".to_owned(), false);
+        assert_eq!(training(&job), "churn, ridge");
+    }
 
     #[test]
     fn steps_stand_under_what_they_need() {
@@ -194,13 +226,18 @@ mod tests {
             ..PipelineStep::default()
         };
         let version = Some(VersionReference { model: "churn".to_owned(), number: 3 });
+        let digest = lineal_kernel::Digest::of(b"");
         let output = Some(PipelineStepOutput { version, ..PipelineStepOutput::default() });
         let run = PipelineRun {
             pipeline_run_id: "r-1".to_owned(),
             pipeline_id: "churn_ab".to_owned(),
             state: PipelineRunState::Failed.into(),
             steps: vec![
-                PipelineStep { output, ..step("churn", "train", PipelineStepState::Succeeded, "") },
+                PipelineStep {
+                    output,
+                    settings_digest: digest.to_string(),
+                    ..step("churn", "train", PipelineStepState::Succeeded, "")
+                },
                 step("judge", "validate", PipelineStepState::Succeeded, ""),
                 step("crown", "promote", PipelineStepState::Declined, "auc floor"),
                 step("fraud", "train", PipelineStepState::Failed, "no rows"),
@@ -216,7 +253,7 @@ mod tests {
              STEP         STATE      TIME   VERSION  DETAIL\n\
              rows         succeeded  1.5 s\n\
              \u{20} fraud      failed     1.5 s           no rows\n\
-             \u{20} churn      succeeded  1.5 s  churn 3\n\
+             \u{20} churn      succeeded  1.5 s  churn 3  settings e3b0c44298fc\n\
              \u{20}   judge    succeeded  1.5 s           did not pass\n\
              \u{20}     crown  declined   1.5 s           auc floor\n\
              next: lineal pipeline resume r-1\n"
