@@ -23,7 +23,7 @@ impl Query {
         if text.contains('\0') {
             return problem("holds a NUL character".to_owned());
         }
-        let Some(Shape { first, end }) = Shape::of(text) else {
+        let Some(Shape { first, end, .. }) = Shape::of(text) else {
             return problem("has a quote or a comment that is not closed".to_owned());
         };
         if !READING.contains(&first.to_ascii_lowercase().as_str()) {
@@ -44,6 +44,12 @@ impl Query {
         &self.0
     }
 
+    /// The first place for a value that SQLite sees, e.g. `:day`. Nothing fills it, and what SQLite takes for a part of its name,
+    /// e.g. the quote of `$1(')`, is read otherwise here: only a query without any is certain to be one statement there.
+    pub(crate) fn parameter(&self) -> Option<&str> {
+        Shape::of(&self.0)?.parameter
+    }
+
     /// Names it.
     pub(crate) fn digest(&self) -> Digest {
         Digest::of(self.0.as_bytes())
@@ -60,6 +66,8 @@ impl fmt::Display for Query {
 struct Shape<'a> {
     /// Its first word; another character that stands there; nothing if there are only blanks and comments.
     first: &'a str,
+    /// The first word that begins like a parameter of SQLite.
+    parameter: Option<&'a str>,
     /// Where the first statement ends with a semicolon.
     end: Option<usize>,
 }
@@ -67,7 +75,7 @@ struct Shape<'a> {
 impl<'a> Shape<'a> {
     /// `None` if a quote or comment has no end. Brackets quote names in SQLite.
     fn of(text: &'a str) -> Option<Self> {
-        let mut first = "";
+        let (mut first, mut parameter) = ("", None);
         let mut rest = text.char_indices().peekable();
         while let Some((at, character)) = rest.next() {
             let next = rest.peek().map(|(_, next)| *next);
@@ -77,13 +85,14 @@ impl<'a> Shape<'a> {
                     rest.next();
                     comment(&mut rest)?;
                 }
-                (';', _) => return Some(Self { first, end: Some(at) }),
+                (';', _) => return Some(Self { first, parameter, end: Some(at) }),
                 (blank, _) if blank.is_whitespace() => {}
                 _ => {
                     if first.is_empty() {
-                        let word =
-                            text[at..].find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len() - at);
-                        first = &text[at..at + word.max(character.len_utf8())];
+                        first = word(&text[at..]);
+                    }
+                    if parameter.is_none() && matches!(character, '?' | '$' | ':' | '@' | '#') {
+                        parameter = Some(word(&text[at..]));
                     }
                     if let Some(close) = closing(character) {
                         rest.find(|(_, next)| *next == close)?;
@@ -91,8 +100,14 @@ impl<'a> Shape<'a> {
                 }
             }
         }
-        Some(Self { first, end: None })
+        Some(Self { first, parameter, end: None })
     }
+}
+
+/// The first character of a text that has one, with the letters and digits behind it.
+fn word(text: &str) -> &str {
+    let end = text.char_indices().skip(1).find(|(_, c)| !c.is_alphanumeric() && *c != '_');
+    &text[..end.map_or(text.len(), |(end, _)| end)]
 }
 
 /// What ends that which begins with this character. A doubled one inside is an end and a beginning.
@@ -158,6 +173,25 @@ mod tests {
         }
         for text in ["select 'a", "select 1 /* no end", "select \"a", "select [a", "select 1; 'a"] {
             assert!(Query::check(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_is_seen_where_sqlite_sees_one() {
+        for (text, expected) in [
+            ("select 1 where day > :day and 1", ":day"),
+            ("select $1(') as a; attach 'x' as y --'", "$1"),
+            ("select @a, ?", "@a"),
+            ("select ?12", "?12"),
+            ("select 1 as a, #a(\")", "#a"),
+            ("select day::date from t", ":"),
+        ] {
+            let closed = format!("{text} --'\"");
+            let query = Query::check(text).or_else(|_| Query::check(&closed)).unwrap();
+            assert_eq!(query.parameter(), Some(expected), "{text}");
+        }
+        for text in ["select ':a', \"$b\", `@c`, [#d] -- ?\n/* :e */", "select a -> 'b', a || b, a % 2, a <> b"] {
+            assert_eq!(Query::check(text).unwrap().parameter(), None, "{text}");
         }
     }
 

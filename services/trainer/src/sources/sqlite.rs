@@ -27,8 +27,12 @@ use crate::domain::Query;
 /// How long to wait for a writer of the file.
 const BUSY: Duration = Duration::from_secs(10);
 
-/// Sends the rows of `query`.
+/// Sends the rows of `query`, which is one statement: SQLite would run a second one as well, and `ATTACH` reaches other files.
 pub(super) async fn read(path: &Path, query: &Query, tables: mpsc::Sender<Table>) -> Result<(), Trouble> {
+    if let Some(parameter) = query.parameter() {
+        let problem = "is a parameter and has no value; write the value, or put the name in quotes";
+        return Err(Trouble::Refused(format!("`{parameter}` {problem}")));
+    }
     let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY);
     let mut connection = options.connect().await?;
     // One moment for both looks.

@@ -152,6 +152,29 @@ async fn a_query_reads_and_does_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_query_reaches_no_file_but_its_own() {
+    let lab = with_shop("create table t (day); insert into t values (1)").await;
+    sqlite(&lab.folder().join("other.db"), "create table s (secret); insert into s values (42)").await;
+    let path = |name: &str| lab.folder().join(name).display().to_string();
+    for opening in ["$1(')", "@a(')", "#a(')", ":a(')", "$a::b(')"] {
+        for statements in [
+            format!("attach '{}' as o; begin; select * from o.s; commit; detach o; begin", path("other.db")),
+            format!("vacuum into '{}'; begin; select 1 as a", path("copy.db")),
+        ] {
+            let text = format!("select {opening} as a where 0; commit; {statements} --'");
+            let refused = import(&lab, query("shop", &text)).await.unwrap_err();
+            assert_eq!(reason_of(&refused).as_deref(), Some("SOURCE_REFUSED"), "{text}: {refused}");
+            assert!(refused.message().contains("is a parameter"), "{text}: {refused}");
+        }
+    }
+    assert!(lab.registry.known().artifacts.is_empty() && !lab.folder().join("copy.db").exists());
+    // It would be NULL, and every row be left out.
+    let silent = import(&lab, query("shop", "select day from t where day > :day")).await.unwrap_err();
+    assert!(silent.message().contains("source `shop` refused: `:day` is a parameter and has no value"), "{silent}");
+    assert!(import(&lab, query("shop", "select day as [:day] from t where day <> ':day' -- $1")).await.is_ok());
+}
+
+#[tokio::test]
 async fn what_no_table_can_hold_is_named() {
     let lab = with_shop("create table t (x, y); insert into t values (1, x'00'), ('one', null)").await;
     for (text, reason, problem) in [
