@@ -21,6 +21,7 @@ mod recovery;
 mod registry;
 mod reproductions;
 mod resilience;
+mod reuse;
 mod settings;
 mod signatures;
 mod splits;

@@ -142,7 +142,8 @@ impl Drive<'_> {
 
     /// Lets a step make its result, unless that is there already. What decides on it is written down before.
     async fn make(&mut self, step: PipelineStep, message: &str) -> Result<(), StoreError> {
-        let step = PipelineStep { key: Some(self.key(&step)?), ..step };
+        let rows = self.app.rows_of(&self.graph, &step.node).await?;
+        let step = PipelineStep { key: Some(self.key(&step, rows)?), ..step };
         if let Some((run, output)) = self.result_of(&step).await? {
             let message = format!("reused from {run}");
             let step = step.succeeded(output, Some(run.to_string()), self.app.clock.now());

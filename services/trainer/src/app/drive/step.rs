@@ -2,13 +2,16 @@
 
 use futures::FutureExt as _;
 use lineal_db::StoreError;
-use lineal_kernel::{Caller, Digest, ModelName, Slot, Timestamp};
+use lineal_kernel::{Caller, Digest, ModelName, Name, Slot, Timestamp};
 use serde::Serialize;
 
 use super::{Drive, train::Training};
 use crate::{
     app::App,
-    domain::{NodeKind, PipelineRunId, PipelineStep, SpecDraft, StepInput, StepOutput, StepState, Task},
+    domain::{
+        Graph, NodeKind, PipelineRunId, PipelineStep, RowsNode, SourceFormat, SpecDraft, StepInput, StepOutput,
+        StepState, Task,
+    },
     registry::Promotion,
     validator::Candidate,
 };
@@ -33,6 +36,19 @@ struct Key<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     settings: Option<Digest>,
     release: &'a str,
+    /// Of a training.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows: Option<Rows<'a>>,
+}
+
+/// What decides on the rows of a training beside their file.
+#[derive(Serialize)]
+pub(super) struct Rows<'a> {
+    dataset: &'a str,
+    format: Option<SourceFormat>,
+    /// Digest of those in force.
+    expectations: Digest,
+    table_limit: usize,
 }
 
 impl Drive<'_> {
@@ -46,12 +62,12 @@ impl Drive<'_> {
     }
 
     /// The key of the result of a step that is given all there is.
-    pub(super) fn key(&self, step: &PipelineStep) -> Result<Digest, StoreError> {
+    pub(super) fn key(&self, step: &PipelineStep, rows: Option<Rows<'_>>) -> Result<Digest, StoreError> {
         let node = &step.node;
         let task = self.graph.task(node).ok_or_else(|| StoreError::corrupt(format!("there is no node `{node}`")))?;
         let source = self.run.sources.get(node).copied();
         let inputs = step.inputs.iter().map(|input| input.digest).chain(source).collect();
-        let key = Key { task, inputs, settings: step.settings, release: &self.app.settings.release };
+        let key = Key { task, inputs, settings: step.settings, release: &self.app.settings.release, rows };
         let key = serde_json::to_vec(&key).map_err(|error| StoreError::Backend(error.into()))?;
         Ok(Digest::of(&key))
     }
@@ -174,6 +190,17 @@ impl Drive<'_> {
 }
 
 impl App {
+    /// What decides now on the rows of a train node: a split or an expectation is known by its dataset, not by a file.
+    pub(super) async fn rows_of<'a>(&self, graph: &'a Graph, node: &str) -> Result<Option<Rows<'a>>, StoreError> {
+        let source = graph.source_of(node).and_then(|source| graph.task(source));
+        let (Some(Task::Train(_)), Some(Task::Data(rows))) = (graph.task(node), source) else { return Ok(None) };
+        let RowsNode { dataset, format, digest: _ } = rows;
+        let name = Name::new(dataset).map_err(|error| StoreError::Backend(error.into()))?;
+        let expectations = self.expectations(&name).await?.digest();
+        let expectations = expectations.map_err(|error| StoreError::Backend(error.into()))?;
+        Ok(Some(Rows { dataset, format: *format, expectations, table_limit: self.settings.table_limit }))
+    }
+
     async fn validate_step(&self, candidate: &Candidate) -> StepEnd {
         let verdict = match self.validator.validate(candidate).await {
             Ok(verdict) => verdict,
