@@ -27,17 +27,17 @@ impl App {
         caller: &Caller,
         command: RunPipeline,
     ) -> Result<PipelineRun, TrainerError> {
-        if let Some(known) = self.store.pipeline_run_by_request(&command.request_id).await? {
-            return same(known, &command);
-        }
         let pipeline = self.pipeline(&command.pipeline).await?;
         let run = PipelineRun::new(&pipeline, &command, caller.actor.clone(), self.clock.now())?;
+        if let Some(known) = self.store.pipeline_run_by_request(&command.request_id).await? {
+            return same(known, &run);
+        }
         self.check_declared(&pipeline.graph, &run).await?;
         match self.store.create_pipeline_run(&run, command.rerun).await? {
             RunCreation::Run(stored) => {
                 stop_here!("run_stored");
                 self.drives.notify_one();
-                same(*stored, &command)
+                same(*stored, &run)
             }
             RunCreation::Busy(run_id) => Err(TrainerError::PipelineBusy { pipeline_id: command.pipeline, run_id }),
         }
@@ -143,11 +143,11 @@ impl App {
     }
 }
 
-/// The run, if it is the one that `command` asks for.
-fn same(run: PipelineRun, command: &RunPipeline) -> Result<PipelineRun, TrainerError> {
-    let given = command.sources.iter().all(|(node, digest)| run.sources.get(node) == Some(digest));
-    if run.pipeline == command.pipeline && run.until == command.until && given {
-        return Ok(run);
+/// The run that is there, if it was asked for in the same words as `run`.
+fn same(known: PipelineRun, run: &PipelineRun) -> Result<PipelineRun, TrainerError> {
+    let said = |run: &PipelineRun| (run.pipeline.clone(), run.until.clone(), run.sources.clone(), run.max_staleness);
+    if said(&known) == said(run) {
+        return Ok(known);
     }
-    Err(TrainerError::RunRequestIdReused { request_id: command.request_id.clone(), run_id: run.id })
+    Err(TrainerError::RunRequestIdReused { request_id: run.request_id.clone(), run_id: known.id })
 }

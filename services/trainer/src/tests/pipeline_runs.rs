@@ -318,6 +318,38 @@ async fn what_a_run_needs_is_asked_for_at_once() {
     assert!(page.pipeline_runs.len() == 1 && !page.next_page_token.is_empty());
 }
 
+#[tokio::test]
+async fn a_wish_is_the_same_if_it_asks_for_the_same_run() {
+    // F74, F93
+    let lab = Lab::new().await;
+    let nodes = vec![
+        data("rows", ""),
+        split("parts", "rows"),
+        train("churn", &["parts"], "logistic_regression"),
+        data("others", ""),
+        split("other-parts", "others"),
+        train("fraud", &["other-parts"], "logistic_regression"),
+    ];
+    let pipeline = save(&lab, nodes).await.unwrap().pipeline_id;
+    let mut sent = wish(&pipeline);
+    sent.until = Some("churn".to_owned());
+    sent.sources = ["rows", "others"].map(|node| (node.to_owned(), Digest::of(b"rows"))).into();
+    let run = lab.app.run_pipeline(&caller(), sent.clone()).await.unwrap();
+    assert_eq!(run.sources.keys().collect::<Vec<_>>(), ["rows"], "nothing else is read");
+    sent.sources.insert("others".to_owned(), Digest::of(b"others"));
+    assert_eq!(lab.app.run_pipeline(&caller(), sent.clone()).await.unwrap(), run);
+    let changes: [&dyn Fn(&mut RunPipeline); 3] =
+        [&|wish| wish.until = None, &|wish| wish.max_staleness = Some(Duration::ZERO), &|wish| {
+            wish.sources.insert("rows".to_owned(), Digest::of(b"others"));
+        }];
+    for change in changes {
+        let mut other = sent.clone();
+        change(&mut other);
+        let refused = lab.app.run_pipeline(&caller(), other).await;
+        assert!(matches!(refused, Err(TrainerError::RunRequestIdReused { .. })), "{refused:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_recipe_before_a_training_reaches_its_job() {
     // F74

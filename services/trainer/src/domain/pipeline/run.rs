@@ -147,7 +147,7 @@ impl PipelineRun {
                 steps,
                 until: command.until.clone(),
                 sources,
-                max_staleness: command.max_staleness,
+                max_staleness: command.max_staleness.map(in_micros),
                 actor,
                 create_time: now,
                 end_time: None,
@@ -208,6 +208,11 @@ impl PipelineRun {
         let can = matches!(self.state, PipelineRunState::Failed | PipelineRunState::Cancelled);
         can.then(|| self.steps.iter().map(PipelineStep::reopened).collect())
     }
+}
+
+/// As precise as it is kept.
+fn in_micros(time: Duration) -> Duration {
+    Duration::from_micros(i64::try_from(time.as_micros()).unwrap_or(i64::MAX).unsigned_abs())
 }
 
 /// The digest of every file that is read: the run's own before the graph's.
