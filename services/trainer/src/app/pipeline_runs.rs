@@ -85,7 +85,7 @@ impl App {
         self.pipeline_run(id).await
     }
 
-    /// Lets a failed or cancelled run go on where it stood. Any other stays as it is.
+    /// Lets a failed or cancelled run go on where it stood, unless its pipeline has another one under way. Any other stays as it is.
     pub(crate) async fn resume_pipeline_run(
         &self,
         caller: &Caller,
@@ -94,8 +94,9 @@ impl App {
         let run = self.pipeline_run(id).await?;
         let Some(steps) = run.resumed() else { return Ok(run) };
         match self.store.resume_pipeline_run(&run, &steps, &caller.actor, self.clock.now()).await {
+            Ok(Some(run_id)) => return Err(TrainerError::PipelineBusy { pipeline_id: run.pipeline, run_id }),
             // Somebody else has resumed it.
-            Ok(()) | Err(StoreError::Conflict) => {}
+            Ok(None) | Err(StoreError::Conflict) => {}
             Err(error) => return Err(error.into()),
         }
         self.drives.notify_one();

@@ -50,14 +50,15 @@ pub(crate) trait PipelineStore: Send + Sync {
     /// Asks a run under way to stop. Any other stays as it is.
     async fn cancel_pipeline_run(&self, id: &PipelineRunId, actor: &str, now: Timestamp) -> Result<()>;
 
-    /// Lets an ended run go on with these steps; `Conflict` if it is no longer as it was.
+    /// Lets an ended run go on with these steps, unless its pipeline has another run under way, which it returns then; `Conflict` if
+    /// the run is no longer as it was.
     async fn resume_pipeline_run(
         &self,
         run: &PipelineRun,
         steps: &[PipelineStep],
         actor: &str,
         now: Timestamp,
-    ) -> Result<()>;
+    ) -> Result<Option<PipelineRunId>>;
 }
 
 /// What the processes that drive runs do with them.

@@ -54,6 +54,7 @@ macro_rules! suite {
             pipeline_store {
                 a_pipeline_is_kept_once
                 a_pipeline_has_one_run_under_way
+                a_run_is_not_resumed_beside_another
                 only_the_holder_of_a_run_writes_it
                 a_run_is_taken_over_once_its_lease_has_ended
                 a_cancelled_run_is_told_to_its_holder

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::domain::{
     PipelineRun, PipelineRunFilter, PipelineRunState, PipelineStep, RunCreation, RunLease, StepOutput, StepState,
+    TrainerError,
 };
 
 async fn saved(lab: &Lab) -> String {
@@ -63,6 +64,22 @@ pub(super) async fn a_pipeline_has_one_run_under_way(lab: &Lab) {
     assert_eq!((rest.len(), rest[0].steps.len()), (1, 5));
     let other = PipelineRunFilter { state: Some(PipelineRunState::Failed), ..filter };
     assert_eq!(lab.store.pipeline_runs(&other, None, 10).await.unwrap(), []);
+}
+
+pub(super) async fn a_run_is_not_resumed_beside_another(lab: &Lab) {
+    // F93, X5
+    let id = saved(lab).await;
+    let first = start(lab, &id, |_| {}).await;
+    let lease = claim(lab).await.remove(0);
+    lab.store.end_pipeline_run(&lease, PipelineRunState::Cancelled, lab.clock.now()).await.unwrap();
+    let second = start(lab, &id, |_| {}).await;
+    let refused = lab.app.resume_pipeline_run(&caller(), &first.id).await;
+    assert!(matches!(refused, Err(TrainerError::PipelineBusy { run_id, .. }) if run_id == second.id));
+    assert_eq!(stored(lab, &first).await.state, PipelineRunState::Cancelled);
+    let lease = claim(lab).await.remove(0);
+    lab.store.end_pipeline_run(&lease, PipelineRunState::Failed, lab.clock.now()).await.unwrap();
+    let both = join_all([&first, &second].map(|run| lab.app.resume_pipeline_run(&caller(), &run.id))).await;
+    assert_eq!(both.iter().filter(|resumed| resumed.is_ok()).count(), 1, "one of them goes on");
 }
 
 pub(super) async fn only_the_holder_of_a_run_writes_it(lab: &Lab) {

@@ -41,7 +41,7 @@ const BY_REQUEST: &str = concat!("SELECT ", run_columns!(), " FROM pipeline_runs
 const STEPS: &str = "SELECT body FROM pipeline_steps WHERE pipeline_run_id = $1 ORDER BY position";
 
 const ACTIVE: &str = "\
-     SELECT pipeline_run_id FROM pipeline_runs WHERE pipeline_id = $1 AND state = 'running' \
+     SELECT pipeline_run_id FROM pipeline_runs WHERE pipeline_id = $1 AND state = 'running' AND pipeline_run_id <> $2 \
      ORDER BY pipeline_run_id DESC LIMIT 1";
 
 const RUNS: &str = concat!(
@@ -111,10 +111,9 @@ impl PipelineStore for Store {
             return Ok(RunCreation::Run(Box::new(known)));
         }
         if !rerun {
-            let active = sqlx::query_scalar::<_, String>(ACTIVE).bind(run.pipeline.as_str());
-            if let Some(id) = active.fetch_optional(&mut *tx).await? {
+            if let Some(id) = beside(&mut tx, run).await? {
                 tx.commit().await?;
-                return Ok(RunCreation::Busy(PipelineRunId::from(id)));
+                return Ok(RunCreation::Busy(id));
             }
         }
         sqlx::query(INSERT_RUN)
@@ -197,8 +196,12 @@ impl PipelineStore for Store {
         steps: &[PipelineStep],
         actor: &str,
         now: Timestamp,
-    ) -> Result<()> {
-        let mut tx = self.db.begin_row().await?;
+    ) -> Result<Option<PipelineRunId>> {
+        let mut tx = self.db.begin().await?;
+        if let Some(id) = beside(&mut tx, run).await? {
+            tx.commit().await?;
+            return Ok(Some(id));
+        }
         let update = sqlx::query_scalar(RESUME).bind(run.id.as_str()).bind(run.state.as_str());
         let sequence = update.bind(run.last_sequence as i64).fetch_optional(&mut *tx).await?;
         let sequence = sequence.ok_or(StoreError::Conflict)?;
@@ -206,8 +209,15 @@ impl PipelineStore for Store {
             super::pipeline_runs::write(&mut tx, &run.id, step).await?;
         }
         append(&mut tx, &run.id, &event(sequence, now, actor, PipelineRunState::Running, "resumed")).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        Ok(None)
     }
+}
+
+/// Another run of the same pipeline that is under way.
+async fn beside(tx: &mut Connection, run: &PipelineRun) -> Result<Option<PipelineRunId>> {
+    let active = sqlx::query_scalar::<_, String>(ACTIVE).bind(run.pipeline.as_str()).bind(run.id.as_str());
+    Ok(active.fetch_optional(tx).await?.map(PipelineRunId::from))
 }
 
 /// The run of a row with its steps.
