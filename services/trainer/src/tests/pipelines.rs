@@ -224,6 +224,14 @@ async fn a_chain_of_one_member_is_an_ordinary_pipeline() {
     let steps: Vec<_> = run.steps.iter().map(|step| step.node_id.as_str()).collect();
     assert_eq!(steps, ["rows", "split", "train-churn", "validate", "promote"]);
     assert_eq!(grpc.train_full_pipeline(Request::new(request.clone())).await.unwrap().into_inner(), first);
+    let named = |model: &str| {
+        let members = vec![job(model, "logistic_regression")];
+        Request::new(pb::TrainFullPipelineRequest { members, request_id: String::new(), ..request.clone() })
+    };
+    let long = grpc.train_full_pipeline(named(&"m".repeat(63))).await.unwrap().into_inner().pipeline_run.unwrap();
+    assert_eq!(long.steps[2].node_id, "member-1", "`train-` and the model is too long a name");
+    let wrong = grpc.train_full_pipeline(named("Churn")).await.unwrap_err();
+    assert!(wrong.message().starts_with("nodes.member-1.train.model: a model name is 1 to 63"), "{wrong}");
     let mut two = request;
     two.members.push(job("fraud", "logistic_regression"));
     let refused = grpc.train_full_pipeline(Request::new(two)).await.unwrap_err();

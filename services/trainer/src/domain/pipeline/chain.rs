@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use lineal_kernel::Name;
+
 use super::{FeaturesNode, Node, PromoteNode, RowsNode, SplitNode, Task, ValidateNode};
 use crate::domain::SpecDraft;
 
@@ -25,7 +27,7 @@ impl FullPipeline {
     /// What the node of its features is called.
     pub(crate) const FEATURES: &str = "features";
 
-    /// Its nodes, not checked yet. A member is called `train-` and its model.
+    /// Its nodes, not checked yet.
     pub(crate) fn nodes(self) -> Vec<(String, Node)> {
         let node = |id: &str, inputs: &[&str], task| {
             let inputs = inputs.iter().map(ToString::to_string).collect();
@@ -38,8 +40,8 @@ impl FullPipeline {
             from = Self::FEATURES;
         }
         let mut head = String::new();
-        for member in self.members {
-            let id = format!("train-{}", member.model);
+        for (i, member) in self.members.into_iter().enumerate() {
+            let id = member_id(i, &member.model);
             let inputs = [from, &head];
             let inputs = if head.is_empty() { &inputs[..1] } else { &inputs[..] };
             nodes.push(node(&id, inputs, Task::Train(Box::new(member))));
@@ -49,4 +51,10 @@ impl FullPipeline {
         nodes.push(node("promote", &["validate"], Task::Promote(self.promote)));
         nodes
     }
+}
+
+/// What the node of a member is called: `train-` and its model, or by its place where that is no name.
+fn member_id(i: usize, model: &str) -> String {
+    let id = format!("train-{model}");
+    if Name::new(&id).is_ok() { id } else { format!("member-{}", i + 1) }
 }
