@@ -163,10 +163,8 @@ impl JobChange {
 
     /// The job holds up no other.
     pub(crate) fn unreadable(job: &Unreadable) -> Self {
-        let error = format!(
-            "it cannot be read ({}); create it again, or train it with the release that wrote it",
-            job.problem
-        );
+        let error =
+            format!("it cannot be read ({}); create it again, or train it with the release that wrote it", job.problem);
         let failure = Failure { reason: FailureReason::Internal, error };
         Self { unless: Unless::Alive(job.until), ..Self::failed(None, failure) }
     }

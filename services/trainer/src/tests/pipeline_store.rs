@@ -78,7 +78,8 @@ pub(super) async fn a_run_is_not_resumed_beside_another(lab: &Lab) {
     assert_eq!(stored(lab, &first).await.state, PipelineRunState::Cancelled);
     let lease = claim(lab).await.remove(0);
     lab.store.end_pipeline_run(&lease, PipelineRunState::Failed, lab.clock.now()).await.unwrap();
-    let both = join_all([&first, &second].map(|run| lab.app.resume_pipeline_run(&caller(), &run.id))).await;
+    let caller = caller();
+    let both = join_all([&first, &second].map(|run| lab.app.resume_pipeline_run(&caller, &run.id))).await;
     assert_eq!(both.iter().filter(|resumed| resumed.is_ok()).count(), 1, "one of them goes on");
 }
 

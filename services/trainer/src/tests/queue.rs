@@ -8,8 +8,8 @@ use lineal_kernel::{Clock as _, Digest, ModelName, Name, RequestId};
 
 use super::lab::{LEASE, Lab, customers};
 use crate::domain::{
-    Claim, Failure, FailureReason, Hold, Job, JobChange, JobId, JobSpec, JobState, Lease, NewVersion, SpecDraft,
-    Step, Stop,
+    Claim, Failure, FailureReason, Hold, Job, JobChange, JobId, JobSpec, JobState, Lease, NewVersion, SpecDraft, Step,
+    Stop,
 };
 
 pub(super) async fn queued(lab: &Lab) -> Job {

@@ -92,11 +92,6 @@ impl Execution<'_> {
         if !spec.git_sha.is_empty() {
             tags.insert("git_sha".to_owned(), spec.git_sha.clone());
         }
-        NewRun {
-            model: spec.model.clone(),
-            experiment: spec.experiment.clone(),
-            tags,
-            request_id,
-        }
+        NewRun { model: spec.model.clone(), experiment: spec.experiment.clone(), tags, request_id }
     }
 }

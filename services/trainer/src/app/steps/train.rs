@@ -115,7 +115,7 @@ impl Execution<'_> {
         loaded: &Loaded,
         split: &Split,
     ) -> Result<Fitted, StepError> {
-        let (progress, updates) = watch::channel(Update::default());
+        let (progress, mut updates) = watch::channel(Update::default());
         let wanted = Arc::new(AtomicBool::new(true));
         let follower = Follower { progress, wanted: wanted.clone(), stop: self.stop() };
         let work: Box<dyn FnOnce() -> Result<Fitted, StepError> + Send> = match self.method()? {
@@ -138,8 +138,10 @@ impl Execution<'_> {
         };
         let fitted = tokio::select! {
             fitted = blocking(work) => fitted?,
-            error = self.tell(updates, &wanted) => return Err(error),
+            error = self.tell(&mut updates, &wanted) => return Err(error),
         };
+        // A short fit is over before anybody has looked.
+        self.tell_last(&mut updates).await?;
         self.note(1.0, BTreeMap::new(), &format!("fitted in {:.1} s", fitted.duration.as_secs_f64())).await?;
         Ok(fitted)
     }
@@ -214,18 +216,28 @@ impl Execution<'_> {
     }
 
     /// Writes progress now and then, until it fails.
-    async fn tell(&self, mut updates: watch::Receiver<Update>, wanted: &AtomicBool) -> StepError {
+    async fn tell(&self, updates: &mut watch::Receiver<Update>, wanted: &AtomicBool) -> StepError {
         while updates.changed().await.is_ok() {
-            let Update { step, total, metrics } = updates.borrow_and_update().clone();
-            let progress = step as f64 / total.max(1) as f64;
-            if let Err(error) = self.note(progress.min(1.0), metrics, &format!("{step} of {total}")).await {
-                return error.into();
+            // It counts as seen once it is written.
+            updates.mark_changed();
+            if let Err(error) = self.tell_last(updates).await {
+                return error;
             }
             tokio::time::sleep(PROGRESS).await;
             wanted.store(true, Ordering::Relaxed);
         }
         // The fit is over; its result comes by another way.
         std::future::pending().await
+    }
+
+    /// Writes progress that was not written yet. Nothing new comes before it is wanted again.
+    async fn tell_last(&self, updates: &mut watch::Receiver<Update>) -> Result<(), StepError> {
+        let last = Some(updates.borrow()).filter(watch::Ref::has_changed).map(|last| last.clone());
+        let Some(Update { step, total, metrics }) = last else { return Ok(()) };
+        let progress = step as f64 / total.max(1) as f64;
+        self.note(progress.min(1.0), metrics, &format!("{step} of {total}")).await?;
+        updates.mark_unchanged();
+        Ok(())
     }
 }
 

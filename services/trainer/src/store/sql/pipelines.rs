@@ -110,11 +110,9 @@ impl PipelineStore for Store {
             tx.commit().await?;
             return Ok(RunCreation::Run(Box::new(known)));
         }
-        if !rerun {
-            if let Some(id) = beside(&mut tx, run).await? {
-                tx.commit().await?;
-                return Ok(RunCreation::Busy(id));
-            }
+        if !rerun && let Some(id) = beside(&mut tx, run).await? {
+            tx.commit().await?;
+            return Ok(RunCreation::Busy(id));
         }
         sqlx::query(INSERT_RUN)
             .bind(run.id.as_str())
