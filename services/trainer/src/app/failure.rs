@@ -20,7 +20,7 @@ use lineal_models::{
 };
 
 use crate::{
-    domain::{DataRefusal, DefinitionConflict, Failure, FailureReason, ImportError, Step, TrainerError},
+    domain::{DataRefusal, DefinitionConflict, Failure, FailureReason, ImportError, Step, TrainerError, storable},
     registry::RegistryError,
     sources::SourceError,
 };
@@ -145,7 +145,7 @@ impl StepError {
 
     /// What went wrong, in which step and why, in one line; the trace of a panic follows.
     fn text(&self, step: Option<Step>) -> String {
-        format!("{}: {}", step.map_or("start", Step::as_str), self.chain())
+        storable(format!("{}: {}", step.map_or("start", Step::as_str), self.chain()))
     }
 
     /// What a caller is told who waits for the answer.
@@ -241,4 +241,16 @@ fn keep_traces() {
 fn message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(ToString::to_string);
     text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_can_be_stored_whatever_it_quotes() {
+        let odd = StepError::UnknownClass { column: "a\0b".to_owned(), class: "c".to_owned(), named: "d".to_owned() };
+        let failure = odd.failure(Some(Step::Load));
+        assert!(failure.error.starts_with("load: `a\u{fffd}b` has the class"), "{}", failure.error);
+    }
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use lineal_kernel::{Digest, Timestamp};
 
-use super::{Claim, Failure, FailureReason, Job, JobSample, JobState, NewVersion, Step, Stop, Unreadable, schedule};
+use super::{
+    Claim, Failure, FailureReason, Job, JobSample, JobState, NewVersion, Step, Stop, Unreadable, schedule, storable,
+};
 
 /// Under which condition a worker's change is made; a change whose condition does not hold is not made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +70,7 @@ impl JobChange {
             run_time: None,
             run_to_close: false,
             unless: Unless::Never,
-            message: message.into(),
+            message: storable(message.into()),
         }
     }
 

@@ -6,7 +6,7 @@ use lineal_kernel::{Digest, FieldError, ModelName, RequestId, Timestamp};
 
 use serde::{Deserialize, Serialize};
 
-use super::{FailureReason, JobSpec, NewVersion, Step, Stop};
+use super::{FailureReason, JobSpec, NewVersion, Step, Stop, storable};
 
 /// The identity of a job; later jobs have greater ones.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,7 +27,7 @@ impl JobId {
 /// Any text can be asked for; only those of [`JobId::random`] are ever found.
 impl From<String> for JobId {
     fn from(text: String) -> Self {
-        Self(text)
+        Self(storable(text))
     }
 }
 

@@ -3,6 +3,7 @@
 mod attempt;
 mod change;
 mod classes;
+mod columns;
 mod dataset;
 mod definition;
 mod error;
@@ -25,6 +26,7 @@ mod tags;
 mod text;
 mod upstream;
 mod version;
+mod words;
 
 pub(crate) use attempt::Attempt;
 pub(crate) use change::{JobChange, Unless};
@@ -52,5 +54,6 @@ pub(crate) use schedule::Schedule;
 pub(crate) use settings::ModelSettings;
 pub(crate) use spec::{CreateJob, JobSpec, SourceFormat, SpecDraft};
 pub(crate) use stop::{Hold, Stop};
+pub(crate) use text::storable;
 pub(crate) use upstream::Upstream;
 pub(crate) use version::NewVersion;

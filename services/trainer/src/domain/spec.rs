@@ -6,11 +6,12 @@ use lineal_kernel::{Digest, FieldError, FieldErrors, ModelName, Name, RequestId,
 use lineal_models::{Family, Hyperparameters, Task, Value};
 use serde::{Deserialize, Serialize};
 
-use super::{NodeKey, Resampling, Schedule, Upstream, classes, method, settings, tags::check_tags, text, upstream};
+use super::{
+    NodeKey, Resampling, Schedule, Upstream, columns::check_columns, method, settings, tags::check_tags, text,
+    upstream, words::check_words,
+};
 
 const DEFAULT_THRESHOLD: f64 = 0.5;
-const MAX_COLUMNS: usize = 10_000;
-const MAX_TEXT: usize = 4096;
 pub(super) const MAX_WORD: usize = 256;
 
 /// How a source file is written.
@@ -176,7 +177,7 @@ impl JobSpec {
         let resampling = errors.check(draft.resampling.map(|it| it.checked().map_err(at("resampling"))).transpose());
         let settings = errors.check(settings::check(&draft));
         check_columns(&draft, &mut errors);
-        check_texts(&draft, &mut errors);
+        check_words(&draft, &mut errors);
         check_tags(&draft.tags, &mut errors);
         errors.into_result(|| {
             Some(Self {
@@ -228,52 +229,6 @@ fn share(path: &str, value: f64) -> Result<Option<f64>, FieldError> {
         return Ok(Some(value));
     }
     Err(FieldError::new(path, "must be between 0 and 1, both excluded; 0 stands for the default"))
-}
-
-fn check_columns(draft: &SpecDraft, errors: &mut FieldErrors) {
-    if method::is_member(&draft.family) {
-        method::check_member(draft, errors);
-    } else if draft.label_column.is_empty() || draft.label_column.len() > MAX_WORD {
-        let problem = format!("name the column to predict, in at most {MAX_WORD} bytes");
-        errors.0.push(FieldError::new("label_column", problem));
-    }
-    classes::check(draft, errors);
-    if draft.weight_column.len() > MAX_WORD {
-        errors.0.push(FieldError::new("weight_column", format!("a column has a name of at most {MAX_WORD} bytes")));
-    } else if !draft.weight_column.is_empty() && draft.weight_column == draft.label_column {
-        errors.0.push(FieldError::new("weight_column", "the column to predict says nothing of a row's weight"));
-    }
-    if draft.exclude_columns.len() > MAX_COLUMNS {
-        errors.0.push(FieldError::new("exclude_columns", format!("at most {MAX_COLUMNS} columns")));
-        return;
-    }
-    for (i, column) in draft.exclude_columns.iter().enumerate() {
-        let path = || format!("exclude_columns[{i}]");
-        if column.is_empty() || column.len() > MAX_WORD {
-            errors.0.push(FieldError::new(path(), format!("a column has a name of at most {MAX_WORD} bytes")));
-        } else if *column == draft.label_column {
-            errors.0.push(FieldError::new(path(), "the column to predict is never a feature, leave it out here"));
-        }
-    }
-}
-
-fn check_texts(draft: &SpecDraft, errors: &mut FieldErrors) {
-    let texts = [
-        ("positive_class", &draft.positive_class, MAX_WORD),
-        ("experiment", &draft.experiment, MAX_WORD),
-        ("description", &draft.description, MAX_TEXT),
-    ];
-    for (path, text, limit) in texts {
-        if text.len() > limit {
-            errors.0.push(FieldError::new(path, format!("at most {limit} bytes")));
-        }
-    }
-    if draft.git_sha.len() > 64 || !draft.git_sha.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        errors.0.push(FieldError::new("git_sha", "at most 64 hexadecimal digits"));
-    }
-    if draft.max_runtime.is_some_and(|time| time.is_zero()) {
-        errors.0.push(FieldError::new("max_runtime", "must be more than zero; leave it out for no limit"));
-    }
 }
 
 #[cfg(test)]

@@ -24,6 +24,8 @@ pub(super) fn check_tags(tags: &BTreeMap<String, String>, errors: &mut FieldErro
             "a tag's name is 1 to 63 of a-z, 0-9, '-', '_' and '.'"
         } else if value.len() > MAX_WORD {
             "a tag's value has at most 256 bytes"
+        } else if value.contains('\0') {
+            "holds a NUL character"
         } else {
             continue;
         };

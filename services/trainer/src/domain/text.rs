@@ -1,9 +1,14 @@
-//! Kernel types as JSON texts, for fields of stored types.
+//! Texts as they are stored: kernel types as JSON, and letters that no database takes.
 
 use std::{fmt::Display, str::FromStr};
 
 use lineal_kernel::FieldError;
 use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+
+/// `text` without NUL, which PostgreSQL does not take. What was asked for with one is found no better with another letter.
+pub(crate) fn storable(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
+}
 
 pub(super) fn serialize<T: Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(value)

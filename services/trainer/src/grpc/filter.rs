@@ -4,7 +4,7 @@ use lineal_kernel::{FieldError, FieldErrors, ModelName, PageRequest};
 use lineal_proto::lineal::trainer::v1 as pb;
 
 use super::convert::moment;
-use crate::domain::{JobFilter, JobState};
+use crate::domain::{JobFilter, JobState, storable};
 
 pub(super) fn list_jobs(request: &pb::ListJobsRequest) -> Result<(JobFilter, PageRequest), FieldErrors> {
     let mut errors = FieldErrors::default();
@@ -18,11 +18,13 @@ pub(super) fn list_jobs(request: &pb::ListJobsRequest) -> Result<(JobFilter, Pag
     };
     let tag = match (request.tag.as_str(), request.tag.split_once('=')) {
         ("", _) => Some(None),
-        (_, Some((name, value))) if !name.is_empty() => Some(Some((name.to_owned(), value.to_owned()))),
+        (_, Some((name, value))) if !name.is_empty() => {
+            Some(Some((storable(name.to_owned()), storable(value.to_owned()))))
+        }
         _ => errors.check(Err(FieldError::new("tag", "a tag is name=value, e.g. team=growth"))),
     };
     let page = errors.check(PageRequest::new(request.page_size, &request.page_token, &query_of(request)));
-    let text = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+    let text = |text: &String| Some(storable(text.clone())).filter(|text| !text.is_empty());
     errors.into_result(|| {
         let filter = JobFilter {
             model: model?,

@@ -28,6 +28,7 @@ macro_rules! suite {
                 a_run_stays_open_until_it_is_closed
                 a_job_that_cannot_be_read_holds_up_no_other
                 a_metric_that_is_not_finite_hides_no_job
+                a_nul_is_found_nowhere_and_stops_no_job
             }
             datasets {
                 a_split_keeps_its_first_rule

@@ -336,6 +336,14 @@ pub(super) async fn a_job_that_cannot_be_read_holds_up_no_other(lab: &Lab) {
     assert_eq!((attempt.state, attempt.reason), (JobState::Failed, Some(FailureReason::Internal)));
 }
 
+pub(super) async fn a_nul_is_found_nowhere_and_stops_no_job(lab: &Lab) {
+    // F85
+    assert_eq!(lab.store.job(&JobId::from("a\0b".to_owned())).await.unwrap(), None);
+    let lease = job_in(lab, JobState::Running).await;
+    record(lab, &lease, &JobChange::progress(None, 0.0, "column `a\0b`")).await.unwrap();
+    assert_eq!(lab.store.events(&lease.job_id, 0, 9).await.unwrap().pop().unwrap().message, "column `a\u{fffd}b`");
+}
+
 pub(super) async fn a_metric_that_is_not_finite_hides_no_job(lab: &Lab) {
     let lease = job_in(lab, JobState::Running).await;
     let metrics = [("auc".to_owned(), 0.7), ("r2".to_owned(), f64::NAN)].into();
