@@ -1,12 +1,12 @@
 //! `FeatureSetService`.
 
 use async_trait::async_trait;
-use lineal_kernel::{ModelName, Name, PageRequest, PageToken};
+use lineal_kernel::{ModelName, Name, PageRequest};
 use lineal_proto::lineal::trainer::v1::{self as pb, feature_set_service_server::FeatureSetService};
 use lineal_rpc::caller_of;
 use tonic::{Request, Response, Status};
 
-use super::{TrainerGrpc, feature_set_convert as convert, status};
+use super::{TrainerGrpc, feature_set_convert as convert, page, status};
 
 #[async_trait]
 impl FeatureSetService for TrainerGrpc {
@@ -41,8 +41,8 @@ impl FeatureSetService for TrainerGrpc {
         let page = PageRequest::new(request.page_size, &request.page_token, &query);
         let page = page.map_err(|error| status::invalid(error.into()))?;
         let (sets, next) = self.app.feature_sets(&model, &page).await.map_err(status::from_error)?;
-        let next_page_token = next.map(|name| PageToken::seal(&name, &query)).unwrap_or_default();
-        let feature_sets = sets.into_iter().map(convert::named).collect::<Result<_, _>>()?;
+        let sets = sets.into_iter().map(convert::named).collect::<Result<_, _>>()?;
+        let (feature_sets, next_page_token) = page::fitting(sets, next, &query, |set| &set.name);
         Ok(Response::new(pb::ListFeatureSetsResponse { feature_sets, next_page_token }))
     }
 }

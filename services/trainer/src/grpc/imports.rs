@@ -6,7 +6,7 @@ use lineal_proto::lineal::trainer::v1::{self as pb, source_service_server::Sourc
 use lineal_rpc::{caller_of, timestamp};
 use tonic::{Request, Response, Status};
 
-use super::{TrainerGrpc, convert, datasets::dataset, status};
+use super::{TrainerGrpc, convert, datasets::dataset, page, status};
 use crate::domain::{CreateImport, Import, ImportDraft, Wanted};
 
 #[async_trait]
@@ -53,11 +53,9 @@ impl SourceService for TrainerGrpc {
         let page = PageRequest::new(request.page_size, &request.page_token, &query);
         let page = page.map_err(|error| status::invalid(error.into()))?;
         let (imports, next) = self.app.imports(&dataset, &page).await.map_err(status::from_error)?;
-        let next_page_token = next.map(|id| PageToken::seal(&id, &query)).unwrap_or_default();
-        Ok(Response::new(pb::ListImportsResponse {
-            imports: imports.into_iter().map(import).collect(),
-            next_page_token,
-        }))
+        let imports = imports.into_iter().map(import).collect();
+        let (imports, next_page_token) = page::fitting(imports, next, &query, |import| &import.import_id);
+        Ok(Response::new(pb::ListImportsResponse { imports, next_page_token }))
     }
 }
 

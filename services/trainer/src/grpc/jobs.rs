@@ -9,7 +9,7 @@ use lineal_proto::lineal::trainer::v1::{self as pb, job_service_server::JobServi
 use lineal_rpc::caller_of;
 use tonic::{Request, Response, Status};
 
-use super::{TrainerGrpc, convert, filter, status};
+use super::{TrainerGrpc, convert, filter, page, status};
 use crate::domain::{JobId, Stop};
 
 #[async_trait]
@@ -35,9 +35,9 @@ impl JobService for TrainerGrpc {
         let request = request.into_inner();
         let (filter, page) = filter::list_jobs(&request).map_err(status::invalid)?;
         let (jobs, next) = self.app.jobs(&filter, &page).await.map_err(status::from_error)?;
-        let seal = |id: JobId| PageToken::seal(id.as_str(), &filter::query_of(&request));
-        let next_page_token = next.map(seal).unwrap_or_default();
-        Ok(Response::new(pb::ListJobsResponse { jobs: jobs.into_iter().map(convert::job).collect(), next_page_token }))
+        let (jobs, next) = (jobs.into_iter().map(convert::job).collect(), next.map(|id| id.to_string()));
+        let (jobs, next_page_token) = page::fitting(jobs, next, &filter::query_of(&request), |job| &job.job_id);
+        Ok(Response::new(pb::ListJobsResponse { jobs, next_page_token }))
     }
 
     async fn list_job_attempts(

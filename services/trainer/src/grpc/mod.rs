@@ -8,6 +8,7 @@ mod feature_sets;
 mod filter;
 mod imports;
 mod jobs;
+mod page;
 mod pipeline_convert;
 mod pipelines;
 mod reports;

@@ -9,7 +9,7 @@ use lineal_proto::lineal::trainer::v1::{self as pb, pipeline_service_server::Pip
 use lineal_rpc::caller_of;
 use tonic::{Request, Response, Status};
 
-use super::{TrainerGrpc, pipeline_convert as convert, status};
+use super::{TrainerGrpc, page, pipeline_convert as convert, status};
 use crate::domain::{PipelineId, PipelineRunId};
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -81,8 +81,8 @@ impl PipelineService for TrainerGrpc {
         let query = format!("pipeline runs\n{}\n{}", request.pipeline_id, request.state);
         let (filter, page) = convert::list_runs(&request, &query).map_err(status::invalid)?;
         let (runs, next) = self.app.pipeline_runs(&filter, &page).await.map_err(status::from_error)?;
-        let next_page_token = next.map(|id| PageToken::seal(id.as_str(), &query)).unwrap_or_default();
-        let pipeline_runs = runs.into_iter().map(convert::run).collect();
+        let (runs, next) = (runs.into_iter().map(convert::run).collect(), next.map(|id| id.to_string()));
+        let (pipeline_runs, next_page_token) = page::fitting(runs, next, &query, |run| &run.pipeline_run_id);
         Ok(Response::new(pb::ListPipelineRunsResponse { pipeline_runs, next_page_token }))
     }
 
