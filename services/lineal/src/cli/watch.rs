@@ -21,7 +21,14 @@ pub(super) const WAITS_MS: [u64; 6] = [0, 250, 500, 1000, 2000, 4000];
 /// Shows the job's events until it has ended and returns what became of it. Ctrl-C stops the watch, not the job.
 pub(super) async fn follow(ctx: &Context, job_id: &str) -> Result<Job, CliError> {
     let mut display = Display::new(ctx.output);
-    let watch = events(&ctx.trainer, job_id, |event| display.show(event));
+    // If it cannot be asked, the watch says why.
+    let newest = get(ctx, job_id).await.map_or(0, |job| job.last_sequence);
+    let watch = events(&ctx.trainer, job_id, |event| {
+        display.show(event);
+        if let Some(hint) = next_step(job_id, event, newest) {
+            display.tell(&hint);
+        }
+    });
     let watched = tokio::select! {
         watched = watch => watched,
         _ = tokio::signal::ctrl_c() => Err(CliError::Interrupted { job_id: job_id.to_owned() }),
@@ -124,6 +131,20 @@ impl Display {
             bar.finish_and_clear();
         }
     }
+
+    /// Stays on the screen, whatever comes.
+    fn tell(&self, text: &str) {
+        match self {
+            Self::Bar(bar) => bar.suspend(|| eprintln!("{text}")),
+            Self::Lines { .. } | Self::Silent => eprintln!("{text}"),
+        }
+    }
+}
+
+/// What to do for a job that does not go on by itself; events before the `newest` one are past.
+fn next_step(job_id: &str, event: &JobEvent, newest: u64) -> Option<String> {
+    let waits = event.state() == JobState::Suspended && event.sequence >= newest;
+    waits.then(|| format!("it is suspended and waits; next: lineal jobs resume {}", printable(job_id)))
 }
 
 /// The step, or the state between steps.
@@ -256,6 +277,16 @@ mod tests {
         assert_eq!(run("jobs show 8").await.unwrap_err().exit(), Exit::NotFound);
         assert_eq!(get(&context(&address), "7").await.unwrap().error, "no rows");
         stop.cancel();
+    }
+
+    #[test]
+    fn who_watches_a_suspended_job_hears_how_it_goes_on() {
+        // X7
+        let event = |state: JobState| JobEvent { sequence: 4, state: state.into(), ..JobEvent::default() };
+        let hint = next_step("7", &event(JobState::Suspended), 4);
+        assert_eq!(hint.as_deref(), Some("it is suspended and waits; next: lineal jobs resume 7"));
+        assert_eq!(next_step("7", &event(JobState::Suspended), 5), None, "it was resumed since");
+        assert_eq!(next_step("7", &event(JobState::Queued), 4), None);
     }
 
     #[test]
