@@ -27,6 +27,15 @@ impl DefinitionKind {
             Self::Model => "model",
         }
     }
+
+    /// The field of a specification that names it.
+    fn field(self) -> &'static str {
+        match self {
+            Self::Split => "split_version",
+            Self::Features => "feature_version",
+            Self::Model => "model_version",
+        }
+    }
 }
 
 /// A meaning that a name can have.
@@ -54,7 +63,7 @@ pub(crate) trait Definition: Serialize + DeserializeOwned + PartialEq + Send + S
 
 /// A name that already means something else.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{} version `{name}` of `{scope}` {difference}; choose a new name for a new meaning", kind.as_str())]
+#[error("{} version `{name}` of `{scope}` {difference}; give another {} for another meaning", kind.as_str(), kind.field())]
 pub(crate) struct DefinitionConflict {
     pub(crate) kind: DefinitionKind,
     pub(crate) scope: String,

@@ -1,5 +1,7 @@
 //! Names of recipes keep their meaning.
 
+use std::iter;
+
 use lineal_models::Value;
 
 use super::lab::{Lab, caller, customers};
@@ -35,8 +37,8 @@ async fn a_name_with_another_meaning_is_refused_with_the_difference() {
     .await;
     assert_eq!(
         error,
-        "split version `fifth` of `customers` has reference_fraction 0.2, this job asks for 0.3; choose a new name for \
-         a new meaning"
+        "split version `fifth` of `customers` has reference_fraction 0.2, this job asks for 0.3; give another \
+         split_version for another meaning"
     );
     let error = refusal(&lab, |spec| {
         named(spec);
@@ -73,6 +75,22 @@ async fn a_meaning_that_another_job_gave_meanwhile_fails_the_job() {
     let (won, lost) = if first.state == JobState::Succeeded { (first, second) } else { (second, first) };
     assert_eq!((won.state, lost.state), (JobState::Succeeded, JobState::Failed));
     assert!(lost.error.contains("split: split version `v1` of `customers`"), "{}", lost.error);
+}
+
+#[tokio::test]
+async fn a_job_that_fails_on_its_features_keeps_no_name() {
+    // F56
+    let mut lab = Lab::new().await;
+    let rows = String::from_utf8(customers(100)).unwrap();
+    let cells = iter::once("empty").chain(iter::repeat(""));
+    let rows: String = rows.lines().zip(cells).map(|(line, cell)| format!("{cell},{line}\n")).collect();
+    let job = lab.create(rows.as_bytes(), |_| {}).await;
+    let job = lab.finish(&job).await;
+    assert!(job.error.starts_with("train: ") && job.error.contains("`empty`"), "{}", job.error);
+    // As it was told to.
+    let job = lab.create(rows.as_bytes(), |spec| spec.exclude_columns = vec!["empty".to_owned()]).await;
+    let job = lab.finish(&job).await;
+    assert_eq!((job.state, job.error.as_str()), (JobState::Succeeded, ""));
 }
 
 #[tokio::test]

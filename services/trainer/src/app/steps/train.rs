@@ -155,18 +155,15 @@ impl Execution<'_> {
         follower: Follower,
     ) -> Result<Fit, StepError> {
         let spec = self.spec();
-        let set = self.feature_set(recipe, &split.parts.train).await?;
-        let feature_digest = set.digest()?;
         let (rows, digest, name, asked) =
             (split.parts.train.clone(), split.train.digest, recipe.split.clone(), spec.clone());
         let Cut { rows, digest, stopping } = blocking(move || Cut::of(rows, digest, &name, &asked)).await?;
-        let key = FeatureKey { rows: digest, set: feature_digest };
-        let (features, frame) = self.features(set, key, rows.clone()).await?;
+        let (features, frame) = self.features(recipe, &split.parts.train, &rows, digest).await?;
         Ok(Fit {
             family,
             hyperparameters: spec.hyperparameters.clone(),
+            feature_digest: features.fitted.set().digest()?,
             features,
-            feature_digest,
             labels: loaded.labels.clone(),
             rows,
             frame,
@@ -180,31 +177,44 @@ impl Execution<'_> {
         })
     }
 
-    /// The recipe's features; those of a new feature version are inferred from the train rows.
-    async fn feature_set(&self, recipe: &Recipe, rows: &Table) -> Result<FeatureSet, StepError> {
-        let (app, spec) = (self.app, self.spec());
-        let set = if let Some(known) = app.known::<FeatureSet>(spec, &recipe.features).await? {
-            known
-        } else {
-            let left_out: Vec<_> = spec.exclude_columns.iter().chain(&spec.weight_column).cloned().collect();
-            let mut set = FeatureSet::infer(rows, &spec.label_column, &left_out)?;
-            set.version = recipe.features.to_string();
-            app.define(spec, &recipe.features, &set).await?
-        };
-        set.agrees(recipe.features.as_str(), spec)?;
-        Ok(set)
-    }
-
-    /// The features of rows, computed unless another job has done it, and the rows as they were read for it.
+    /// The features of `rows` by the recipe, and the rows as they were read for it. A new feature version is inferred from all `train`
+    /// rows and gets its meaning once it could be computed: what fails leaves nothing that a job with other columns contradicts.
     async fn features(
         &self,
-        set: FeatureSet,
-        key: FeatureKey,
-        rows: Table,
+        recipe: &Recipe,
+        train: &Table,
+        rows: &Table,
+        digest: Digest,
     ) -> Result<(Arc<Features>, Frame), StepError> {
-        let cache = Arc::clone(&self.app.features);
+        let (app, spec, name) = (self.app, self.spec(), &recipe.features);
+        if let Some(known) = app.known::<FeatureSet>(spec, name).await? {
+            known.agrees(name.as_str(), spec)?;
+            return self.computed(known, digest, rows).await;
+        }
+        let left_out: Vec<_> = spec.exclude_columns.iter().chain(&spec.weight_column).cloned().collect();
+        let mut inferred = FeatureSet::infer(train, &spec.label_column, &left_out)?;
+        inferred.version = name.to_string();
+        let computed = self.computed(inferred.clone(), digest, rows).await?;
+        let kept = app.define(spec, name, &inferred).await?;
+        if kept == inferred {
+            return Ok(computed);
+        }
+        // Another job gave the name its meaning meanwhile.
+        kept.agrees(name.as_str(), spec)?;
+        self.computed(kept, digest, rows).await
+    }
+
+    /// The features of the rows with this digest, computed unless another job has done it.
+    async fn computed(
+        &self,
+        set: FeatureSet,
+        digest: Digest,
+        rows: &Table,
+    ) -> Result<(Arc<Features>, Frame), StepError> {
+        let (cache, rows) = (Arc::clone(&self.app.features), rows.clone());
         let (features, frame, reused) = blocking(move || {
             let frame = rows.to_frame();
+            let key = FeatureKey { rows: digest, set: set.digest()? };
             let (features, reused) = cache.features(key, &set, &frame)?;
             Ok((features, frame, reused))
         })
