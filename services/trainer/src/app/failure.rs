@@ -47,8 +47,13 @@ pub(super) enum StepError {
         "features `{features}` look back at earlier rows, and only a sample of the rows fits; raise trainer.table_limit_mib, or give fewer rows"
     )]
     SampledHistory { features: String },
-    #[error("no {part} row has the class `{class}` of `{column}`; give more rows of it or leave it out")]
-    AbsentClass { column: String, class: String, part: &'static str },
+    #[error("no source row has the class `{class}` of `{column}`; give rows of it or leave it out")]
+    AbsentClass { column: String, class: String },
+    #[error(
+        "no {part} row has the class `{class}` of `{column}`; give another split_version, best one created by label, or more rows if the \
+         split is new"
+    )]
+    AbsentFromPart { column: String, class: String, part: &'static str },
     #[error("`{column}` has the class `{class}`, which is none of {named}; mend the rows or name it too")]
     UnknownClass { column: String, class: String, named: String },
     #[error("weight column `{column}` has {value} in row {row}; a weight is a finite number and not negative")]
@@ -124,6 +129,7 @@ impl StepError {
             | Self::Chain(_)
             | Self::Labels { .. }
             | Self::AbsentClass { .. }
+            | Self::AbsentFromPart { .. }
             | Self::UnknownClass { .. }
             | Self::SampledHistory { .. }
             | Self::Weight { .. } => FailureReason::Data,

@@ -89,6 +89,35 @@ async fn a_split_by_name_makes_its_reference_once() {
     assert_eq!(rows(&lab, &test).rows(), 8);
 }
 
+// F58, F59
+#[tokio::test]
+async fn a_split_without_a_class_in_its_reference_is_not_kept() {
+    let mut lab = Lab::new().await;
+    let rows = |rare: usize| {
+        let row = |row: usize| format!("{row},{}\n", if row % 37 < rare { "yes" } else { "no" });
+        "x,churn\n".to_owned() + &(0..40).map(row).collect::<String>()
+    };
+    // Of the few that are rare none is chosen.
+    let job = lab.create(rows(1).as_bytes(), |_| {}).await;
+    let error = lab.finish(&job).await.error;
+    assert!(error.starts_with("split: no reference row has the class `yes` of `churn`; give another"), "{error}");
+    let several = |rare: usize| rows(rare).replacen("no\n", "perhaps\n", 1);
+    let job = lab.create(several(20).as_bytes(), |_| {}).await;
+    let error = lab.finish(&job).await.error;
+    assert!(error.starts_with("split: no reference row has the class `perhaps` of `churn`"), "{error}");
+    // Nothing came of that: the name is free for the same dataset with more of them.
+    let job = lab.create(rows(20).as_bytes(), |_| {}).await;
+    let job = lab.finish(&job).await;
+    assert_eq!(job.error, "");
+    // Once it is kept, a class that comes later needs another one.
+    let job = lab.create(several(20).as_bytes(), |_| {}).await;
+    let error = lab.finish(&job).await.error;
+    assert!(
+        error.contains("no reference row has the class `perhaps` of `churn`; give another split_version"),
+        "{error}"
+    );
+}
+
 // F60
 #[tokio::test]
 async fn a_name_never_gets_another_rule() {

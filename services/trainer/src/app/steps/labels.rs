@@ -1,7 +1,9 @@
 //! What is to be predicted, as the rows say it.
 
 use lineal_data::{DataError, Table, Target};
-use lineal_models::{Decision, Family, MATCH_CLASSES, MostProbable, OUTCOME, Rule, Task, Threshold, check_labels};
+use lineal_models::{
+    Decision, Family, MATCH_CLASSES, MostProbable, OUTCOME, Rule, ScoreError, Task, Threshold, check_labels,
+};
 
 use super::{Execution, StepError};
 use crate::{
@@ -100,12 +102,21 @@ impl Labels {
 
     /// The labels of `rows`, in which no class may be absent.
     pub(super) fn numbers(&self, rows: &Table, part: &'static str) -> Result<Vec<f64>, StepError> {
-        let numbers = self.decision.labels(&self.target, rows)?;
+        let absent = |class: String| {
+            let column = self.target.column.clone();
+            Err(StepError::AbsentFromPart { column, class, part })
+        };
+        let numbers = match self.decision.labels(&self.target, rows) {
+            Err(ScoreError::Data(DataError::OneClass { class, .. })) => {
+                let other = self.decision.classes().into_iter().find(|known| *known != class);
+                return absent(other.unwrap_or_default());
+            }
+            numbers => numbers?,
+        };
         if let Decision::MostProbable(MostProbable { classes }) = &self.decision {
-            let absent = (0..classes.len()).find(|class| numbers.iter().all(|number| *number as usize != *class));
-            if let Some(class) = absent {
-                let (column, class) = (self.target.column.clone(), classes[class].clone());
-                return Err(StepError::AbsentClass { column, class, part });
+            let is_there = |class: usize| numbers.iter().any(|number| *number as usize == class);
+            if let Some(class) = (0..classes.len()).find(|class| !is_there(*class)) {
+                return absent(classes[class].clone());
             }
         }
         Ok(numbers)
@@ -123,7 +134,7 @@ fn check_classes(target: &Target, table: &Table, named: &[String]) -> Result<(),
         return Err(StepError::UnknownClass { column, class: class.clone(), named: named.join(", ") });
     }
     match named.iter().find(|class| !found.contains(class)) {
-        Some(class) => Err(StepError::AbsentClass { column, class: class.clone(), part: "source" }),
+        Some(class) => Err(StepError::AbsentClass { column, class: class.clone() }),
         None => Ok(()),
     }
 }

@@ -58,7 +58,7 @@ impl Execution<'_> {
         let started = Instant::now();
         let definition = match self.app.known::<SplitDefinition>(self.spec(), &recipe.split).await? {
             Some(known) => known,
-            None => self.first_split(&recipe.split, &loaded.table).await?,
+            None => self.first_split(&recipe.split, loaded).await?,
         };
         definition.agrees(recipe.split.as_str(), self.spec())?;
         let reference = self.app.registry.download(definition.reference).await?;
@@ -81,19 +81,23 @@ impl Execution<'_> {
         Ok(split)
     }
 
-    /// Makes the reference set of a new split version. If another job made one meanwhile, that one counts.
-    async fn first_split(&self, name: &Name, table: &Table) -> Result<SplitDefinition, StepError> {
+    /// Makes the reference set of a new split version, unless one of its parts lacks a class: it would do so for good. If another job
+    /// made one meanwhile, that one counts.
+    async fn first_split(&self, name: &Name, loaded: &Loaded) -> Result<SplitDefinition, StepError> {
         let created = self.app.split_rule(&self.spec().dataset, name).await?;
         if let Some(created) = &created {
             created.agrees(name.as_str(), self.spec())?;
         }
         let by_name = created.is_some();
         let fraction = self.spec().reference_fraction.unwrap_or(DEFAULT_FRACTION);
-        let (table, rule) = (table.clone(), created.unwrap_or_else(|| named_rule(name, fraction)));
+        let (table, labels) = (loaded.table.clone(), loaded.labels.clone());
+        let rule = created.unwrap_or_else(|| named_rule(name, fraction));
         let (rule, reference) = blocking(move || {
             let rule = rule.resolve(&table)?;
-            let reference = lineal_data::split(&table, &rule, None)?.reference;
-            Ok((rule, Snapshot::of(&reference)?))
+            let parts = lineal_data::split(&table, &rule, None)?;
+            labels.numbers(&parts.train, "training")?;
+            labels.numbers(&parts.reference, "reference")?;
+            Ok((rule, Snapshot::of(&parts.reference)?))
         })
         .await?;
         let reference = self.store(reference).await?.digest;
