@@ -5,6 +5,9 @@ use crate::Task;
 /// Most classes that can be told apart.
 const MAX_CLASSES: usize = 1000;
 
+/// The largest target: the squares of a hundred million of them have a sum.
+const LARGEST: f64 = 1e150;
+
 /// Why labels cannot be learned from or measured against.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum LabelError {
@@ -35,6 +38,14 @@ pub enum LabelError {
     NotFinite {
         /// Row, from 0.
         row: usize,
+    },
+    /// A target whose square is no number.
+    #[error("target {value:e} in row {row} is too large to square, at most {LARGEST:e}; rescale the targets")]
+    TooLarge {
+        /// Row, from 0.
+        row: usize,
+        /// The target.
+        value: f64,
     },
     /// All targets are alike.
     #[error("all targets are {value}, there is nothing to learn; choose another column or more rows")]
@@ -68,6 +79,9 @@ pub fn check_labels(task: Task, labels: &[f64]) -> Result<usize, LabelError> {
             check_finite(labels)?;
             if task == Task::Count {
                 check_counts(labels)?;
+            }
+            if let Some(row) = labels.iter().position(|target| target.abs() > LARGEST) {
+                return Err(LabelError::TooLarge { row, value: labels[row] });
             }
             match labels.first() {
                 Some(&value) if labels.iter().all(|label| label.total_cmp(&value).is_eq()) => {
@@ -158,6 +172,7 @@ mod tests {
         assert_eq!(check(Regression, &[2.0, -3.5]), Ok(1));
         assert_eq!(check(Regression, &[2.0, 2.0]), Err(LabelError::Constant { value: 2.0 }));
         assert_eq!(check(Regression, &[2.0, f64::INFINITY]), Err(LabelError::NotFinite { row: 1 }));
+        assert_eq!(check(Regression, &[1e150, -1e151]), Err(LabelError::TooLarge { row: 1, value: -1e151 }));
         assert_eq!(check(Count, &[0.0, -3.5]), Err(LabelError::Negative { row: 1, value: -3.5 }));
         assert_eq!(check(Count, &[0.0, 2.5]), Ok(1));
         assert_eq!(check_known(Count, &[0.0, -1.0], 1), Err(LabelError::Negative { row: 1, value: -1.0 }));

@@ -37,7 +37,8 @@ pub enum Metric {
     Rmse,
     /// Mean absolute error, in the unit of the target.
     Mae,
-    /// Coefficient of determination: the share of the targets' variance that is explained; undefined if all targets are alike.
+    /// Coefficient of determination: the share of the targets' variance that is explained; undefined if all targets are alike, or
+    /// so close together that their variance vanishes.
     R2,
     /// Mean Poisson deviance of counts from what was expected of them.
     Deviance,
@@ -86,6 +87,14 @@ pub enum MetricError {
         value: f64,
         /// What it should be.
         expected: &'static str,
+    },
+    /// A value that no `f64` holds.
+    #[error("`{metric}` is {value}, no number: the errors are too large to square; rescale the targets")]
+    NotFinite {
+        /// Its name.
+        metric: &'static str,
+        /// What came out.
+        value: f64,
     },
     /// The threshold is NaN.
     #[error("the threshold is not a number")]
@@ -183,13 +192,14 @@ impl FromStr for Metric {
     }
 }
 
-/// All metrics of `task`, by name; without `r2` if all targets are alike. `labels` holds the numbers of classes (targets of
+/// All metrics of `task`, by name and finite; without `r2` where it is undefined. `labels` holds the numbers of classes (targets of
 /// numbers) and `scores` one probability (prediction) per label; of several classes, one for each, row after row. Of two
 /// classes a row is predicted positive when `score >= threshold`, of several it is predicted the first one with the highest
 /// probability.
 ///
 /// # Errors
-/// [`MetricError`] for lengths that differ, no rows, labels or scores outside their range, or labels of one class only.
+/// [`MetricError`] for lengths that differ, no rows, labels or scores outside their range, labels of one class only, or a metric
+/// that no `f64` holds.
 pub fn compute(
     task: Task,
     labels: &[f64],
@@ -205,7 +215,11 @@ pub fn compute(
             [numeric(labels, scores), vec![(Metric::Deviance, regression::deviance(labels, scores))]].concat()
         }
     };
-    Ok(values.into_iter().map(|(metric, value)| (metric.name(), value)).collect())
+    let finite = |(metric, value): (Metric, f64)| match (metric.name(), value) {
+        (metric, value) if value.is_finite() => Ok((metric, value)),
+        (metric, value) => Err(MetricError::NotFinite { metric, value }),
+    };
+    values.into_iter().map(finite).collect()
 }
 
 /// That every metric of the task that is defined for these labels can be computed.
@@ -316,6 +330,16 @@ mod tests {
         assert_eq!(count(&[1.0, -2.0], &[0.5, 0.5]), LabelError::Negative { row: 1, value: -2.0 }.into());
         let alike = compute(Task::Regression, &[3.0, 3.0], &[2.0, 4.0], 0.5).unwrap();
         assert_eq!(alike.keys().copied().collect::<Vec<_>>(), ["mae", "rmse"]);
+    }
+
+    #[test]
+    fn what_no_number_holds_is_an_error() {
+        let huge = compute(Task::Regression, &[1e300, -1e300], &[-1e300, 1e300], 0.5);
+        assert_eq!(huge, Err(MetricError::NotFinite { metric: "rmse", value: f64::INFINITY }));
+        let steep = compute(Task::Count, &[1e9, 1.0], &[1e-310, 1.0], 0.5);
+        assert_eq!(steep, Err(MetricError::NotFinite { metric: "deviance", value: f64::INFINITY }));
+        let close = compute(Task::Regression, &[1e-165, 2e-165], &[1e-165, 1.0], 0.5).unwrap();
+        assert_eq!(close.keys().copied().collect::<Vec<_>>(), ["mae", "rmse"]);
     }
 
     #[test]

@@ -31,7 +31,8 @@ pub(super) fn mae(targets: &[f64], predictions: &[f64]) -> f64 {
     mean(targets.iter().zip(predictions).map(|(target, prediction)| (target - prediction).abs()))
 }
 
-/// `1 - sum of squared errors / sum of squared distances from the mean`; `None` if that mean is every target.
+/// `1 - sum of squared errors / sum of squared distances from the mean`; `None` if that mean is every target, or all are so close to
+/// it that the squares vanish.
 pub(super) fn r2(targets: &[f64], predictions: &[f64]) -> Option<f64> {
     if targets.iter().all(|target| target.total_cmp(&targets[0]).is_eq()) {
         return None;
@@ -39,7 +40,7 @@ pub(super) fn r2(targets: &[f64], predictions: &[f64]) -> Option<f64> {
     let middle = mean(targets.iter().copied());
     let distances: f64 = targets.iter().map(|target| (target - middle).powi(2)).sum();
     let errors: f64 = targets.iter().zip(predictions).map(|(target, prediction)| (target - prediction).powi(2)).sum();
-    Some(1.0 - errors / distances)
+    (distances > 0.0).then(|| 1.0 - errors / distances)
 }
 
 pub(super) fn deviance(counts: &[f64], expected: &[f64]) -> f64 {
