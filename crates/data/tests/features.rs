@@ -270,3 +270,29 @@ fn a_column_that_teaches_nothing_is_refused() {
     let huge = frame(vec![("x", numbers(&[f64::MAX, f64::MAX, 1.0]))]);
     assert!(matches!(set(MissingRule::Mean).fit(&huge), Err(DataError::TooLarge { column }) if column == "x"));
 }
+
+#[test]
+fn a_truth_value_is_known_however_it_is_written() {
+    let texts = |texts: &[&str]| Column::Texts(texts.iter().map(|text| Some((*text).into())).collect());
+    let flags = |values: &[&str]| {
+        let mut frame = Frame::new(values.len());
+        frame.push("flag", texts(values)).unwrap();
+        frame
+    };
+    let known_as = |learned: &[&str], asked: &str| {
+        let fitted = set(vec![category("flag", MissingRule::Unknown)]).fit(&flags(learned)).unwrap();
+        let matrix = fitted.transform(&flags(&[asked])).unwrap();
+        let position = matrix.row(0).iter().position(|value| *value > 0.0).unwrap();
+        fitted.output_names()[position].clone()
+    };
+    // As pandas writes it, as a Parquet file has it, as a spreadsheet writes it.
+    for learned in [["False", "True"], ["false", "true"], ["FALSE", "TRUE"]] {
+        for asked in ["true", "True", "TRUE"] {
+            assert_eq!(known_as(&learned, asked), format!("flag={}", learned[1]), "{asked}");
+        }
+        assert_eq!(known_as(&learned, "fAlse"), format!("flag={}", learned[0]));
+    }
+    assert_eq!(known_as(&["True", "true"], "TRUE"), "flag=<unknown>", "two of them fit");
+    assert_eq!(known_as(&["True", "true"], "true"), "flag=true");
+    assert_eq!(known_as(&["Yes", "no"], "yes"), "flag=<unknown>", "other texts are what they are");
+}

@@ -245,7 +245,7 @@ fn evaluate<'a>(
         (Step::Category { fill, categories }, Column::Texts(texts), None) => {
             for ((output, text), row) in outputs.zip(&texts[rows.clone()]).zip(rows) {
                 let position = match present(text.as_deref()) {
-                    Some(text) => categories.binary_search_by(|known| (**known).cmp(text)).ok(),
+                    Some(text) => known_as(categories, text),
                     None if feature.missing == MissingRule::Reject => return Err(missing(&feature.source, row)),
                     None => *fill,
                 };
@@ -255,6 +255,22 @@ fn evaluate<'a>(
         _ => return Err(wrong_kind(feature.kind, &feature.source)),
     }
     Ok(())
+}
+
+/// The position of a text among sorted ones. Files and languages write truth values as `true`, `True` or `TRUE`: one that was not
+/// learned so is the only one that was learned otherwise.
+fn known_as(categories: &[Box<str>], text: &str) -> Option<usize> {
+    if let Ok(position) = categories.binary_search_by(|known| (**known).cmp(text)) {
+        return Some(position);
+    }
+    if !["true", "false"].iter().any(|truth| truth.eq_ignore_ascii_case(text)) {
+        return None;
+    }
+    let mut alike = categories.iter().enumerate().filter(|(_, known)| known.eq_ignore_ascii_case(text));
+    match (alike.next(), alike.next()) {
+        (Some((position, _)), None) => Some(position),
+        _ => None,
+    }
 }
 
 /// The number, or what stands in for a missing one.
