@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Column, DataError, Table};
+use crate::{DataError, Table, key::Key};
 
 /// Texts that say yes without being told, compared without regard to case.
 const POSITIVE: [&str; 4] = ["1", "true", "yes", "y"];
@@ -37,10 +37,7 @@ impl Target {
     /// [`DataError::UnknownColumn`], [`DataError::MissingLabels`], [`DataError::OneClass`],
     /// [`DataError::ManyClasses`], [`DataError::NoPositiveClass`], [`DataError::UnknownPositiveClass`].
     pub fn classes(&self, table: &Table) -> Result<Classes, DataError> {
-        match table.column(&self.column)? {
-            Column::Numbers(values) => self.encode(&self.complete(values, |value| (!value.is_nan()).then_some(value))?),
-            Column::Texts(values) => self.encode(&self.complete(values, |value| value)?),
-        }
+        self.encode(&self.keys(table)?)
     }
 
     /// The label column as finite numbers, for regression.
@@ -56,24 +53,20 @@ impl Target {
         }
     }
 
-    /// The label column as positions in `classes`, which name numbers as `f64` prints them.
+    /// The label column as positions in `classes`, which are written as [`Target::class_names`] writes them.
     ///
     /// # Errors
     /// [`DataError::UnknownColumn`], [`DataError::MissingLabels`], [`DataError::UnknownClass`].
     pub fn positions(&self, table: &Table, classes: &[String]) -> Result<Vec<f64>, DataError> {
-        let texts: Vec<String> = match table.column(&self.column)? {
-            Column::Numbers(values) => self.complete(values, |value| (!value.is_nan()).then(|| value.to_string()))?,
-            Column::Texts(values) => self.complete(values, |value| value.map(String::from))?,
-        };
-        let position = |(row, text): (usize, &String)| {
-            let position = classes.iter().position(|class| class == text);
+        let position = |(row, key): (usize, &Key<'_>)| {
+            let position = classes.iter().position(|class| key.reads(class));
             position.map(|position| position as f64).ok_or_else(|| DataError::UnknownClass {
                 column: self.column.clone(),
                 row,
                 classes: classes.to_vec(),
             })
         };
-        texts.iter().enumerate().map(position).collect()
+        self.keys(table)?.iter().enumerate().map(position).collect()
     }
 
     /// The distinct values of the label column as class names, numbers in their order and texts in that of the alphabet.
@@ -81,24 +74,18 @@ impl Target {
     /// # Errors
     /// [`DataError::UnknownColumn`], [`DataError::MissingLabels`], [`DataError::TooManyClasses`].
     pub fn class_names(&self, table: &Table) -> Result<Vec<String>, DataError> {
-        let names: Vec<String> = match table.column(&self.column)? {
-            Column::Numbers(values) => {
-                let mut values = self.complete(values, |value| (!value.is_nan()).then_some(value))?;
-                values.sort_unstable_by(f64::total_cmp);
-                values.iter().map(f64::to_string).collect()
-            }
-            Column::Texts(values) => {
-                let mut values = self.complete(values, |value| value)?;
-                values.sort_unstable();
-                values.into_iter().map(String::from).collect()
-            }
-        };
-        let mut names = names;
-        names.dedup();
-        if names.len() > MAX_CLASSES {
+        let mut keys = self.keys(table)?;
+        keys.sort_unstable();
+        keys.dedup();
+        if keys.len() > MAX_CLASSES {
             return Err(DataError::TooManyClasses { column: self.column.clone(), limit: MAX_CLASSES });
         }
-        Ok(names)
+        Ok(keys.iter().map(Key::to_string).collect())
+    }
+
+    /// The label column as it tells rows apart.
+    fn keys<'a>(&self, table: &'a Table) -> Result<Vec<Key<'a>>, DataError> {
+        self.complete(table.keys(&self.column)?, |key| key)
     }
 
     /// All values, or how many are missing.
@@ -121,14 +108,14 @@ impl Target {
         }
     }
 
-    fn encode<T: PartialEq + ToString>(&self, values: &[T]) -> Result<Classes, DataError> {
-        let mut classes: Vec<&T> = Vec::new();
+    fn encode(&self, values: &[Key<'_>]) -> Result<Classes, DataError> {
+        let mut classes: Vec<&Key<'_>> = Vec::new();
         for value in values {
             if !classes.contains(&value) {
                 classes.push(value);
             }
             if classes.len() > 2 {
-                let classes = classes.into_iter().map(T::to_string).collect();
+                let classes = classes.into_iter().map(Key::to_string).collect();
                 return Err(DataError::ManyClasses { column: self.column.clone(), classes });
             }
         }
@@ -199,6 +186,10 @@ mod tests {
         let classes = classes(&["stays", "leaves", "stays"], Some("leaves")).unwrap();
         assert_eq!(classes, Classes { values: vec![0.0, 1.0, 0.0], positive: "leaves".to_owned() });
         assert_eq!(self::classes(&["0", "1"], Some("0")).unwrap().values, [1.0, 0.0]);
+        // One more than the last integer that a float holds.
+        let large = ["9007199254740992", "9007199254740993"];
+        assert_eq!(self::classes(&large, Some(large[1])).unwrap().values, [0.0, 1.0]);
+        assert_eq!(self::classes(&["-0.0", "1", "0.0"], None).unwrap().values, [0.0, 1.0, 0.0]);
     }
 
     // F63
@@ -239,6 +230,8 @@ mod tests {
         let names = |labels: &[&str]| target(None).class_names(&table(labels));
         assert_eq!(names(&["10", "9.5", "10", "-1"]).unwrap(), ["-1", "9.5", "10"]);
         assert_eq!(names(&["b", "a", "B", "a"]).unwrap(), ["B", "a", "b"]);
+        assert_eq!(names(&["-0.0", "0", "1"]).unwrap(), ["0", "1"]);
+        assert_eq!(names(&["9007199254740993", "9007199254740992"]).unwrap(), ["9007199254740992", "9007199254740993"]);
         assert!(matches!(names(&["b", ""]), Err(DataError::MissingLabels { count: 1, .. })));
         let many: Vec<_> = (0..1001).map(|class| class.to_string()).collect();
         let many: Vec<_> = many.iter().map(String::as_str).collect();

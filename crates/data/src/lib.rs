@@ -9,6 +9,7 @@ mod csv;
 mod error;
 mod features;
 mod frame;
+mod key;
 mod labels;
 mod matrix;
 mod moment;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Column, DataError, Table, rows::row_hashes};
+use crate::{DataError, Table, key::Key, rows::row_hashes};
 
 /// How classes are brought to one number of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,9 +24,9 @@ pub enum ResampleMethod {
 /// # Errors
 /// [`DataError::UnknownColumn`].
 pub fn resample(table: &Table, label: &str, method: ResampleMethod, seed: u64) -> Result<Table, DataError> {
-    let mut classes: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    let mut classes: BTreeMap<Key<'_>, Vec<usize>> = BTreeMap::new();
     let mut times = vec![1; table.rows()];
-    for (row, class) in classes_of(&table.column(label)?).into_iter().enumerate() {
+    for (row, class) in table.keys(label)?.into_iter().enumerate() {
         if let Some(class) = class {
             classes.entry(class).or_default().push(row);
         }
@@ -48,14 +48,6 @@ pub fn resample(table: &Table, label: &str, method: ResampleMethod, seed: u64) -
     let rows: Vec<usize> =
         times.into_iter().enumerate().flat_map(|(row, times)| std::iter::repeat_n(row, times)).collect();
     table.take(&rows)
-}
-
-/// The class of every row; numbers as `f64` prints them.
-fn classes_of(column: &Column) -> Vec<Option<String>> {
-    match column {
-        Column::Numbers(values) => values.iter().map(|value| (!value.is_nan()).then(|| value.to_string())).collect(),
-        Column::Texts(values) => values.iter().map(|value| value.as_ref().map(ToString::to_string)).collect(),
-    }
 }
 
 #[cfg(test)]

@@ -194,6 +194,10 @@ impl Table {
         Self { batch: self.batch.slice(first, rows) }
     }
 
+    pub(crate) fn cells_of(&self, name: &str) -> Result<Cells<'_>, DataError> {
+        Ok(cells(self.batch.column(self.position(name)?)))
+    }
+
     pub(crate) fn cells(&self) -> impl Iterator<Item = Cells<'_>> {
         self.batch.columns().iter().map(cells)
     }

@@ -45,6 +45,15 @@ fn numbers(table: &Table, name: &str) -> Vec<Option<f64>> {
     table.numbers(name).unwrap().into_iter().map(|value| (!value.is_nan()).then_some(value)).collect()
 }
 
+#[test]
+fn groups_that_only_an_integer_tells_apart_have_histories_of_their_own() {
+    let rows = "day,team,goals\n\
+        2025-01-01,9007199254740992,1\n2025-01-01,9007199254740993,2\n\
+        2025-01-02,9007199254740992,3\n2025-01-02,9007199254740993,4\n";
+    let filled = history(vec![lag("goals", 1)]).fill(&table(rows)).unwrap();
+    assert_eq!(numbers(&filled, "goals_lag_1"), [None, None, Some(1.0), Some(2.0)]);
+}
+
 /// Matches of `teams` on `days`, in order of the day, with a number of their own for goals.
 fn season(days: usize, teams: usize) -> String {
     let mut csv = "day,team,goals,result\n".to_owned();

@@ -158,6 +158,16 @@ fn each_expectation_that_is_not_met_is_named() {
 
 // F57
 #[test]
+fn integers_are_allowed_or_not_by_all_their_digits() {
+    let allowed = Some(vec!["1152921504606846977".to_owned()]);
+    let columns = vec![ColumnExpectation { allowed, ..column("user") }];
+    let expectations = Expectations { columns, ..Expectations::default() };
+    assert!(report(&table("user\n1152921504606846977\n"), &expectations).passed());
+    let other = report(&table("user\n1152921504606846976\n"), &expectations);
+    assert_eq!(other.checks.last().unwrap().found, "also `1152921504606846976`");
+}
+
+#[test]
 fn a_table_meets_what_was_inferred_from_it() {
     let csv = (0..100).fold("id,plan,charge\n".to_owned(), |mut csv, id| {
         let _ = writeln!(csv, "{id},{},{}", ["a", "b", ""][id % 3], if id % 10 == 0 { "" } else { "0.5" });

@@ -179,6 +179,13 @@ fn a_scope_leaves_only_its_rows() {
     assert_eq!((parts.left_out, parts.train.rows() + parts.held), (150, 150));
     let none = split(&quotes(0..300), &scope("DOGE"), None).unwrap_err();
     assert!(matches!(none, DataError::OutOfScope { rows: 300 }), "{none}");
+    // Two users that as floats would be one.
+    let first = 1_152_921_504_606_846_976_u64;
+    let csv = (0..200).fold("user,x\n".to_owned(), |csv, row| csv + &format!("{},{row}\n", first + row % 2));
+    let user = ("user".to_owned(), (first + 1).to_string());
+    let of_user = SplitRule { scope: [user].into(), ..rule(SplitKind::Row) };
+    let parts = split(&Table::from_csv(csv.as_bytes()).unwrap(), &of_user, None).unwrap();
+    assert_eq!((parts.left_out, parts.train.rows() + parts.held), (100, 100));
     let by_number = SplitRule { scope: [("id".to_owned(), "5".to_owned())].into(), ..rule(SplitKind::Row) };
     assert!(matches!(split(&quotes(0..300), &by_number, None), Err(DataError::EmptyPart { .. })));
 }

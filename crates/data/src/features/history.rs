@@ -8,7 +8,7 @@ use arrow::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Column, DataError, Table};
+use crate::{DataError, Table, key::Key};
 
 /// The furthest that a lag looks back.
 const MOST_ROWS: u32 = 1000;
@@ -124,7 +124,7 @@ impl History {
     fn places(&self, table: &Table) -> Result<Vec<Place>, DataError> {
         let undecided = |row, problem| DataError::UndecidedOrder { column: self.order.clone(), row, problem };
         let groups = match &self.group {
-            Some(column) => groups(&table.column(column)?),
+            Some(column) => groups(table.keys(column)?),
             None => vec![Some(0); table.rows()],
         };
         let mut places = Vec::with_capacity(table.rows());
@@ -228,21 +228,11 @@ fn with(table: &Table, columns: Vec<(String, ArrayRef)>) -> Result<Table, DataEr
 }
 
 /// A number for each group; `None` for rows that belong to none.
-fn groups(column: &Column) -> Vec<Option<usize>> {
-    match column {
-        // A sum with 0 has one zero only.
-        Column::Numbers(values) => {
-            numbered(values.iter().map(|value| (!value.is_nan()).then(|| (value + 0.0).to_bits())))
-        }
-        Column::Texts(texts) => numbered(texts.iter().map(|text| text.as_deref().filter(|text| !text.is_empty()))),
-    }
-}
-
-fn numbered<K: std::hash::Hash + Eq>(keys: impl Iterator<Item = Option<K>>) -> Vec<Option<usize>> {
+fn groups(keys: Vec<Option<Key<'_>>>) -> Vec<Option<usize>> {
     let mut known = HashMap::new();
-    keys.map(|key| {
+    let numbered = keys.into_iter().map(|key| {
         let next = known.len();
         key.map(|key| *known.entry(key).or_insert(next))
-    })
-    .collect()
+    });
+    numbered.collect()
 }

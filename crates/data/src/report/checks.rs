@@ -6,7 +6,7 @@ use lineal_kernel::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{ColumnExpectation, ColumnStatistics, Expectations, Freshness};
-use crate::{Column, ColumnType, DataError, Table, rows::row_hashes};
+use crate::{ColumnType, DataError, Table, rows::row_hashes};
 
 /// How many unexpected values are named.
 const NAMED: usize = 5;
@@ -146,22 +146,18 @@ fn range(expected: &ColumnExpectation, found: &ColumnStatistics) -> Check {
 
 fn values(name: &str, allowed: &[String], table: &Table) -> Result<Check, DataError> {
     let known: HashSet<&str> = allowed.iter().map(String::as_str).collect();
-    let texts: Vec<String> = match table.column(name)? {
-        Column::Numbers(values) => values.iter().filter(|value| !value.is_nan()).map(f64::to_string).collect(),
-        Column::Texts(values) => values.into_iter().flatten().map(String::from).collect(),
-    };
-    let mut others: Vec<&str> = Vec::new();
-    for text in &texts {
-        if !known.contains(text.as_str()) && !others.contains(&text.as_str()) {
+    let mut others: Vec<String> = Vec::new();
+    for text in table.keys(name)?.into_iter().flatten().map(|key| key.to_string()) {
+        if !known.contains(text.as_str()) && !others.contains(&text) {
             others.push(text);
             if others.len() == NAMED {
                 break;
             }
         }
     }
-    let quoted = |texts: &[&str]| texts.iter().map(|text| format!("`{text}`")).collect::<Vec<_>>().join(", ");
+    let quoted = |texts: &[String]| texts.iter().map(|text| format!("`{text}`")).collect::<Vec<_>>().join(", ");
     let shown = if others.is_empty() { "nothing else".to_owned() } else { format!("also {}", quoted(&others)) };
-    let expected = format!("one of {}", quoted(&allowed.iter().map(String::as_str).collect::<Vec<_>>()));
+    let expected = format!("one of {}", quoted(allowed));
     Ok(Check::new("allowed", name, others.is_empty(), expected, shown))
 }
 

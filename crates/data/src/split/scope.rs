@@ -4,17 +4,15 @@ use super::{
     places::moments,
     rule::{SplitKind, SplitRule},
 };
-use crate::{Column, DataError, Table};
+use crate::{DataError, Table};
 
 impl SplitRule {
     /// The rows of `table` that are in scope and window and whose label is known by the end of it.
     pub(super) fn rows_of(&self, table: &Table) -> Result<Vec<usize>, DataError> {
         let mut inside: Vec<usize> = (0..table.rows()).collect();
         for (name, wanted) in &self.scope {
-            match table.column(name)? {
-                Column::Texts(texts) => inside.retain(|&row| texts[row].as_deref() == Some(wanted.as_str())),
-                Column::Numbers(numbers) => inside.retain(|&row| numbers[row].to_string() == *wanted),
-            }
+            let keys = table.keys(name)?;
+            inside.retain(|&row| keys[row].is_some_and(|key| key.reads(wanted)));
         }
         if let Some(window) = &self.window {
             let (start, end) = window.bounds()?;
