@@ -4,7 +4,7 @@ use lineal_kernel::Caller;
 
 use super::App;
 use crate::{
-    domain::{CreateJob, Creation, Definition as _, Job, ModelDefinition, SpecDraft, SplitDefinition, TrainerError},
+    domain::{CreateJob, Creation, Job, ModelDefinition, SpecDraft, SplitDefinition, TrainerError},
     failpoints::stop_here,
 };
 
@@ -48,11 +48,7 @@ impl App {
         }
         let spec = &command.spec;
         self.check_name::<SplitDefinition>(spec, spec.split_version.as_ref()).await?;
-        if let Some(name) = &spec.split_version
-            && let Some(rule) = self.split_rule(&spec.dataset, name).await?
-        {
-            rule.agrees(name.as_str(), spec)?;
-        }
+        self.check_split(spec).await?;
         self.check_features(spec).await?;
         self.check_name::<ModelDefinition>(spec, spec.model_version.as_ref()).await?;
         self.check_reports(&spec.source()).await?;

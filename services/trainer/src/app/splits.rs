@@ -6,7 +6,10 @@ use lineal_kernel::{Caller, Name, PageRequest, Slot};
 
 use super::App;
 use crate::{
-    domain::{CreateJob, DefinitionConflict, DefinitionKind, NamedSplit, SplitDefinition, TrainerError},
+    domain::{
+        CreateJob, Definition as _, DefinitionConflict, DefinitionKind, JobSpec, NamedSplit, SplitDefinition,
+        TrainerError,
+    },
     failpoints::stop_here,
 };
 
@@ -62,6 +65,20 @@ impl App {
     /// The rule that was created under this name.
     pub(super) async fn split_rule(&self, dataset: &Name, name: &Name) -> Result<Option<SplitRule>, StoreError> {
         self.store.split(dataset.as_str(), name.as_str()).await?.map(|body| rule(&body)).transpose()
+    }
+
+    /// Refuses a job that contradicts the split it names, or names one that nobody created where somebody created some.
+    pub(super) async fn check_split(&self, spec: &JobSpec) -> Result<(), TrainerError> {
+        let Some(name) = &spec.split_version else { return Ok(()) };
+        let dataset = &spec.dataset;
+        if let Some(rule) = self.split_rule(dataset, name).await? {
+            return Ok(rule.agrees(name.as_str(), spec)?);
+        }
+        let strict = !self.store.splits(dataset, "", 1).await?.is_empty();
+        if strict && self.used_split(dataset, name).await?.is_none() {
+            return Err(TrainerError::SplitNotFound { dataset: dataset.clone(), name: name.clone() });
+        }
+        Ok(())
     }
 
     /// A job without a slot that trains on a scope is meant for the slot of that scope.

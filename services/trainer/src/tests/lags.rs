@@ -166,8 +166,9 @@ async fn a_split_that_tears_rows_from_those_before_them_is_refused_before_there_
         "spec.split_version: features `yesterday` look back in the order of `day`, and split `prices` tears it apart; name one by \
          time at `day`, or by the group `shop`"
     );
-    // A name that no split has yet cuts by whole rows, and so does the first one.
-    assert!(refused(&on("unheard")).await.contains("split `unheard` tears it apart"));
+    let unheard = lab.app.create_job(&caller(), lab.command(&visits(60), on("unheard"))).await;
+    assert!(matches!(unheard, Err(TrainerError::SplitNotFound { .. })), "{unheard:?}");
+    // The name that is used when none is given cuts by whole rows.
     assert!(refused(&on("")).await.contains("split `v1` tears it apart"));
     let labels = pb::FeatureSet {
         name: "answers".to_owned(),

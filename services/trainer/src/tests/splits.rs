@@ -8,8 +8,11 @@ use lineal_proto::lineal::trainer::v1::{self as pb, split_service_server::SplitS
 use lineal_rpc::reason_of;
 use tonic::{Request, Status};
 
-use super::lab::{Lab, entry};
-use crate::grpc::TrainerGrpc;
+use super::lab::{Lab, caller, entry};
+use crate::{
+    domain::{SpecDraft, TrainerError},
+    grpc::TrainerGrpc,
+};
 
 /// One row a day of each of two symbols.
 fn prices(days: u32) -> Vec<u8> {
@@ -50,6 +53,26 @@ async fn get(grpc: &TrainerGrpc, name: &str) -> Result<pb::Split, Status> {
 fn rows(lab: &Lab, digest: &str) -> Table {
     let digest: Digest = digest.parse().unwrap();
     Snapshot::open(lab.registry.known().artifacts[&digest].clone(), digest).unwrap()
+}
+
+#[tokio::test]
+async fn a_split_that_nobody_created_is_refused_once_somebody_created_some() {
+    let mut lab = Lab::new().await;
+    let grpc = TrainerGrpc::new(Arc::clone(&lab.app));
+    let rows = prices(100);
+    let on = |name: &str| {
+        let name = name.to_owned();
+        |spec: &mut SpecDraft| (spec.dataset, spec.split_version) = ("prices".to_owned(), name)
+    };
+    // As long as there are none, a name makes a split.
+    let job = lab.create(&rows, on("v1")).await;
+    assert_eq!(lab.finish(&job).await.error, "");
+    create(&grpc, by_time("tm2")).await.unwrap();
+    let refused = lab.app.create_job(&caller(), lab.command(&rows, on("tm22"))).await.unwrap_err();
+    assert!(matches!(&refused, TrainerError::SplitNotFound { name, .. } if name.as_str() == "tm22"), "{refused}");
+    for known in ["v1", "tm2"] {
+        lab.create(&rows, on(known)).await;
+    }
 }
 
 // F58, F59, F60, F84
