@@ -3,7 +3,8 @@
 use lineal_kernel::Timestamp;
 use lineal_proto::lineal::trainer::v1::{
     CancelJobRequest, GetJobResponse, Job, JobFailureReason, JobState, ListJobAttemptsRequest, ListJobAttemptsResponse,
-    ListJobsRequest, ListJobsResponse, ResumeJobRequest, SuspendJobRequest, job_service_client::JobServiceClient,
+    ListJobsRequest, ListJobsResponse, ResumeJobRequest, Sample, SuspendJobRequest,
+    job_service_client::JobServiceClient,
 };
 
 use super::{
@@ -260,6 +261,11 @@ fn step(job: &Job) -> String {
     format!("{} {:.0}%", job.step, job.progress.clamp(0.0, 1.0) * 100.0)
 }
 
+/// How the rows were chosen, if they were too many.
+fn sample(sample: &Sample) -> String {
+    format!("{:.4} of {} rows, seed {}; never promoted by itself", sample.fraction, sample.source_rows, sample.seed)
+}
+
 fn render(job: &Job, style: Style) -> String {
     let spec = job.spec.clone().unwrap_or_default();
     let headline = match job.state() {
@@ -272,6 +278,7 @@ fn render(job: &Job, style: Style) -> String {
     table.fact("pipeline", &spec.pipeline_id);
     table.fact("node", &spec.node_id);
     table.fact("step", step(job));
+    table.fact("sample", job.sample.as_ref().map(sample).unwrap_or_default());
     table.fact("run", &job.run_id);
     table.fact("digest", format::digest(&job.digest));
     table.fact("actor", &job.actor);
@@ -315,6 +322,7 @@ mod tests {
             }),
             version: 3,
             metrics: BTreeMap::from([("auc".to_owned(), 0.9123)]),
+            sample: Some(Sample { fraction: 0.25, seed: 7, source_rows: 120_000 }),
             hyperparameters: BTreeMap::from([("learning_rate".to_owned(), Value::from(0.1))]),
             ..Job::default()
         };
@@ -323,6 +331,7 @@ mod tests {
             "churn 3 was made\n\
              job            j-1\n\
              family         gradient_boosting\n\
+             sample         0.2500 of 120000 rows, seed 7; never promoted by itself\n\
              learning_rate  0.1\n\
              \n\
              METRIC  VALUE\n\

@@ -114,10 +114,13 @@ impl Display {
                 bar.set_prefix(stage(event));
                 bar.set_position((event.progress.clamp(0.0, 1.0) * 1000.0) as u64);
                 bar.set_message(printable(&event.message));
+                if is_remark(event) {
+                    bar.println(line(event));
+                }
             }
             Self::Lines { last } => {
                 let stage = stage(event);
-                if *last != stage {
+                if *last != stage || is_remark(event) {
                     eprintln!("{}", line(event));
                     *last = stage;
                 }
@@ -150,6 +153,11 @@ fn next_step(job_id: &str, event: &JobEvent, newest: u64) -> Option<String> {
 /// The step, or the state between steps.
 fn stage(event: &JobEvent) -> String {
     if event.step.is_empty() { format::word(event.state().as_str_name(), "JOB_STATE_") } else { printable(&event.step) }
+}
+
+/// Whether it says what came of a step, e.g. that the rows are a sample, and not only how far it is.
+fn is_remark(event: &JobEvent) -> bool {
+    event.state() == JobState::Running && event.progress >= 1.0 && !event.message.is_empty()
 }
 
 fn line(event: &JobEvent) -> String {
@@ -287,6 +295,20 @@ mod tests {
         assert_eq!(hint.as_deref(), Some("it is suspended and waits; next: lineal jobs resume 7"));
         assert_eq!(next_step("7", &event(JobState::Suspended), 5), None, "it was resumed since");
         assert_eq!(next_step("7", &event(JobState::Queued), 4), None);
+    }
+
+    #[test]
+    fn what_came_of_a_step_is_a_remark_and_its_progress_is_none() {
+        // F75
+        let event = |progress, message: &str| JobEvent {
+            state: JobState::Running.into(),
+            progress,
+            message: message.to_owned(),
+            ..JobEvent::default()
+        };
+        assert!(is_remark(&event(1.0, "sampled: 3000 rows are too many")));
+        assert!(!is_remark(&event(0.57, "57 of 100")) && !is_remark(&event(1.0, "")));
+        assert!(!is_remark(&JobEvent { state: JobState::Succeeded.into(), ..event(1.0, "made version 3") }));
     }
 
     #[test]

@@ -83,7 +83,7 @@ impl<'a> Execution<'a> {
         let message = format!(
             "sampled: {source_rows} rows are too many, those with the lowest hashes are used (fraction {fraction}, seed {seed})"
         );
-        self.record(&JobChange { sample: Some(sample), ..JobChange::progress(self.step, 0.5, message) }).await
+        self.record(&JobChange { sample: Some(sample), ..JobChange::progress(self.step, 1.0, message) }).await
     }
 
     /// Keeps the metrics with the job.
