@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use lineal_db::StoreError;
+use lineal_kernel::Name;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::App;
@@ -86,9 +87,9 @@ impl<'a> Execution<'a> {
         self.record(&JobChange { sample: Some(sample), ..JobChange::progress(self.step, 1.0, message) }).await
     }
 
-    /// Keeps the metrics with the job.
-    pub(super) async fn measured(&self, metrics: BTreeMap<String, f64>) -> Result<(), StoreError> {
-        let message = "measured on the reference set";
+    /// Keeps the metrics with the job; `split` is the version whose reference set they are of.
+    pub(super) async fn measured(&self, split: &Name, metrics: BTreeMap<String, f64>) -> Result<(), StoreError> {
+        let message = format!("measured on the reference set of dataset `{}`, split `{split}`", self.spec().dataset);
         let change = JobChange { metrics, keep_metrics: true, ..JobChange::progress(self.step, 1.0, message) };
         self.record(&change).await
     }

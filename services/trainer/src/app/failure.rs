@@ -14,7 +14,7 @@ use std::{
 use lineal_bundles::FetchError;
 use lineal_data::DataError;
 use lineal_db::StoreError;
-use lineal_kernel::{FieldError, FieldErrors, ModelName, Slot, Timestamp};
+use lineal_kernel::{FieldError, FieldErrors, ModelName, Name, Slot, Timestamp};
 use lineal_models::{
     BundleError, ChainError, FitError, LabelError, MemberError, MemberFitError, MetricError, ScoreError,
 };
@@ -56,6 +56,10 @@ pub(super) enum StepError {
     AbsentFromPart { column: String, class: String, part: &'static str },
     #[error("`{column}` has the class `{class}`, which is none of {named}; mend the rows or name it too")]
     UnknownClass { column: String, class: String, named: String },
+    #[error(
+        "the rows do not fit the reference set of dataset `{dataset}`, split `{split}`, which an earlier job made; give rows with its columns, or choose another dataset (--dataset) or split (--split-version)"
+    )]
+    OtherReference { dataset: Name, split: Name, source: DataError },
     #[error("weight column `{column}` has {value} in row {row}; a weight is a finite number and not negative")]
     Weight { column: String, row: usize, value: f64 },
     #[error(transparent)]
@@ -132,6 +136,7 @@ impl StepError {
             | Self::AbsentFromPart { .. }
             | Self::UnknownClass { .. }
             | Self::SampledHistory { .. }
+            | Self::OtherReference { .. }
             | Self::Weight { .. } => FailureReason::Data,
             Self::Fit(_) | Self::Bundle(_) | Self::Member(_) => FailureReason::Fit,
             Self::Definition(_)

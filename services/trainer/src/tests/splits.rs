@@ -8,9 +8,9 @@ use lineal_proto::lineal::trainer::v1::{self as pb, split_service_server::SplitS
 use lineal_rpc::reason_of;
 use tonic::{Request, Status};
 
-use super::lab::{Lab, caller, entry};
+use super::lab::{Lab, caller, customers, entry};
 use crate::{
-    domain::{SpecDraft, TrainerError},
+    domain::{FailureReason, SpecDraft, TrainerError},
     grpc::TrainerGrpc,
 };
 
@@ -72,6 +72,23 @@ async fn a_split_that_nobody_created_is_refused_once_somebody_created_some() {
     assert!(matches!(&refused, TrainerError::SplitNotFound { name, .. } if name.as_str() == "tm22"), "{refused}");
     for known in ["v1", "tm2"] {
         lab.create(&rows, on(known)).await;
+    }
+}
+
+#[tokio::test]
+async fn rows_that_do_not_fit_the_reference_set_are_told_whose_it_is() {
+    let mut lab = Lab::new().await;
+    let first = lab.create(&customers(200), |_| {}).await;
+    assert_eq!(lab.finish(&first).await.error, "");
+    let event = lab.event(&first.id, |event| event.message.starts_with("measured")).await;
+    assert_eq!(event.message, "measured on the reference set of dataset `customers`, split `v1`");
+    // Another file of the same name.
+    let other = String::from_utf8(customers(200)).unwrap().replacen("calls", "visits", 1);
+    let job = lab.create(other.as_bytes(), |_| {}).await;
+    let job = lab.finish(&job).await;
+    assert_eq!(job.reason, Some(FailureReason::Data));
+    for part in ["dataset `customers`, split `v1`", "--dataset", "column 0 is `visits`"] {
+        assert!(job.error.contains(part), "{}", job.error);
     }
 }
 

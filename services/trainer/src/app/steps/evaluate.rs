@@ -4,13 +4,14 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use lineal_models::ServedModel;
 
-use super::{Execution, StepError, load::Loaded, split::Split, train::Fitted, upstreams::Upstreams};
+use super::{Execution, StepError, load::Loaded, recipe::Recipe, split::Split, train::Fitted, upstreams::Upstreams};
 use crate::app::failure::blocking;
 
 impl Execution<'_> {
     /// Scores the reference set by the path that serves and measures it.
     pub(super) async fn evaluate(
         &self,
+        recipe: &Recipe,
         upstreams: &Upstreams,
         loaded: &Loaded,
         split: &Split,
@@ -26,7 +27,7 @@ impl Execution<'_> {
         })
         .await?;
         let metrics: BTreeMap<_, _> = metrics.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        self.measured(metrics.clone()).await?;
+        self.measured(&recipe.split, metrics.clone()).await?;
         Ok(metrics)
     }
 }

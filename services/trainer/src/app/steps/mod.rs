@@ -40,7 +40,7 @@ impl Execution<'_> {
         self.enter(Step::Train, "computing features and fitting").await?;
         let fitted = self.fit(&recipe, &upstreams, &loaded, &split).await?;
         self.enter(Step::Evaluate, "scoring the reference set").await?;
-        let metrics = self.evaluate(&upstreams, &loaded, &split, &fitted).await?;
+        let metrics = self.evaluate(&recipe, &upstreams, &loaded, &split, &fitted).await?;
         self.enter(Step::Log, "writing to the run").await?;
         self.log(&recipe, &loaded, &split, &fitted, Findings { metrics: &metrics, stale: &stale }).await?;
         self.enter(Step::Register, "storing the bundle").await?;

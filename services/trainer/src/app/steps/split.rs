@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lineal_data::{Parts, Snapshot, SplitRule, Table};
+use lineal_data::{DataError, Parts, Snapshot, SplitRule, Table};
 use lineal_kernel::Name;
 
 use super::{
@@ -65,7 +65,15 @@ impl Execution<'_> {
         let (table, fixed) = (loaded.table.clone(), definition.reference);
         let rule = definition.rule(&recipe.split);
         let Pieces { parts, train, extra, tests } =
-            blocking(move || Pieces::of(&table, &rule, &Snapshot::open(reference, fixed)?)).await?;
+            blocking(move || Pieces::of(&table, &rule, &Snapshot::open(reference, fixed)?)).await.map_err(|error| {
+                match error {
+                    StepError::Data(source @ DataError::SchemaMismatch { .. }) => {
+                        let (dataset, split) = (self.spec().dataset.clone(), recipe.split.clone());
+                        StepError::OtherReference { dataset, split, source }
+                    }
+                    error => error,
+                }
+            })?;
         let train = self.store(train).await?;
         let extra = match extra {
             Some(extra) => Some(self.store(extra).await?),
