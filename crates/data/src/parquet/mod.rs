@@ -1,5 +1,7 @@
 //! Reading Parquet.
 
+mod pieces;
+
 use std::{
     fs::File,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -13,17 +15,12 @@ use arrow::{
 };
 use bytes::Bytes;
 use parquet::{
-    arrow::{
-        ProjectionMask,
-        arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder},
-    },
+    arrow::{ProjectionMask, arrow_reader::ParquetRecordBatchReaderBuilder},
     file::reader::ChunkReader,
 };
 
+use self::pieces::{BATCH, Pieces, batches, viewed};
 use crate::{ColumnType, DataError, Limit, Sampled, Table};
-
-/// Rows read together when memory is short.
-const BATCH: usize = 8192;
 
 impl Table {
     /// Reads a Parquet file. Integers and floats of other widths become 64-bit ones, all kinds of texts and
@@ -83,12 +80,6 @@ fn within<R: ChunkReader + 'static>(open: impl Fn() -> std::io::Result<R>, limit
     Ok(Sampled { table: Table::of(concat_batches(&schema, &kept)?), rows, sample: None })
 }
 
-/// The rows in parts that need little memory.
-fn batches<R: ChunkReader + 'static>(file: R) -> Result<impl Iterator<Item = Result<Table, DataError>>, DataError> {
-    let reader = ParquetRecordBatchReaderBuilder::try_new(file)?.with_batch_size(BATCH).build()?;
-    Ok(reader.map(|batch| table(&batch?)))
-}
-
 fn table(batch: &RecordBatch) -> Result<Table, DataError> {
     let columns = batch.schema_ref().fields().iter().zip(batch.columns());
     let columns = columns.map(|(field, array)| Ok((field.name().clone(), canonical(field.name(), array)?)));
@@ -97,7 +88,7 @@ fn table(batch: &RecordBatch) -> Result<Table, DataError> {
 
 /// A Parquet file a bounded number of rows at a time.
 pub(crate) struct ParquetBatches {
-    rows: ParquetRecordBatchReader,
+    rows: Pieces,
 }
 
 impl ParquetBatches {
@@ -118,19 +109,19 @@ impl ParquetBatches {
     /// The columns `wanted` after the first `skipped` rows.
     pub(crate) fn new(file: File, wanted: &[(String, ColumnType)], skipped: u64) -> Result<Self, DataError> {
         let open = || {
-            let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
+            let builder = viewed(file)?;
             let fields = builder.schema().fields().iter().enumerate();
             let roots = fields.filter(|(_, field)| wanted.iter().any(|(name, _)| name == field.name()));
             let mask = ProjectionMask::roots(builder.parquet_schema(), roots.map(|(position, _)| position));
             let builder = builder.with_projection(mask).with_batch_size(BATCH).with_offset(skipped as usize);
-            Ok(Self { rows: builder.build()? })
+            Ok(Self { rows: Pieces::of(builder.build()?) })
         };
         catch_unwind(AssertUnwindSafe(open)).unwrap_or(Err(DataError::DamagedParquet))
     }
 
     /// The next rows, their columns in the order of the file; `None` after the last one.
     pub(crate) fn next(&mut self) -> Result<Option<Table>, DataError> {
-        let next = || self.rows.next().map(|batch| table(&batch?)).transpose();
+        let next = || self.rows.next().transpose();
         catch_unwind(AssertUnwindSafe(next)).unwrap_or(Err(DataError::DamagedParquet))
     }
 }
@@ -199,7 +190,7 @@ mod tests {
     };
     use parquet::arrow::ArrowWriter;
 
-    use super::*;
+    use super::{pieces::TEXTS, *};
     use crate::Column;
 
     fn file(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
@@ -258,6 +249,24 @@ mod tests {
         assert!(sampled.sample.is_some() && sampled.table.rows() * 8 <= limit.bytes);
         let whole = Table::read_parquet(|| Ok(Bytes::from(parquet.clone())), Limit::NONE).unwrap();
         assert_eq!((whole.table, whole.rows, whole.sample), (Table::from_parquet(parquet).unwrap(), 30_000, None));
+    }
+
+    #[test]
+    fn a_text_that_a_file_names_once_is_not_written_out_for_all_rows_at_once() {
+        let long = "x".repeat(1 << 20);
+        let rows = 100_usize;
+        let texts: DictionaryArray<Int32Type> = std::iter::repeat_n(long.as_str(), rows).collect();
+        let plain: StringArray = std::iter::repeat_n("a", rows).map(Some).collect();
+        let bytes = Bytes::from(file(vec![("t", Arc::new(texts)), ("u", Arc::new(plain))]));
+        assert!(bytes.len() < 3 << 20, "the file names it once or twice");
+        let pieces: Vec<_> = batches(bytes.clone()).unwrap().map(Result::unwrap).collect();
+        assert!(pieces.len() > 12 && pieces.iter().all(|piece| piece.bytes() <= TEXTS + (1 << 20)));
+        assert_eq!(pieces.iter().map(Table::rows).sum::<usize>(), rows);
+        let limit = Limit { bytes: 1 << 20, seed: 0 };
+        let refused = Table::read_parquet(|| Ok(bytes.clone()), limit);
+        assert!(matches!(refused, Err(DataError::EmptyPart { .. })), "{refused:?}");
+        let whole = Table::read_parquet(|| Ok(bytes.clone()), Limit::NONE).unwrap();
+        assert_eq!(whole.table, Table::from_parquet(bytes.clone()).unwrap());
     }
 
     #[test]
