@@ -137,8 +137,8 @@ pub enum DataError {
     #[error("none of the {rows} rows is in the split's scope and window, widen them")]
     OutOfScope { rows: usize },
     /// A split that leaves one side without rows.
-    #[error("the {part} part of {rows} rows would be empty, give more rows or another reference_fraction")]
-    EmptyPart { part: &'static str, rows: usize },
+    #[error("the {part} part of {rows} rows would be empty, give more rows or {remedy}")]
+    EmptyPart { part: &'static str, rows: usize, remedy: &'static str },
     /// New data whose columns differ from the fixed reference.
     #[error("column {position} is {found}, the fixed reference has {expected}")]
     SchemaMismatch { position: usize, expected: String, found: String },

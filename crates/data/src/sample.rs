@@ -84,7 +84,7 @@ impl Sampler {
         let schema = self.kept.first().ok_or(DataError::NoRows)?.schema();
         let table = Table::of(concat_batches(&schema, &self.kept)?);
         if table.rows() == 0 {
-            return Err(DataError::EmptyPart { part: "sampled", rows: self.rows });
+            return Err(DataError::EmptyPart { part: "sampled", rows: self.rows, remedy: "a higher limit" });
         }
         Ok(Sampled { table, rows: self.rows, sample: Some(self.sample) })
     }

@@ -72,7 +72,11 @@ pub fn split(table: &Table, rule: &SplitRule, fixed_reference: Option<&Table>) -
     };
     for (part, rows) in [("train", parts.train.rows()), ("reference", parts.reference.rows())] {
         if rows == 0 {
-            return Err(DataError::EmptyPart { part, rows: table.rows() });
+            let remedy = match &rule.kind {
+                SplitKind::Time(_) => "another reference_fraction or cut",
+                _ => "another reference_fraction",
+            };
+            return Err(DataError::EmptyPart { part, rows: table.rows(), remedy });
         }
     }
     Ok(parts)

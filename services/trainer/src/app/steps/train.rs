@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lineal_data::{FeatureSet, Frame, SplitRule, Table};
+use lineal_data::{DataError, FeatureSet, Frame, SplitRule, Table};
 use lineal_kernel::{Digest, Name};
 use lineal_models::{
     Bundle, BundleParts, Family, FitContext, Hyperparameters, Progress, SplitReference, TrainingData, Value,
@@ -70,7 +70,12 @@ impl Cut {
         }
         let Some(rule) = stopping(split, spec) else { return Ok(Self { rows, digest, stopping: None }) };
         let digest = Digest::of(format!("{digest} {}", rule.digest()?).as_bytes());
-        let parts = lineal_data::split(&rows, &rule, None)?;
+        let parts = lineal_data::split(&rows, &rule, None).map_err(|error| match error {
+            DataError::EmptyPart { part: "reference", rows, .. } => {
+                DataError::EmptyPart { part: "stopping", rows, remedy: "another stopping_fraction" }
+            }
+            error => error,
+        })?;
         Ok(Self { rows: parts.train, digest, stopping: Some(parts.reference) })
     }
 }
