@@ -177,6 +177,31 @@ pub enum DataError {
     Json(#[from] serde_json::Error),
 }
 
+impl DataError {
+    /// The row it is about, if it is about one.
+    pub(crate) fn row_mut(&mut self) -> Option<&mut usize> {
+        match self {
+            Self::MissingValue { row, .. }
+            | Self::NotFinite { row, .. }
+            | Self::NotATime { row, .. }
+            | Self::MissingTime { row, .. }
+            | Self::UnknownClass { row, .. }
+            | Self::UndecidedOrder { row, .. }
+            | Self::OutOfOrder { row, .. } => Some(row),
+            _ => None,
+        }
+    }
+
+    /// The error with its row as `row` says it.
+    #[must_use]
+    pub(crate) fn with_row(mut self, row: impl FnOnce(usize) -> usize) -> Self {
+        if let Some(found) = self.row_mut() {
+            *found = row(*found);
+        }
+        self
+    }
+}
+
 /// Names as people list them.
 fn list(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")

@@ -3,7 +3,7 @@
 use arrow::array::Array;
 use sha2::{Digest as _, Sha256};
 
-use crate::{Table, table::Cells};
+use crate::{DataError, Table, table::Cells};
 
 /// SHA-256 of a seed and a row's values.
 pub(crate) type RowHash = [u8; 32];
@@ -25,6 +25,21 @@ pub(crate) fn row_hashes(table: &Table, seed: u64) -> Vec<RowHash> {
         Sha256::digest(&content).into()
     };
     (0..table.rows()).map(hash).collect()
+}
+
+impl DataError {
+    /// The error about a row of `part`, which was taken from `source`: its row counts there, the first one with these values.
+    #[must_use]
+    pub fn counted_in(self, source: &Table, part: &Table) -> Self {
+        self.with_row(|row| first_like(source, part, row).unwrap_or(row))
+    }
+}
+
+/// The first row of `source` with the values of a row of `part`, which may have further columns.
+fn first_like(source: &Table, part: &Table, row: usize) -> Option<usize> {
+    let part = part.clone().choose(source.schema().map(|(name, _)| name)).ok()?;
+    let wanted = row_hashes(&part.slice(row, 1), 0).pop()?;
+    row_hashes(source, 0).into_iter().position(|hash| hash == wanted)
 }
 
 /// Where a hash lies in [0, 1): its first 53 bits.

@@ -233,3 +233,19 @@ fn a_rule_of_before_is_read_as_the_kind_it_was() {
     // What the name stands for must never change.
     assert_eq!(SplitRule::seed_of("v1"), 4_322_372_166_259_532_946);
 }
+
+#[test]
+fn rows_that_are_told_count_in_the_file() {
+    let csv = "symbol,day,x\neth,2025-01-01,1\nbtc,2025-01-02,2\neth,2025-01-03,3\nbtc,,4\n";
+    let table = Table::from_csv(csv.as_bytes()).unwrap();
+    let scope = [("symbol".to_owned(), "btc".to_owned())].into();
+    let cut = |starts| SplitKind::Time(TimeCut { column: "day".to_owned(), starts });
+    for kind in [cut(vec![]), cut(vec![0])] {
+        let rule = SplitRule { scope: BTreeMap::clone(&scope), ..rule(kind) };
+        let error = split(&table, &rule, None).unwrap_err();
+        assert!(matches!(error, DataError::MissingTime { row: 3, .. }), "{error}");
+    }
+    let part = table.take(&[3, 1]).unwrap();
+    let missing = DataError::MissingValue { column: "day".to_owned(), row: 0 }.counted_in(&table, &part);
+    assert!(matches!(missing, DataError::MissingValue { row: 3, .. }), "{missing}");
+}

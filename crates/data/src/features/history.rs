@@ -198,13 +198,8 @@ impl LookBack {
 
 /// The error with its row counted from the first piece on: `rows` rows came before this piece, and `before` of them
 /// stand in front of it.
-fn moved(mut error: DataError, rows: usize, before: usize) -> DataError {
-    if let DataError::UndecidedOrder { row, .. } | DataError::OutOfOrder { row, .. } | DataError::NotATime { row, .. } =
-        &mut error
-    {
-        *row = rows + row.saturating_sub(before);
-    }
-    error
+fn moved(error: DataError, rows: usize, before: usize) -> DataError {
+    error.with_row(|row| rows + row.saturating_sub(before))
 }
 
 /// The values of `lags` for the rows of `table`.

@@ -56,7 +56,8 @@ pub fn split(table: &Table, rule: &SplitRule, fixed_reference: Option<&Table>) -
     }
     let known: Option<HashSet<_>> =
         fixed_reference.map(|reference| row_hashes(reference, rule.seed).into_iter().collect());
-    let rows = Rows::of(&scoped, &rule, &hashes, known.as_ref())?;
+    let rows = Rows::of(&scoped, &rule, &hashes, known.as_ref());
+    let rows = rows.map_err(|error| error.with_row(|row| inside[row]))?;
     let reference = match fixed_reference {
         Some(reference) => reference.clone(),
         None => scoped.take(&rows.held)?,

@@ -77,7 +77,9 @@ impl SplitRule {
         if !cut.starts.is_empty() {
             return Ok(self.clone());
         }
-        let mut moments = moments(&table.take(&self.rows_of(table)?)?, &cut.column)?;
+        let inside = self.rows_of(table)?;
+        let moments = moments(&table.take(&inside)?, &cut.column);
+        let mut moments = moments.map_err(|error| error.with_row(|row| inside[row]))?;
         moments.sort_unstable_by(|a, b| b.cmp(a));
         let start = |bound: f64| {
             let rows = (bound * moments.len() as f64).round() as usize;

@@ -163,7 +163,7 @@ impl Execution<'_> {
         let (rows, digest, name, asked) =
             (split.parts.train.clone(), split.train.digest, recipe.split.clone(), spec.clone());
         let Cut { rows, digest, stopping } = blocking(move || Cut::of(rows, digest, &name, &asked)).await?;
-        let (features, frame) = self.features(recipe, &split.parts.train, &rows, digest).await?;
+        let (features, frame) = self.features(recipe, split, &rows, digest, &loaded.table).await?;
         Ok(Fit {
             family,
             hyperparameters: spec.hyperparameters.clone(),
@@ -182,45 +182,48 @@ impl Execution<'_> {
         })
     }
 
-    /// The features of `rows` by the recipe, and the rows as they were read for it. A new feature version is inferred from all `train`
+    /// The features of `rows` by the recipe, and the rows as they were read for it. A new feature version is inferred from all train
     /// rows and gets its meaning once it could be computed: what fails leaves nothing that a job with other columns contradicts.
     async fn features(
         &self,
         recipe: &Recipe,
-        train: &Table,
+        split: &Split,
         rows: &Table,
         digest: Digest,
+        source: &Table,
     ) -> Result<(Arc<Features>, Frame), StepError> {
         let (app, spec, name) = (self.app, self.spec(), &recipe.features);
         if let Some(known) = app.known::<FeatureSet>(spec, name).await? {
             known.agrees(name.as_str(), spec)?;
-            return self.computed(known, digest, rows).await;
+            return self.computed(known, digest, rows, source).await;
         }
         let left_out: Vec<_> = spec.exclude_columns.iter().chain(&spec.weight_column).cloned().collect();
-        let mut inferred = FeatureSet::infer(train, &spec.label_column, &left_out)?;
+        let mut inferred = FeatureSet::infer(&split.parts.train, &spec.label_column, &left_out)?;
         inferred.version = name.to_string();
-        let computed = self.computed(inferred.clone(), digest, rows).await?;
+        let computed = self.computed(inferred.clone(), digest, rows, source).await?;
         let kept = app.define(spec, name, &inferred).await?;
         if kept == inferred {
             return Ok(computed);
         }
         // Another job gave the name its meaning meanwhile.
         kept.agrees(name.as_str(), spec)?;
-        self.computed(kept, digest, rows).await
+        self.computed(kept, digest, rows, source).await
     }
 
-    /// The features of the rows with this digest, computed unless another job has done it.
+    /// The features of the rows of `source` with this digest, computed unless another job has done it.
     async fn computed(
         &self,
         set: FeatureSet,
         digest: Digest,
         rows: &Table,
+        source: &Table,
     ) -> Result<(Arc<Features>, Frame), StepError> {
-        let (cache, rows) = (Arc::clone(&self.app.features), rows.clone());
+        let (cache, rows, source) = (Arc::clone(&self.app.features), rows.clone(), source.clone());
         let (features, frame, reused) = blocking(move || {
             let frame = rows.to_frame();
             let key = FeatureKey { rows: digest, set: set.digest()? };
-            let (features, reused) = cache.features(key, &set, &frame)?;
+            let features = cache.features(key, &set, &frame);
+            let (features, reused) = features.map_err(|error| error.counted_in(&source, &rows))?;
             Ok((features, frame, reused))
         })
         .await?;
