@@ -163,6 +163,9 @@ pub enum DataError {
     /// A text column that tells nearly every row apart.
     #[error("column `{column}` has more than {limit} distinct texts, exclude it or group its values")]
     TooManyCategories { column: String, limit: usize },
+    /// Numbers that a text among them has made texts.
+    #[error("column `{column}` has numbers and the text `{text}` among them, leave such fields empty or exclude it")]
+    TextAmongNumbers { column: String, text: String },
     /// A column to learn from without a single value.
     #[error("column `{column}` has no values to learn from, exclude it")]
     NoValues { column: String },

@@ -22,7 +22,7 @@ impl FeatureSet {
     /// # Errors
     /// [`DataError::NoFeatures`] and [`DataError::InvalidFeature`] for the set itself. For the frame and by column:
     /// [`DataError::MissingColumns`], [`DataError::WrongKind`], [`DataError::NotFinite`], [`DataError::MissingValue`],
-    /// [`DataError::NoValues`], [`DataError::TooLarge`], [`DataError::TooManyCategories`].
+    /// [`DataError::NoValues`], [`DataError::TooLarge`], [`DataError::TooManyCategories`], [`DataError::TextAmongNumbers`].
     pub fn fit(&self, frame: &Frame) -> Result<FittedFeatures, DataError> {
         self.check()?;
         let columns = self.bind(frame)?;
@@ -124,16 +124,25 @@ fn category(feature: &Feature, values: &[Option<Box<str>>]) -> Result<Step, Data
 /// How often each text occurs, in order of the texts.
 pub(super) fn tally<'a>(
     column: &str,
-    texts: impl Iterator<Item = Option<&'a str>>,
+    texts: impl Iterator<Item = Option<&'a str>> + Clone,
 ) -> Result<BTreeMap<&'a str, usize>, DataError> {
     let mut counts = BTreeMap::new();
-    for text in texts.filter_map(present) {
+    for text in texts.clone().filter_map(present) {
         *counts.entry(text).or_insert(0) += 1;
         if counts.len() > MAX_CATEGORIES {
-            return Err(DataError::TooManyCategories { column: column.to_owned(), limit: MAX_CATEGORIES });
+            let column = column.to_owned();
+            let mostly = 2 * counts.keys().filter(|text| is_number(text)).count() > counts.len();
+            return Err(match texts.filter_map(present).find(|text| mostly && !is_number(text)) {
+                Some(text) => DataError::TextAmongNumbers { column, text: text.chars().take(64).collect() },
+                None => DataError::TooManyCategories { column, limit: MAX_CATEGORIES },
+            });
         }
     }
     Ok(counts)
+}
+
+fn is_number(text: &str) -> bool {
+    text.trim().parse::<f64>().is_ok_and(f64::is_finite)
 }
 
 /// Mean and population standard deviation in two passes; exactly `(v, 0)` if every value is `v`.

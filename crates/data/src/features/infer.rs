@@ -11,7 +11,8 @@ impl FeatureSet {
     ///
     /// # Errors
     /// [`DataError::UnknownColumn`] if `label` or one of `exclude` is not there; [`DataError::TooManyCategories`] for a
-    /// text column with more than [`MAX_CATEGORIES`](super::MAX_CATEGORIES) distinct values;
+    /// text column with more than [`MAX_CATEGORIES`](super::MAX_CATEGORIES) distinct values, [`DataError::TextAmongNumbers`] if most
+    /// of these are numbers;
     /// [`DataError::NoFeatures`] if no column is left.
     pub fn infer(table: &Table, label: &str, exclude: &[String]) -> Result<Self, DataError> {
         let left_out: Vec<&str> = exclude.iter().map(String::as_str).chain([label]).collect();
@@ -68,5 +69,14 @@ mod tests {
         let table = Table::from_csv(csv.as_bytes()).unwrap();
         let error = FeatureSet::infer(&table, "churn", &[]).unwrap_err().to_string();
         assert_eq!(error, "column `phone` has more than 200 distinct texts, exclude it or group its values");
+        // The text comes after so many numbers that they are too many texts already.
+        let ages: String =
+            (0..300).map(|row| if row == 250 { "NA,0\n".to_owned() } else { format!("{row}.5,1\n") }).collect();
+        let table = Table::from_csv(format!("age,churn\n{ages}").as_bytes()).unwrap();
+        let error = FeatureSet::infer(&table, "churn", &[]).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "column `age` has numbers and the text `NA` among them, leave such fields empty or exclude it"
+        );
     }
 }
