@@ -60,6 +60,8 @@ pub(super) enum StepError {
         "the rows do not fit the reference set of dataset `{dataset}`, split `{split}`, which an earlier job made; give rows with its columns, or choose another dataset (--dataset) or split (--split-version)"
     )]
     OtherReference { dataset: Name, split: Name, source: DataError },
+    #[error("no {part} row has a weight above 0 in column `{column}`; give at least one")]
+    NoWeight { column: String, part: &'static str },
     #[error("weight column `{column}` has {value} in row {row}; a weight is a finite number and not negative")]
     Weight { column: String, row: usize, value: f64 },
     #[error(transparent)]
@@ -137,6 +139,7 @@ impl StepError {
             | Self::UnknownClass { .. }
             | Self::SampledHistory { .. }
             | Self::OtherReference { .. }
+            | Self::NoWeight { .. }
             | Self::Weight { .. } => FailureReason::Data,
             Self::Fit(_) | Self::Bundle(_) | Self::Member(_) => FailureReason::Fit,
             Self::Definition(_)

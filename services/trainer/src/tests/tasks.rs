@@ -140,7 +140,7 @@ async fn labels_and_weights_that_cannot_be_learned_from_fail_the_job_with_their_
     };
     let count = |spec: &mut SpecDraft| spec.task = Some(Task::Count);
     let weighed = |spec: &mut SpecDraft| spec.weight_column = "y".to_owned();
-    let table: [(Vec<u8>, &str, Change<'_>, &[&str]); 9] = [
+    let table: [(Vec<u8>, &str, Change<'_>, &[&str]); 12] = [
         (
             rows(&|row| format!("{}", f64::from(row) - 3.0)),
             "poisson_regression",
@@ -172,6 +172,30 @@ async fn labels_and_weights_that_cannot_be_learned_from_fail_the_job_with_their_
                 spec.label_column = "a".to_owned();
             },
             &["weight column `y`", "-9", "row 0"],
+        ),
+        (
+            rows(&|_| "0".to_owned()),
+            "ridge",
+            &|spec| {
+                weighed(spec);
+                spec.label_column = "a".to_owned();
+            },
+            &["no source row has a weight above 0 in column `y`"],
+        ),
+        (
+            rows(&|row| format!("{row}e300")),
+            "ridge",
+            &|_| {},
+            &["`y`", "target 1e300 in row 1 is too large", "rescale"],
+        ),
+        (
+            rows(&|row| row.to_string()),
+            "gradient_boosting",
+            &|spec| {
+                spec.hyperparameters.insert("early_stopping_rounds".to_owned(), Value::Integer(3));
+                spec.stopping_fraction = 0.001;
+            },
+            &["the stopping part", "another stopping_fraction"],
         ),
     ];
     for (csv, family, change, words) in table {

@@ -84,7 +84,7 @@ impl Labels {
         let numbers = decision.labels(&target, table)?;
         check_labels(task, &numbers).map_err(|source| StepError::Labels { column: target.column.clone(), source })?;
         if let Some(column) = &spec.weight_column {
-            weights(column, table)?;
+            weights(column, table, "source")?;
         }
         Ok(Self { task, target, decision, reason })
     }
@@ -139,11 +139,14 @@ fn check_classes(target: &Target, table: &Table, named: &[String]) -> Result<(),
     }
 }
 
-/// How much each row counts.
-pub(super) fn weights(column: &str, rows: &Table) -> Result<Vec<f64>, StepError> {
+/// How much each row of a part counts, at least one of them something.
+pub(super) fn weights(column: &str, rows: &Table, part: &'static str) -> Result<Vec<f64>, StepError> {
     let weights = rows.numbers(column)?;
     match weights.iter().position(|weight| !weight.is_finite() || *weight < 0.0) {
         Some(row) => Err(StepError::Weight { column: column.to_owned(), row, value: weights[row] }),
+        None if weights.iter().all(|weight| *weight <= 0.0) => {
+            Err(StepError::NoWeight { column: column.to_owned(), part })
+        }
         None => Ok(weights),
     }
 }

@@ -268,7 +268,7 @@ impl Fit {
     pub(super) fn run(self) -> Result<Fitted, StepError> {
         let (features, matrix) = (&self.features.fitted, &self.features.matrix);
         let (labels, names) = (self.labels.numbers(&self.rows, "training")?, features.output_names());
-        let weights = self.weight_column.as_ref().map(|column| weights(column, &self.rows)).transpose()?;
+        let weights = self.weight_column.as_ref().map(|column| weights(column, &self.rows, "training")).transpose()?;
         let stopping = match &self.stopping {
             Some(rows) => {
                 let labels = self.labels.decision.labels(&self.labels.target, rows)?;
