@@ -9,9 +9,9 @@ use super::{MemberError, error::cut};
 const MOST_GOALS: f64 = 1000.0;
 
 fn column<'a>(rows: &'a Frame, name: &str) -> Result<&'a Column, DataError> {
-    rows.column(name).ok_or_else(|| DataError::MissingColumns {
-        names: vec![name.to_owned()],
-        expected: rows.names().map(str::to_owned).collect(),
+    rows.column(name).ok_or_else(|| DataError::UnknownColumn {
+        column: name.to_owned(),
+        available: rows.names().map(str::to_owned).collect(),
     })
 }
 
@@ -84,6 +84,6 @@ mod tests {
         assert!(matches!(data(numbers(&rows, "blank").map(drop)), DataError::MissingValue { row: 1, .. }));
         assert!(matches!(data(texts(&rows, "team").map(drop)), DataError::MissingValue { row: 1, .. }));
         assert!(matches!(data(texts(&rows, "goals").map(drop)), DataError::WrongKind { .. }));
-        assert!(matches!(data(numbers(&rows, "xg").map(drop)), DataError::MissingColumns { .. }));
+        assert!(matches!(data(numbers(&rows, "xg").map(drop)), DataError::UnknownColumn { .. }));
     }
 }
