@@ -143,6 +143,7 @@ fn each_expectation_that_is_not_met_is_named() {
         ("1,41,a,2025-01-13", "3,0,a,2025-01-14", &["unique(id)", "key(id, plan)", "duplicates"]),
         ("2025-01-15", "2025-01-12", &["freshness(day)"]),
         ("2025-01-15", "soon", &["freshness(day)"]),
+        ("2025-01-15", "9999-12-31T23:59:59-23:59", &["freshness(day)"]),
         ("day", "date", &["freshness(day)"]),
         ("day", "note", &["freshness(day)"]),
     ] {
@@ -156,7 +157,6 @@ fn each_expectation_that_is_not_met_is_named() {
     assert_eq!((check.expected.as_str(), check.found.as_str()), ("one of `a`, `b`", "also `c`"));
 }
 
-// F57
 #[test]
 fn integers_are_allowed_or_not_by_all_their_digits() {
     let allowed = Some(vec!["1152921504606846977".to_owned()]);
@@ -167,6 +167,7 @@ fn integers_are_allowed_or_not_by_all_their_digits() {
     assert_eq!(other.checks.last().unwrap().found, "also `1152921504606846976`");
 }
 
+// F57
 #[test]
 fn a_table_meets_what_was_inferred_from_it() {
     let csv = (0..100).fold("id,plan,charge\n".to_owned(), |mut csv, id| {

@@ -164,13 +164,19 @@ fn values(name: &str, allowed: &[String], table: &Table) -> Result<Check, DataEr
 impl Freshness {
     fn judge(&self, table: &Table, now: Timestamp) -> Check {
         let expected = format!("a row of the last {} s", self.max_age_seconds);
-        let newest = table.moments(&self.column).map(|moments| moments.into_iter().flatten().max());
+        // What lies in the future says nothing about how old the rows are.
+        let newest = table.moments(&self.column).map(|moments| {
+            let (past, ahead): (Vec<_>, Vec<_>) =
+                moments.into_iter().flatten().partition(|moment| *moment <= now.micros());
+            (past.into_iter().max().map(Timestamp::from_micros), ahead.len())
+        });
+        let besides = |ahead| if ahead == 0 { String::new() } else { format!("; {ahead} rows are of the future") };
         let (passed, found) = match newest {
-            Ok(Some(newest)) => {
-                let newest = Timestamp::from_micros(newest);
-                (now.since(newest).as_secs() <= self.max_age_seconds, format!("the newest is of {newest}"))
+            Ok((Some(newest), ahead)) => {
+                let fresh = now.since(newest).as_secs() <= self.max_age_seconds;
+                (fresh, format!("the newest is of {newest}{}", besides(ahead)))
             }
-            Ok(None) => (false, "no times".to_owned()),
+            Ok((None, ahead)) => (false, format!("no times{}", besides(ahead))),
             Err(error) => (false, error.to_string()),
         };
         Check::new("freshness", &self.column, passed, expected, found)
