@@ -55,6 +55,11 @@ pub enum DataError {
     /// A Parquet file the reader gives up on.
     #[error("not a readable Parquet file")]
     Parquet(#[from] parquet::errors::ParquetError),
+    /// A Parquet column of a compression that is not built in.
+    #[error(
+        "column `{column}` is compressed with {codec}, write the file with zstd, gzip, lz4 or snappy, or without compression"
+    )]
+    UnsupportedCodec { column: String, codec: &'static str },
     /// A Parquet file that makes the reader stumble.
     #[error("the Parquet file is damaged, write it again")]
     DamagedParquet,

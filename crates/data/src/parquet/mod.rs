@@ -19,7 +19,7 @@ use parquet::{
     file::reader::ChunkReader,
 };
 
-use self::pieces::{BATCH, Pieces, batches, viewed};
+use self::pieces::{BATCH, Pieces, batches, check_codecs, viewed};
 use crate::{ColumnType, DataError, Limit, Sampled, Table};
 
 impl Table {
@@ -128,6 +128,7 @@ impl ParquetBatches {
 
 fn decode(bytes: Bytes) -> Result<Table, DataError> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?;
+    check_codecs(builder.metadata())?;
     let schema = builder.schema().clone();
     let batches = builder.build()?.collect::<Result<Vec<_>, _>>()?;
     let batch = concat_batches(&schema, &batches)?;
@@ -188,15 +189,27 @@ mod tests {
         },
         datatypes::Int32Type,
     };
-    use parquet::arrow::ArrowWriter;
+    use parquet::{
+        arrow::ArrowWriter,
+        basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel},
+        file::{
+            metadata::{ParquetMetaDataReader, ParquetMetaDataWriter},
+            properties::WriterProperties,
+        },
+    };
 
     use super::{pieces::TEXTS, *};
     use crate::Column;
 
     fn file(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
+        compressed(columns, Compression::UNCOMPRESSED)
+    }
+
+    fn compressed(columns: Vec<(&str, ArrayRef)>, codec: Compression) -> Vec<u8> {
         let batch = RecordBatch::try_from_iter(columns).unwrap();
         let mut bytes = Vec::new();
-        let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+        let properties = WriterProperties::builder().set_compression(codec).build();
+        let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties)).unwrap();
         writer.write(&batch).unwrap();
         writer.close().unwrap();
         bytes
@@ -224,6 +237,51 @@ mod tests {
             table.column("b").unwrap(),
             Column::Texts(["true", "false", "true"].map(|text| Some(text.into())).to_vec())
         );
+    }
+
+    #[test]
+    fn every_usual_compression_is_read() {
+        let columns = || -> Vec<(&str, ArrayRef)> {
+            vec![
+                ("i", Arc::new((0..100).collect::<Int32Array>())),
+                ("t", Arc::new((0..100).map(|i| Some(["a", "b"][i % 2])).collect::<StringArray>())),
+            ]
+        };
+        let plain = Table::from_parquet(file(columns())).unwrap();
+        for codec in [
+            Compression::SNAPPY,
+            Compression::GZIP(GzipLevel::default()),
+            Compression::ZSTD(ZstdLevel::default()),
+            Compression::LZ4,
+            Compression::LZ4_RAW,
+        ] {
+            let bytes = Bytes::from(compressed(columns(), codec));
+            assert_ne!(bytes, file(columns()), "{codec}");
+            assert_eq!(Table::from_parquet(bytes.clone()).unwrap(), plain, "{codec}");
+            assert_eq!(Table::read_parquet(|| Ok(bytes.clone()), Limit::NONE).unwrap().table, plain, "{codec}");
+        }
+    }
+
+    #[test]
+    fn another_compression_is_refused_by_name() {
+        // The metadata of a file without its pages.
+        let bytes = Bytes::from(file(vec![("i", Arc::new(Int32Array::from(vec![1])))]));
+        let metadata = ParquetMetaDataReader::new().parse_and_finish(&bytes).unwrap();
+        let group = metadata.row_group(0).clone();
+        let brotli = Compression::BROTLI(BrotliLevel::default());
+        let column = group.column(0).clone().into_builder().set_compression(brotli).build().unwrap();
+        let group = group.into_builder().set_column_metadata(vec![column]).build().unwrap();
+        let mut bytes = b"PAR1".to_vec();
+        ParquetMetaDataWriter::new(&mut bytes, &metadata.into_builder().set_row_groups(vec![group]).build())
+            .finish()
+            .unwrap();
+        let error = Table::from_parquet(bytes.clone()).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "column `i` is compressed with brotli, write the file with zstd, gzip, lz4 or snappy, or without compression"
+        );
+        let limited = Table::read_parquet(|| Ok(Bytes::from(bytes.clone())), Limit::NONE);
+        assert!(matches!(limited, Err(DataError::UnsupportedCodec { .. })));
     }
 
     #[test]

@@ -10,7 +10,8 @@ use parquet::{
     arrow::arrow_reader::{
         ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
     },
-    file::reader::ChunkReader,
+    basic::Compression,
+    file::{metadata::ParquetMetaData, reader::ChunkReader},
 };
 
 use super::{column_type, table};
@@ -29,6 +30,7 @@ pub(super) fn batches<R: ChunkReader + 'static>(file: R) -> Result<Pieces, DataE
 /// A reader that does not write out texts: of a dictionary, each is in memory once.
 pub(super) fn viewed<R: ChunkReader + 'static>(file: R) -> Result<ParquetRecordBatchReaderBuilder<R>, DataError> {
     let known = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())?;
+    check_codecs(known.metadata())?;
     let field = |field: &Arc<Field>| match column_type(field.data_type()) {
         Some(ColumnType::Text) => Arc::new(Field::clone(field).with_data_type(DataType::Utf8View)),
         _ => Arc::clone(field),
@@ -37,6 +39,21 @@ pub(super) fn viewed<R: ChunkReader + 'static>(file: R) -> Result<ParquetRecordB
     let options = ArrowReaderOptions::new().with_schema(Arc::new(schema));
     let viewed = ArrowReaderMetadata::try_new(Arc::clone(known.metadata()), options)?;
     Ok(ParquetRecordBatchReaderBuilder::new_with_metadata(file, viewed))
+}
+
+/// Refuses a file with a column of a compression that is not built in.
+pub(super) fn check_codecs(metadata: &ParquetMetaData) -> Result<(), DataError> {
+    use Compression as C;
+    let columns = metadata.row_groups().iter().flat_map(|group| group.columns());
+    for column in columns {
+        let codec = match column.compression() {
+            C::UNCOMPRESSED | C::SNAPPY | C::GZIP(_) | C::ZSTD(_) | C::LZ4 | C::LZ4_RAW => continue,
+            C::BROTLI(_) => "brotli",
+            C::LZO => "lzo",
+        };
+        return Err(DataError::UnsupportedCodec { column: column.column_path().string(), codec });
+    }
+    Ok(())
 }
 
 /// Rows in tables whose texts are written out, a bounded number of bytes at a time.
