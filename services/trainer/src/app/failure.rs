@@ -210,9 +210,10 @@ fn of_registry(error: &RegistryError) -> FailureReason {
     match error {
         RegistryError::Unavailable { .. } => FailureReason::RegistryUnavailable,
         RegistryError::Full { .. } => FailureReason::StorageFull,
-        RegistryError::NotFound { .. } | RegistryError::Damaged { .. } | RegistryError::Refused { .. } => {
-            FailureReason::RegistryRefused
-        }
+        RegistryError::NotFound { .. }
+        | RegistryError::Damaged { .. }
+        | RegistryError::AlreadyChampion { .. }
+        | RegistryError::Refused { .. } => FailureReason::RegistryRefused,
     }
 }
 

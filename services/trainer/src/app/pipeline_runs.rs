@@ -92,7 +92,8 @@ impl App {
         id: &PipelineRunId,
     ) -> Result<PipelineRun, TrainerError> {
         let run = self.pipeline_run(id).await?;
-        let Some(steps) = run.resumed() else { return Ok(run) };
+        let pipeline = self.pipeline(&run.pipeline).await?;
+        let Some(steps) = run.resumed(&pipeline.graph) else { return Ok(run) };
         match self.store.resume_pipeline_run(&run, &steps, &caller.actor, self.clock.now()).await {
             Ok(Some(run_id)) => return Err(TrainerError::PipelineBusy { pipeline_id: run.pipeline, run_id }),
             // Somebody else has resumed it.

@@ -12,7 +12,7 @@ use lineal_proto::lineal::registry::v1::{
     settings_service_client::SettingsServiceClient, signature_service_client::SignatureServiceClient,
     version_service_client::VersionServiceClient,
 };
-use lineal_rpc::{Peer, artifacts};
+use lineal_rpc::{Peer, artifacts, reason_of};
 use tonic::{Code, Request, Status};
 
 use super::{
@@ -257,8 +257,10 @@ impl Registry for RegistryClient {
 
 /// Someone else's promotion in between is an answer, not a registry that is away.
 fn refusal(status: Status) -> RegistryError {
+    let message = status.message().to_owned();
     match status.code() {
-        Code::Aborted => RegistryError::Refused { message: status.message().to_owned() },
+        _ if reason_of(&status).as_deref() == Some("ALREADY_CHAMPION") => RegistryError::AlreadyChampion { message },
+        Code::Aborted => RegistryError::Refused { message },
         _ => status.into(),
     }
 }
@@ -306,4 +308,24 @@ fn found<T>(answer: Result<T, RegistryError>) -> Result<Option<T>, RegistryError
 
 fn empty_answer(rpc: &str) -> RegistryError {
     Status::internal(format!("{rpc} answered without a result")).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use lineal_rpc::Problem;
+
+    use super::*;
+
+    #[test]
+    fn a_champion_that_is_promoted_again_is_told_from_a_refusal() {
+        let told = |code, reason| refusal(Problem::new(code, reason, "no".to_owned()).status("registry.lineal"));
+        let message = "no".to_owned();
+        assert_eq!(
+            told(Code::FailedPrecondition, "ALREADY_CHAMPION"),
+            RegistryError::AlreadyChampion { message: message.clone() }
+        );
+        for (code, reason) in [(Code::FailedPrecondition, "GATE_NOT_PASSED"), (Code::Aborted, "CHAMPION_MOVED")] {
+            assert_eq!(told(code, reason), RegistryError::Refused { message: message.clone() });
+        }
+    }
 }

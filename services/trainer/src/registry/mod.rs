@@ -46,6 +46,12 @@ pub(crate) enum RegistryError {
         /// Where, and what to do.
         message: String,
     },
+    /// The version that is to be promoted is the slot's champion.
+    #[error("{message}")]
+    AlreadyChampion {
+        /// The registry's words.
+        message: String,
+    },
     /// It said no.
     #[error("the registry refused: {message}")]
     Refused {

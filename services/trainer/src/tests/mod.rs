@@ -21,6 +21,7 @@ mod recovery;
 mod registry;
 mod reproductions;
 mod resilience;
+mod resumed;
 mod reuse;
 mod settings;
 mod signatures;

@@ -143,13 +143,14 @@ pub(super) async fn a_cancelled_run_is_told_to_its_holder(lab: &Lab) {
 pub(super) async fn an_ended_run_is_resumed_once(lab: &Lab) {
     // X5
     let run = run(lab).await;
-    assert_eq!(run.resumed(), None, "it is under way");
+    let graph = lab.app.pipeline(&run.pipeline).await.unwrap().graph;
+    assert_eq!(run.resumed(&graph), None, "it is under way");
     let lease = claim(lab).await.remove(0);
     let failed = run.steps[0].ended(StepState::Failed, "no rows".to_owned(), lab.clock.now());
     write(lab, &lease, &failed).await.unwrap();
     lab.store.end_pipeline_run(&lease, PipelineRunState::Failed, lab.clock.now()).await.unwrap();
     let run = stored(lab, &run).await;
-    let steps = run.resumed().unwrap();
+    let steps = run.resumed(&graph).unwrap();
     let resume = async || lab.store.resume_pipeline_run(&run, &steps, "ada", lab.clock.now()).await;
     let outcomes = join_all((0..4).map(|_| resume())).await;
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);

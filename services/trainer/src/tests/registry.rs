@@ -272,6 +272,9 @@ impl Registry for FakeRegistry {
         self.answering("promote").await;
         let mut known = self.there()?;
         let done = known.promotions.iter().position(|done| done.request_id == promotion.request_id);
+        if done.is_none() && known.champion == promotion.number {
+            return Err(RegistryError::AlreadyChampion { message: "it is the champion already".to_owned() });
+        }
         if done.is_none() && known.champion != promotion.expected_champion {
             return Err(RegistryError::Refused { message: "somebody else was promoted".to_owned() });
         }

@@ -12,7 +12,7 @@ use crate::{
         Graph, NodeKind, PipelineRunId, PipelineStep, RowsNode, SourceFormat, SpecDraft, StepInput, StepOutput,
         StepState, Task,
     },
-    registry::Promotion,
+    registry::{Promoted, Promotion, RegistryError},
     validator::Candidate,
 };
 
@@ -226,20 +226,18 @@ impl App {
     }
 
     async fn promote_step(&self, promotion: &Promotion) -> StepEnd {
+        let (model, version) = (promotion.model.to_string(), promotion.number);
+        let report_id = promotion.report_id.clone();
+        let output = StepOutput { model, version, report_id, passed: true, ..StepOutput::default() };
         match self.registry.promote(promotion).await {
-            Ok(promoted) => {
-                let (model, version) = (promotion.model.to_string(), promotion.number);
-                let message = format!("{model} {version} is champion");
-                let output = StepOutput {
-                    digest: Some(Digest::of(promoted.promotion_id.as_bytes())),
-                    model,
-                    version,
-                    report_id: promotion.report_id.clone(),
-                    passed: true,
-                    promotion_id: promoted.promotion_id,
-                    generation: promoted.generation,
-                    ..StepOutput::default()
-                };
+            Ok(Promoted { promotion_id, generation }) => {
+                let message = format!("{} {version} is champion", output.model);
+                let digest = Some(Digest::of(promotion_id.as_bytes()));
+                StepEnd::Done(StepOutput { digest, promotion_id, generation, ..output }, message)
+            }
+            // Somebody was faster, or the answer to an earlier attempt was lost.
+            Err(RegistryError::AlreadyChampion { .. }) => {
+                let message = format!("{} {version} is champion already", output.model);
                 StepEnd::Done(output, message)
             }
             Err(error) => failed(error.to_string()),

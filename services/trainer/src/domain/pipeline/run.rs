@@ -203,10 +203,17 @@ impl PipelineRun {
         }
     }
 
-    /// The steps as they are when the run goes on; `None` if there is nothing to resume.
-    pub(crate) fn resumed(&self) -> Option<Vec<PipelineStep>> {
+    /// The steps as they are when the run goes on; `None` if there is nothing to resume. A verdict holds against the champion of its
+    /// time: before a promotion is tried again, its version is judged again.
+    pub(crate) fn resumed(&self, graph: &Graph) -> Option<Vec<PipelineStep>> {
         let can = matches!(self.state, PipelineRunState::Failed | PipelineRunState::Cancelled);
-        can.then(|| self.steps.iter().map(PipelineStep::reopened).collect())
+        let open = |step: &&PipelineStep| step.state.is_open();
+        let promotions = self.steps.iter().filter(open).filter(|step| step.kind == NodeKind::Promote);
+        let judged: BTreeSet<_> = promotions.flat_map(|step| graph.inputs_of(&step.node, NodeKind::Validate)).collect();
+        let resumed = |step: &PipelineStep| {
+            if open(&step) || judged.contains(step.node.as_str()) { step.reopened() } else { step.clone() }
+        };
+        can.then(|| self.steps.iter().map(resumed).collect())
     }
 }
 

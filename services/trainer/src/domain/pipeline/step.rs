@@ -155,11 +155,8 @@ impl PipelineStep {
         Self { state, message, end_time: Some(now), ..self.clone() }
     }
 
-    /// The step before a resumed run comes to it; one that has its result keeps it.
+    /// The step before a resumed run comes to it.
     pub(super) fn reopened(&self) -> Self {
-        if !self.state.is_open() {
-            return self.clone();
-        }
         Self { attempt: self.attempt, ..Self::waiting(&self.node, self.kind) }
     }
 }
