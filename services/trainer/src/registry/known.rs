@@ -37,11 +37,14 @@ pub(super) fn settings(settings: pb::Settings) -> Option<ModelSettings> {
 
 /// The version, if everything is there that the registry promises.
 pub(super) fn version(version: pb::Version) -> Option<KnownVersion> {
+    let whole = version.check.as_ref().is_none_or(|check| check.problem.is_empty());
+    let sound = version.state() != pb::VersionState::Failed && version.taint.is_none() && whole;
     let lineage = version.lineage?;
     let upstream = |reference: pb::VersionReference| {
         Some(Upstream { model: ModelName::new(&reference.model).ok()?, number: reference.number })
     };
     Some(KnownVersion {
+        sound,
         digest: version.digest.parse().ok()?,
         data: lineage.data_digest.parse().ok()?,
         reference: lineage.reference_digest.parse().ok()?,

@@ -87,6 +87,8 @@ pub(crate) struct KnownVersion {
     pub(crate) environment: BTreeMap<String, String>,
     /// The versions whose answers it takes.
     pub(crate) upstreams: Vec<Upstream>,
+    /// It was not taken out, its run is not tainted, and its files were whole when they were last read.
+    pub(crate) sound: bool,
 }
 
 /// A snapshot to record.

@@ -42,6 +42,8 @@ pub(super) struct Known {
     pub(super) versions: Vec<(String, NewVersion)>,
     pub(super) defaults: Option<Defaults>,
     pub(super) champion: u64,
+    /// Versions that were taken out.
+    pub(super) unsound: Vec<u64>,
     /// In their order; a request id counts once.
     pub(super) promotions: Vec<Promotion>,
     /// As they were applied.
@@ -201,6 +203,7 @@ impl Registry for FakeRegistry {
             dataset: version.dataset.to_string(),
             environment: version.environment.clone(),
             upstreams: version.upstreams.clone(),
+            sound: !known.unsound.contains(&number),
         })
     }
 

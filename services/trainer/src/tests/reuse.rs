@@ -5,7 +5,8 @@ use lineal_kernel::Name;
 use lineal_proto::lineal::trainer::v1::{self as pb, pipeline_node::Kind};
 
 use super::{
-    graphs::{branches, save, start},
+    chains,
+    graphs::{branches, node, save, split, start},
     lab::{Lab, caller},
     pipeline_runs::{finish, step},
 };
@@ -79,4 +80,45 @@ async fn a_sample_of_another_size_is_another_training() {
     lab.restart_with(1 << 30);
     let run = start(&lab, &pipeline, |wish| wish.until = Some("churn".to_owned())).await;
     assert_eq!(reused(&finish(&mut lab, &run).await), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_version_that_was_taken_out_is_trained_again() {
+    // X6
+    let mut lab = Lab::new().await;
+    let pipeline = save(&lab, nodes_on(&lab, "customers")).await.unwrap().pipeline_id;
+    train(&mut lab, &pipeline).await;
+    lab.registry.known().unsound = vec![1];
+    let second = train(&mut lab, &pipeline).await;
+    assert_eq!((reused(&second), step(&second, "churn").output.version), (None, 2));
+    assert_eq!(reused(&train(&mut lab, &pipeline).await), Some(second.id.as_str()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_is_reused_with_the_very_versions_that_it_learned_from() {
+    // F46, X6
+    let mut lab = Lab::new().await;
+    let season = pb::DataSource {
+        dataset: "season".to_owned(),
+        digest: lab.registry.add(chains::SEASON).to_string(),
+        format: pb::SourceFormat::Csv.into(),
+    };
+    let member = |id: &str, inputs: &[&str]| {
+        let job = pb::JobSpec { model: id.to_owned(), family: id.to_owned(), ..pb::JobSpec::default() };
+        node(id, inputs, Kind::Train(job))
+    };
+    let nodes = vec![
+        node("rows", &[], Kind::Data(season)),
+        split("parts", "rows"),
+        member("poisson", &["parts"]),
+        member("blending", &["parts", "poisson"]),
+    ];
+    let pipeline = save(&lab, nodes).await.unwrap().pipeline_id;
+    for (unsound, expected) in [(vec![], [1, 2]), (vec![], [1, 2]), (vec![1], [3, 4])] {
+        lab.registry.known().unsound = unsound;
+        let run = start(&lab, &pipeline, |_| {}).await;
+        let run = finish(&mut lab, &run).await;
+        assert_eq!(["poisson", "blending"].map(|node| step(&run, node).output.version), expected);
+    }
+    assert_eq!(lab.registry.known().versions[3].1.upstreams[0].number, 3, "not the one that was taken out");
 }

@@ -140,15 +140,10 @@ impl Drive<'_> {
         self.make(step, "started").await
     }
 
-    /// Lets a step make its result, unless that is there already. What decides on it is written down before.
+    /// Lets a step come to its result. What decides on it is written down before.
     async fn make(&mut self, step: PipelineStep, message: &str) -> Result<(), StoreError> {
         let rows = self.app.rows_of(&self.graph, &step.node).await?;
         let step = PipelineStep { key: Some(self.key(&step, rows)?), ..step };
-        if let Some((run, output)) = self.result_of(&step).await? {
-            let message = format!("reused from {run}");
-            let step = step.succeeded(output, Some(run.to_string()), self.app.clock.now());
-            return self.write(step, &message).await;
-        }
         self.write(step.clone(), message).await?;
         stop_here!("step_started");
         self.begin(&step);
@@ -168,6 +163,10 @@ impl Drive<'_> {
             StepEnd::Done(output, message) => {
                 let step = step.succeeded(output, None, now);
                 self.write(step, &message).await
+            }
+            StepEnd::Reused(run, output) => {
+                let step = step.succeeded(output, Some(run.to_string()), now);
+                self.write(step, &format!("reused from {run}")).await
             }
             StepEnd::Without(state, why) => self.close(node, state, why).await,
             StepEnd::Store(error) => Err(error),

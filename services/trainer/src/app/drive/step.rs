@@ -5,7 +5,10 @@ use lineal_db::StoreError;
 use lineal_kernel::{Caller, Digest, ModelName, Name, Slot, Timestamp};
 use serde::Serialize;
 
-use super::{Drive, train::Training};
+use super::{
+    Drive,
+    train::{Reusable, Training},
+};
 use crate::{
     app::App,
     domain::{
@@ -20,6 +23,8 @@ use crate::{
 pub(super) enum StepEnd {
     /// With a result, and what to say of it.
     Done(StepOutput, String),
+    /// With the result of an earlier run.
+    Reused(PipelineRunId, StepOutput),
     /// Not yet: now it is known which settings it uses.
     Settings(Digest),
     /// Without one, and why.
@@ -77,25 +82,18 @@ impl Drive<'_> {
         step.settings.is_none() && self.graph.needs_settings(&step.node)
     }
 
-    /// A result that an earlier run made and that is not too old. Verdicts and promotions depend on the champion: they are not
-    /// reused.
-    pub(super) async fn result_of(
-        &mut self,
-        step: &PipelineStep,
-    ) -> Result<Option<(PipelineRunId, StepOutput)>, StoreError> {
-        let (NodeKind::Train, Some(key)) = (step.kind, step.key) else { return Ok(None) };
-        if self.graph.needs_champion(&step.node) {
-            return Ok(None);
-        }
+    /// Which result of an earlier run will do. Verdicts and promotions depend on the champion: they are not reused.
+    fn reusable(&self, step: &PipelineStep) -> Option<Reusable> {
+        let key = step.key.filter(|_| step.kind == NodeKind::Train && !self.graph.needs_champion(&step.node))?;
         let now = self.app.clock.now();
         let since = match self.run.max_staleness {
-            Some(age) if age.is_zero() => return Ok(None),
+            Some(age) if age.is_zero() => return None,
             Some(age) => {
                 Timestamp::from_micros(now.micros().saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX)))
             }
             None => Timestamp::from_micros(i64::MIN),
         };
-        self.app.store.result_of(key, since).await
+        Some(Reusable { key, since })
     }
 
     /// Lets the step run. To begin it again does nothing twice: every call has the key of this attempt.
@@ -117,7 +115,8 @@ impl Drive<'_> {
                 async move { app.settings_step(&draft, stop).await }.boxed()
             }
             Some(Task::Train(_)) => {
-                let training = Training { draft: self.job_of(step), features: self.graph.declared(&node), request_id };
+                let (draft, features) = (self.job_of(step), self.graph.declared(&node));
+                let training = Training { draft, features, reusable: self.reusable(step), request_id };
                 let caller = Caller { actor: self.run.actor.clone(), ..Caller::service("trainer") };
                 async move { app.train_step(&caller, training, stop).await }.boxed()
             }

@@ -1,14 +1,20 @@
 //! The step of a train node: a job, and what came of it.
 
+use std::collections::BTreeSet;
+
 use lineal_db::StoreError;
-use lineal_kernel::{Caller, FieldError, FieldErrors, RequestId};
+use lineal_kernel::{Caller, Digest, FieldError, FieldErrors, ModelName, RequestId, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use super::step::{StepEnd, failed};
 use crate::{
-    app::App,
-    domain::{CreateFeatures, CreateJob, Job, JobState, SpecDraft, StepOutput, StepState, Stop, TrainerError, unfit},
+    app::{App, failure::StepError},
+    domain::{
+        CreateFeatures, CreateJob, Job, JobState, PipelineRunId, SpecDraft, StepOutput, StepState, Stop, TrainerError,
+        unfit,
+    },
     failpoints::stop_here,
+    registry::RegistryError,
 };
 
 /// What the graph wants of a training.
@@ -16,14 +22,30 @@ pub(super) struct Training {
     pub(super) draft: SpecDraft,
     /// What the graph declares the features to be.
     pub(super) features: Option<CreateFeatures>,
+    pub(super) reusable: Option<Reusable>,
     pub(super) request_id: String,
 }
 
+/// A result that an earlier run may have made.
+#[derive(Clone, Copy)]
+pub(super) struct Reusable {
+    pub(super) key: Digest,
+    /// It is no older.
+    pub(super) since: Timestamp,
+}
+
+/// Where the result of a training comes from.
+enum Origin {
+    Job(Box<Job>),
+    Earlier(PipelineRunId, StepOutput),
+}
+
 impl App {
-    /// Makes the job unless it is there, and waits for its end.
+    /// Takes a result that is there, or makes the job unless that is there, and waits for its end.
     pub(super) async fn train_step(&self, caller: &Caller, training: Training, stop: CancellationToken) -> StepEnd {
-        let job = match self.training_job(caller, training).await {
-            Ok(job) => job,
+        let job = match self.origin(caller, training).await {
+            Ok(Origin::Job(job)) => *job,
+            Ok(Origin::Earlier(run, output)) => return StepEnd::Reused(run, output),
             Err(TrainerError::Store(error)) => return StepEnd::Store(error),
             Err(TrainerError::Busy) => return StepEnd::Store(StoreError::Busy),
             Err(error) => return failed(error.to_string()),
@@ -44,12 +66,36 @@ impl App {
         }
     }
 
+    /// The job of this attempt goes before the result of another run: it may have been made before a crash.
+    async fn origin(&self, caller: &Caller, training: Training) -> Result<Origin, TrainerError> {
+        if let Some(known) = self.job_of_node(&training.draft, &training.request_id).await? {
+            return Ok(Origin::Job(Box::new(known)));
+        }
+        if let Some((run, output)) = self.earlier(&training).await? {
+            return Ok(Origin::Earlier(run, output));
+        }
+        Ok(Origin::Job(Box::new(self.training_job(caller, training).await?)))
+    }
+
+    /// The latest result of an earlier run that will do, if its version can still be served. A member of a chain has learned from
+    /// versions by number: that others have the same content does not make them its own.
+    async fn earlier(&self, training: &Training) -> Result<Option<(PipelineRunId, StepOutput)>, TrainerError> {
+        let Some(Reusable { key, since }) = training.reusable else { return Ok(None) };
+        let Some((run, output)) = self.store.result_of(key, since).await? else { return Ok(None) };
+        let model = ModelName::new(&output.model).map_err(FieldErrors::from)?;
+        let version = match self.registry.version(&model, output.version).await {
+            Err(RegistryError::NotFound { .. }) => return Ok(None),
+            version => version.map_err(StepError::from).map_err(StepError::told)?,
+        };
+        let known: BTreeSet<_> = version.upstreams.iter().map(|one| (one.model.as_str(), one.number)).collect();
+        let given = training.draft.upstreams.iter().map(|(model, number)| (model.as_str(), *number)).collect();
+        let same = output.digest == Some(version.digest) && known == given;
+        Ok((version.sound && same).then_some((run, output)))
+    }
+
     /// The job, and the features that it is to use before it. Who comes here again after a crash finds either as it is.
     async fn training_job(&self, caller: &Caller, training: Training) -> Result<Job, TrainerError> {
-        let Training { mut draft, features, request_id } = training;
-        if let Some(known) = self.job_of_node(&draft, &request_id).await? {
-            return Ok(known);
-        }
+        let Training { mut draft, features, reusable: _, request_id } = training;
         if draft.use_settings {
             let settings = self.settings_of_node(&draft).await?;
             draft = draft.filled(&settings.beside_a_graph());
