@@ -213,7 +213,8 @@ async fn a_name_that_means_other_features_is_refused_and_stops_no_other_model() 
     let begun = finish(&mut lab, &begun).await;
     assert_eq!(begun.state, PipelineRunState::Failed);
     assert_eq!((step(&begun, "churn").state, step(&begun, "fraud").state), (StepState::Failed, StepState::Succeeded));
-    let message = "features version `short` of `churn` has other features; choose a new name for a new meaning";
+    let message =
+        "features version `short` of `churn` has other features; give another feature_version for another meaning";
     assert_eq!(step(&begun, "churn").message, message);
     assert_eq!((get(&grpc, "short").await.unwrap(), jobs(&lab).await), (other, 1));
 

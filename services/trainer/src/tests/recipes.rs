@@ -83,7 +83,8 @@ async fn a_job_that_fails_on_its_features_keeps_no_name() {
     let mut lab = Lab::new().await;
     let rows = String::from_utf8(customers(100)).unwrap();
     let cells = iter::once("empty").chain(iter::repeat(""));
-    let rows: String = rows.lines().zip(cells).map(|(line, cell)| format!("{cell},{line}\n")).collect();
+    let rows: Vec<_> = rows.lines().zip(cells).map(|(line, cell)| format!("{cell},{line}")).collect();
+    let rows = rows.join("\n");
     let job = lab.create(rows.as_bytes(), |_| {}).await;
     let job = lab.finish(&job).await;
     assert!(job.error.starts_with("train: ") && job.error.contains("`empty`"), "{}", job.error);

@@ -160,7 +160,7 @@ async fn labels_and_weights_that_cannot_be_learned_from_fail_the_job_with_their_
             &|spec| spec.task = Some(Task::Regression),
             &["`y`", "numbers"],
         ),
-        (rows(&|row| format!("k{row}")), "random_forest", &|_| {}, &["has the class", "of it"]),
+        (rows(&|row| format!("k{row}")), "random_forest", &|_| {}, &["has the class", "split_version"]),
         (rows(&|row| format!("k{}", row % 3)), "ridge", &|_| {}, &["ridge cannot do multiclass", "random_forest"]),
         (rows(&|row| row.to_string()), "ridge", &|spec| spec.weight_column = "u".to_owned(), &["`u`", "`w`"]),
         (rows(&|row| (row % 2).to_string()), "ridge", &|spec| spec.task = Some(Task::MulticlassClassification), &[]),
