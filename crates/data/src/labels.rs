@@ -119,7 +119,7 @@ impl Target {
                 return Err(DataError::ManyClasses { column: self.column.clone(), classes });
             }
         }
-        let names: Vec<_> = classes.iter().map(|class| class.to_string()).collect();
+        let names: Vec<_> = classes.iter().copied().map(Key::to_string).collect();
         let positive = self.positive_of(&names)?;
         let values = values.iter().map(|value| f64::from(value == classes[positive])).collect();
         Ok(Classes { values, positive: names[positive].clone() })

@@ -11,7 +11,10 @@ use parquet::{
         ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
     },
     basic::Compression,
-    file::{metadata::ParquetMetaData, reader::ChunkReader},
+    file::{
+        metadata::{ParquetMetaData, RowGroupMetaData},
+        reader::ChunkReader,
+    },
 };
 
 use super::{column_type, table};
@@ -44,7 +47,7 @@ pub(super) fn viewed<R: ChunkReader + 'static>(file: R) -> Result<ParquetRecordB
 /// Refuses a file with a column of a compression that is not built in.
 pub(super) fn check_codecs(metadata: &ParquetMetaData) -> Result<(), DataError> {
     use Compression as C;
-    let columns = metadata.row_groups().iter().flat_map(|group| group.columns());
+    let columns = metadata.row_groups().iter().flat_map(RowGroupMetaData::columns);
     for column in columns {
         let codec = match column.compression() {
             C::UNCOMPRESSED | C::SNAPPY | C::GZIP(_) | C::ZSTD(_) | C::LZ4 | C::LZ4_RAW => continue,

@@ -193,6 +193,8 @@ async fn labels_and_weights_that_cannot_be_learned_from_fail_the_job_with_their_
             "gradient_boosting",
             &|spec| {
                 spec.hyperparameters.insert("early_stopping_rounds".to_owned(), Value::Integer(3));
+                // The ones before it have made a reference set.
+                spec.dataset = "others".to_owned();
                 spec.stopping_fraction = 0.001;
             },
             &["the stopping part", "another stopping_fraction"],
