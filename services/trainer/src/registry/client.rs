@@ -255,12 +255,12 @@ impl Registry for RegistryClient {
     }
 }
 
-/// Someone else's promotion in between is an answer, not a registry that is away.
+/// Someone else's promotion in between is an answer, and so is a fault of the registry: neither is over after a while.
 fn refusal(status: Status) -> RegistryError {
     let message = status.message().to_owned();
     match status.code() {
         _ if reason_of(&status).as_deref() == Some("ALREADY_CHAMPION") => RegistryError::AlreadyChampion { message },
-        Code::Aborted => RegistryError::Refused { message },
+        Code::Aborted | Code::Internal => RegistryError::Refused { message },
         _ => status.into(),
     }
 }

@@ -12,6 +12,7 @@ mod jobs;
 mod lab;
 mod lags;
 mod node_settings;
+mod outages;
 mod pipeline_runs;
 mod pipeline_store;
 mod pipelines;

@@ -171,13 +171,13 @@ async fn a_model_that_fails_or_does_not_pass_stops_no_other() {
 async fn a_resumed_run_runs_only_what_has_no_result() {
     // X5
     let mut lab = Lab::new().await;
-    lab.validator.known().away = true;
+    lab.validator.known().refusing = true;
     let pipeline = save(&lab, branches(&lab, &[("churn", "logistic_regression")])).await.unwrap().pipeline_id;
     let run = start(&lab, &pipeline, |_| {}).await;
     let failed = finish(&mut lab, &run).await;
     assert_eq!(failed.state, PipelineRunState::Failed);
-    assert!(step(&failed, "judge-churn").message.contains("connection refused"));
-    lab.validator.known().away = false;
+    assert!(step(&failed, "judge-churn").message.contains("the reference set is empty"));
+    lab.validator.known().refusing = false;
     let resumed = lab.app.resume_pipeline_run(&caller(), &run.id).await.unwrap();
     assert_eq!(resumed.state, PipelineRunState::Running);
     let run = finish(&mut lab, &resumed).await;

@@ -12,6 +12,8 @@ pub(super) struct Known {
     /// Models whose versions do not pass.
     pub(super) failing: Vec<&'static str>,
     pub(super) away: bool,
+    /// It cannot judge anything.
+    pub(super) refusing: bool,
     /// The champion that versions are compared with.
     pub(super) champion: u64,
     /// In their order; a request id counts once.
@@ -35,7 +37,10 @@ impl Validator for FakeValidator {
     async fn validate(&self, candidate: &Candidate) -> Result<Verdict, ValidatorError> {
         let mut known = self.known();
         if known.away {
-            return Err(ValidatorError { message: "connection refused".to_owned() });
+            return Err(ValidatorError::Unavailable { message: "connection refused".to_owned() });
+        }
+        if known.refusing {
+            return Err(ValidatorError::Refused { message: "the reference set is empty".to_owned() });
         }
         if !known.candidates.iter().any(|done| done.request_id == candidate.request_id) {
             known.candidates.push(candidate.clone());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lineal_proto::lineal::validator::v1::{self as pb, report_service_client::ReportServiceClient};
 use lineal_rpc::Peer;
-use tonic::{Request, Status};
+use tonic::{Code, Request, Status};
 
 use super::{Candidate, Validator, ValidatorError, Verdict};
 use crate::{domain::ValidationLimits, registry::patiently};
@@ -42,13 +42,22 @@ impl Validator for ValidatorClient {
             async move { client.validate(request).await }
         });
         let report = answer.await?.into_inner().report;
-        report.map(verdict).ok_or_else(|| ValidatorError { message: "Validate answered without a report".to_owned() })
+        report
+            .map(verdict)
+            .ok_or_else(|| ValidatorError::Refused { message: "Validate answered without a report".to_owned() })
     }
 }
 
 impl From<Status> for ValidatorError {
     fn from(status: Status) -> Self {
-        Self { message: status.message().to_owned() }
+        let message = status.message().to_owned();
+        match status.code() {
+            // The connection may break at any point of a call.
+            Code::Unavailable | Code::DeadlineExceeded | Code::ResourceExhausted | Code::Cancelled | Code::Unknown => {
+                Self::Unavailable { message }
+            }
+            _ => Self::Refused { message },
+        }
     }
 }
 

@@ -11,10 +11,19 @@ pub(crate) use client::ValidatorClient;
 
 /// Why the validator gave no verdict.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the validator gave no verdict: {message}")]
-pub(crate) struct ValidatorError {
-    /// Its words, or those of the connection.
-    pub(crate) message: String,
+pub(crate) enum ValidatorError {
+    /// It, or what it needs, is away. The call may have been done.
+    #[error("the validator cannot be reached ({message}); see that it runs")]
+    Unavailable {
+        /// What it or the connection said.
+        message: String,
+    },
+    /// It cannot judge the version.
+    #[error("the validator gave no verdict: {message}")]
+    Refused {
+        /// Its words.
+        message: String,
+    },
 }
 
 /// A version to be judged.

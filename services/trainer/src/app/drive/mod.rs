@@ -168,6 +168,16 @@ impl Drive<'_> {
                 let step = step.succeeded(output, Some(run.to_string()), now);
                 self.write(step, &format!("reused from {run}")).await
             }
+            StepEnd::Away(why) => {
+                let told = step.message == why;
+                let step = PipelineStep { message: why, ..step.clone() };
+                self.begin_again(&step);
+                if told {
+                    return Ok(());
+                }
+                let message = format!("waits: {}", step.message);
+                self.write(step, &message).await
+            }
             StepEnd::Without(state, why) => self.close(node, state, why).await,
             StepEnd::Store(error) => Err(error),
         }

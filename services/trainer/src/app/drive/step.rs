@@ -1,6 +1,8 @@
 //! One step: what it is given, and how it comes to its result.
 
-use futures::FutureExt as _;
+use std::time::Duration;
+
+use futures::{FutureExt as _, future::BoxFuture};
 use lineal_db::StoreError;
 use lineal_kernel::{Caller, Digest, ModelName, Name, Slot, Timestamp};
 use serde::Serialize;
@@ -10,14 +12,18 @@ use super::{
     train::{Reusable, Training},
 };
 use crate::{
-    app::App,
+    app::{App, BEAT},
     domain::{
         Graph, NodeKind, PipelineRunId, PipelineStep, RowsNode, SourceFormat, SpecDraft, StepInput, StepOutput,
         StepState, Task,
     },
     registry::{Promoted, Promotion, RegistryError},
-    validator::Candidate,
+    validator::{Candidate, ValidatorError},
 };
+
+/// How long a step waits at least before it tries again to reach whom it needs.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// How a step ended.
 pub(super) enum StepEnd {
@@ -27,6 +33,8 @@ pub(super) enum StepEnd {
     Reused(PipelineRunId, StepOutput),
     /// Not yet: now it is known which settings it uses.
     Settings(Digest),
+    /// Not yet: whom it needs cannot be reached, and what was said of that.
+    Away(String),
     /// Without one, and why.
     Without(StepState, String),
     /// The store failed; the step goes on when somebody takes the run up again.
@@ -56,7 +64,7 @@ pub(super) struct Rows<'a> {
     table_limit: usize,
 }
 
-impl Drive<'_> {
+impl<'a> Drive<'a> {
     /// What the node is given.
     pub(super) fn inputs(&self, node: &str) -> Vec<StepInput> {
         let input = |id: &String| {
@@ -98,11 +106,33 @@ impl Drive<'_> {
 
     /// Lets the step run. To begin it again does nothing twice: every call has the key of this attempt.
     pub(super) fn begin(&mut self, step: &PipelineStep) {
+        let (node, work) = (step.node.clone(), self.work(step));
+        self.under_way.push(work.map(|end| (node, end)).boxed());
+    }
+
+    /// Begins a step again that could not reach whom it needs, after as long as it has tried already.
+    pub(super) fn begin_again(&mut self, step: &PipelineStep) {
+        let (app, stop, node, work) = (self.app, self.stop.clone(), step.node.clone(), self.work(step));
+        let now = app.clock.now();
+        let tried = now.micros().saturating_sub(step.start_time.unwrap_or(now).micros());
+        let tried = Duration::from_micros(u64::try_from(tried).unwrap_or_default());
+        let time = now.plus(tried.clamp(SHORTEST_PAUSE, LONGEST_PAUSE));
+        let waiting = async move {
+            match stop.run_until_cancelled(app.wait_until(time)).await {
+                Some(()) => work.await,
+                None => StepEnd::Without(StepState::Cancelled, "the run was cancelled".to_owned()),
+            }
+        };
+        self.under_way.push(waiting.map(|end| (node, end)).boxed());
+    }
+
+    /// What the step does.
+    fn work(&self, step: &PipelineStep) -> BoxFuture<'a, StepEnd> {
         let (app, node, stop) = (self.app, step.node.clone(), self.stop.clone());
         let request_id = format!("{}:{}:{}", self.run.id, step.node, step.attempt);
         let input = self.graph.node(&node).and_then(|known| self.run.step(known.inputs.first()?));
         let given = input.map(|input| input.output.clone()).unwrap_or_default();
-        let end = match self.graph.task(&node) {
+        match self.graph.task(&node) {
             Some(Task::Data(_)) => {
                 let digest = self.run.sources.get(&node).copied();
                 done(StepOutput { digest, ..StepOutput::default() }, "its file is fixed for this run")
@@ -157,8 +187,7 @@ impl Drive<'_> {
                 .boxed()
             }
             None => async { failed("the node is gone".to_owned()) }.boxed(),
-        };
-        self.under_way.push(end.map(|end| (node, end)).boxed());
+        }
     }
 
     /// The job of a train node: the recipe before it, the file of this run, the versions that its upstreams have just made, and the
@@ -200,9 +229,17 @@ impl App {
         Ok(Some(Rows { dataset, format: *format, expectations, table_limit: self.settings.table_limit }))
     }
 
+    /// Returns once it is `time`.
+    async fn wait_until(&self, time: Timestamp) {
+        while self.clock.now() < time {
+            tokio::time::sleep(BEAT).await;
+        }
+    }
+
     async fn validate_step(&self, candidate: &Candidate) -> StepEnd {
         let verdict = match self.validator.validate(candidate).await {
             Ok(verdict) => verdict,
+            Err(error @ ValidatorError::Unavailable { .. }) => return StepEnd::Away(error.to_string()),
             Err(error) => return failed(error.to_string()),
         };
         let (model, number) = (candidate.model.to_string(), candidate.number);
@@ -239,6 +276,7 @@ impl App {
                 let message = format!("{} {version} is champion already", output.model);
                 StepEnd::Done(output, message)
             }
+            Err(error @ RegistryError::Unavailable { .. }) => StepEnd::Away(error.to_string()),
             Err(error) => failed(error.to_string()),
         }
     }
@@ -248,6 +286,6 @@ pub(super) fn failed(why: String) -> StepEnd {
     StepEnd::Without(StepState::Failed, why)
 }
 
-fn done<'a>(output: StepOutput, message: &str) -> futures::future::BoxFuture<'a, StepEnd> {
+fn done<'a>(output: StepOutput, message: &str) -> BoxFuture<'a, StepEnd> {
     std::future::ready(StepEnd::Done(output, message.to_owned())).boxed()
 }

@@ -48,6 +48,7 @@ impl App {
             Ok(Origin::Earlier(run, output)) => return StepEnd::Reused(run, output),
             Err(TrainerError::Store(error)) => return StepEnd::Store(error),
             Err(TrainerError::Busy) => return StepEnd::Store(StoreError::Busy),
+            Err(error @ TrainerError::RegistryUnavailable { .. }) => return StepEnd::Away(error.to_string()),
             Err(error) => return failed(error.to_string()),
         };
         match self.ended(caller, job, stop).await {

@@ -80,7 +80,7 @@ pub(crate) struct PipelineStep {
     pub(crate) output: StepOutput,
     /// The run that had made the result.
     pub(crate) reused_from: Option<String>,
-    /// Why it has no result; empty otherwise.
+    /// Why it has no result, or what it waits for while it runs; empty otherwise.
     pub(crate) message: String,
     #[serde(with = "text::moment")]
     pub(crate) start_time: Option<Timestamp>,
@@ -147,7 +147,8 @@ impl PipelineStep {
 
     /// The step with its result.
     pub(crate) fn succeeded(&self, output: StepOutput, reused_from: Option<String>, now: Timestamp) -> Self {
-        Self { state: StepState::Succeeded, output, reused_from, end_time: Some(now), ..self.clone() }
+        let message = String::new();
+        Self { state: StepState::Succeeded, output, reused_from, message, end_time: Some(now), ..self.clone() }
     }
 
     /// The step as it ended without a result, and why.
