@@ -1,6 +1,6 @@
 //! Claiming jobs and running them.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use lineal_db::StoreError;
@@ -31,17 +31,16 @@ enum End {
 
 impl App {
     /// Works until `shutdown`; jobs under way then go back to the queue.
-    pub(crate) async fn run(&self, shutdown: CancellationToken) {
+    pub(crate) async fn run(self: &Arc<Self>, shutdown: CancellationToken) {
         let workers = join_all((0..self.settings.concurrency.max(1)).map(|_| self.work(&shutdown)));
         let stop = async {
             shutdown.cancelled().await;
             self.stopping.cancel();
         };
         tokio::select! {
-            _ = async { tokio::join!(workers, stop) } => {}
+            _ = async { tokio::join!(workers, self.drive(&shutdown), stop) } => {}
             () = self.beat() => {}
             () = self.feed_watchers() => {}
-            () = self.drive() => {}
         }
         self.close_runs().await;
         if let Err(error) = self.store.release_pipeline_runs().await {

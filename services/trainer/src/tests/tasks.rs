@@ -130,92 +130,87 @@ async fn counts_are_learned_with_weights_and_stopped_early() {
     assert!(others.digest != job.digest && alike.digest != job.digest, "{} {}", others.error, alike.error);
 }
 
-#[tokio::test]
-async fn labels_and_weights_that_cannot_be_learned_from_fail_the_job_with_their_place() {
-    // F63
+/// A table, a family, what is asked besides, and words of the refusal.
+type Case<'a> = (Vec<u8>, &'a str, Change<'a>, &'a [&'a str]);
+
+/// Columns `a`, `w` and `y`, the last one as `labels` says.
+fn table(labels: &dyn Fn(u32) -> String) -> Vec<u8> {
+    let rows = (0..60).map(|row| format!("{},{},{}", row % 7, row % 5, labels(row)));
+    format!("a,w,y\n{}\n", rows.collect::<Vec<_>>().join("\n")).into_bytes()
+}
+
+async fn all_fail(cases: &[Case<'_>]) {
     let mut lab = Lab::new().await;
-    let rows = |labels: &dyn Fn(u32) -> String| {
-        let rows = (0..60).map(|row| format!("{},{},{}", row % 7, row % 5, labels(row)));
-        format!("a,w,y\n{}\n", rows.collect::<Vec<_>>().join("\n")).into_bytes()
-    };
+    for (csv, family, change, words) in cases {
+        let change = |spec: &mut SpecDraft| {
+            (spec.label_column, spec.family) = ("y".to_owned(), (*family).to_owned());
+            change(spec);
+        };
+        let job = train(&mut lab, csv, change).await;
+        assert_eq!((job.state, job.version), (JobState::Failed, None));
+        assert!(matches!(job.reason, Some(FailureReason::Data | FailureReason::Specification)), "{:?}", job.reason);
+        for word in *words {
+            assert!(job.error.contains(word), "`{word}` is not in `{}`", job.error);
+        }
+    }
+}
+
+#[tokio::test]
+async fn labels_that_cannot_be_learned_from_fail_the_job_with_their_place() {
+    // F63
     let count = |spec: &mut SpecDraft| spec.task = Some(Task::Count);
-    let weighed = |spec: &mut SpecDraft| spec.weight_column = "y".to_owned();
-    let table: [(Vec<u8>, &str, Change<'_>, &[&str]); 12] = [
+    let regression = |spec: &mut SpecDraft| spec.task = Some(Task::Regression);
+    let but_row_7 = |other: &'static str| table(&|row| if row == 7 { other.to_owned() } else { row.to_string() });
+    let from_minus_3 = table(&|row| (f64::from(row) - 3.0).to_string());
+    all_fail(&[
+        (from_minus_3, "poisson_regression", &count, &["`y`", "-3", "row 0", "regression"]),
+        (table(&|_| "2.5".to_owned()), "ridge", &|_| {}, &["`y`", "all targets are 2.5"]),
+        (but_row_7(""), "ridge", &|_| {}, &["`y`", "row 7", "drop"]),
+        (but_row_7("x"), "ridge", &regression, &["`y`", "numbers"]),
+        (table(&|row| format!("k{row}")), "random_forest", &|_| {}, &["has the class", "split_version"]),
+        (table(&|row| format!("k{}", row % 3)), "ridge", &|_| {}, &["ridge cannot do multiclass", "random_forest"]),
         (
-            rows(&|row| format!("{}", f64::from(row) - 3.0)),
-            "poisson_regression",
-            &count,
-            &["`y`", "-3", "row 0", "regression"],
-        ),
-        (rows(&|_| "2.5".to_owned()), "ridge", &|_| {}, &["`y`", "all targets are 2.5"]),
-        (
-            rows(&|row| if row == 7 { String::new() } else { row.to_string() }),
-            "ridge",
-            &|_| {},
-            &["`y`", "row 7", "drop"],
-        ),
-        (
-            rows(&|row| if row == 7 { "x".to_owned() } else { row.to_string() }),
-            "ridge",
-            &|spec| spec.task = Some(Task::Regression),
-            &["`y`", "numbers"],
-        ),
-        (rows(&|row| format!("k{row}")), "random_forest", &|_| {}, &["has the class", "split_version"]),
-        (rows(&|row| format!("k{}", row % 3)), "ridge", &|_| {}, &["ridge cannot do multiclass", "random_forest"]),
-        (rows(&|row| row.to_string()), "ridge", &|spec| spec.weight_column = "u".to_owned(), &["`u`", "`w`"]),
-        (rows(&|row| (row % 2).to_string()), "ridge", &|spec| spec.task = Some(Task::MulticlassClassification), &[]),
-        (
-            rows(&|row| (f64::from(row) - 9.0).to_string()),
-            "ridge",
-            &|spec| {
-                weighed(spec);
-                spec.label_column = "a".to_owned();
-            },
-            &["weight column `y`", "-9", "row 0"],
-        ),
-        (
-            rows(&|_| "0".to_owned()),
-            "ridge",
-            &|spec| {
-                weighed(spec);
-                spec.label_column = "a".to_owned();
-            },
-            &["no source row has a weight above 0 in column `y`"],
-        ),
-        (
-            rows(&|row| format!("{row}e300")),
+            table(&|row| format!("{row}e300")),
             "ridge",
             &|_| {},
             &["`y`", "target 1e300 in row 1 is too large", "rescale"],
         ),
-        (
-            rows(&|row| row.to_string()),
-            "gradient_boosting",
-            &|spec| {
-                spec.hyperparameters.insert("early_stopping_rounds".to_owned(), Value::Integer(3));
-                // The ones before it have made a reference set.
-                spec.dataset = "others".to_owned();
-                spec.stopping_fraction = 0.001;
-            },
-            &["the stopping part", "another stopping_fraction"],
-        ),
-    ];
-    for (csv, family, change, words) in table {
-        let change = |spec: &mut SpecDraft| {
-            (spec.label_column, spec.family) = ("y".to_owned(), family.to_owned());
-            change(spec);
-        };
-        if words.is_empty() {
-            let refused = crate::domain::CreateJob::check(lab.draft(&csv, change), false, "", lab.app.families());
-            let error = refused.unwrap_err().to_string();
-            assert!(error.contains("spec.family: ridge cannot do multiclass_classification"), "{error}");
-            continue;
-        }
-        let job = train(&mut lab, &csv, change).await;
-        assert_eq!((job.state, job.version), (JobState::Failed, None));
-        assert!(matches!(job.reason, Some(FailureReason::Data | FailureReason::Specification)), "{:?}", job.reason);
-        for word in words {
-            assert!(job.error.contains(word), "`{word}` is not in `{}`", job.error);
-        }
-    }
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn weights_and_parts_that_cannot_be_learned_from_fail_the_job_with_their_place() {
+    // F63
+    let unknown = |spec: &mut SpecDraft| spec.weight_column = "u".to_owned();
+    let weighed = |spec: &mut SpecDraft| {
+        (spec.weight_column, spec.label_column) = ("y".to_owned(), "a".to_owned());
+    };
+    let stopped = |spec: &mut SpecDraft| {
+        spec.hyperparameters.insert("early_stopping_rounds".to_owned(), Value::Integer(3));
+        // The ones before it have made a reference set.
+        spec.dataset = "others".to_owned();
+        spec.stopping_fraction = 0.001;
+    };
+    let numbers = || table(&|row| row.to_string());
+    let from_minus_9 = table(&|row| (f64::from(row) - 9.0).to_string());
+    all_fail(&[
+        (numbers(), "ridge", &unknown, &["`u`", "`w`"]),
+        (from_minus_9, "ridge", &weighed, &["weight column `y`", "-9", "row 0"]),
+        (table(&|_| "0".to_owned()), "ridge", &weighed, &["no source row has a weight above 0 in column `y`"]),
+        (numbers(), "gradient_boosting", &stopped, &["the stopping part", "another stopping_fraction"]),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_task_that_a_family_cannot_do_makes_no_job() {
+    // F63
+    let lab = Lab::new().await;
+    let draft = lab.draft(&table(&|row| (row % 2).to_string()), |spec| {
+        (spec.label_column, spec.family) = ("y".to_owned(), "ridge".to_owned());
+        spec.task = Some(Task::MulticlassClassification);
+    });
+    let refused = crate::domain::CreateJob::check(draft, false, "", lab.app.families()).unwrap_err().to_string();
+    assert!(refused.contains("spec.family: ridge cannot do multiclass_classification"), "{refused}");
 }

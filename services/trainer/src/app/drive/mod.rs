@@ -4,11 +4,14 @@
 mod step;
 mod train;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use lineal_db::StoreError;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::{
+    task::JoinSet,
+    time::{MissedTickBehavior, interval},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{App, BEAT};
@@ -19,38 +22,48 @@ use crate::{
 use step::StepEnd;
 
 /// A run in the hands of this process.
-struct Drive<'a> {
-    app: &'a App,
+struct Drive {
+    app: Arc<App>,
     lease: RunLease,
     graph: Graph,
     run: PipelineRun,
     /// Set once someone asked the run to stop.
     stop: CancellationToken,
     /// Steps under way, each with how it ends.
-    under_way: FuturesUnordered<BoxFuture<'a, (String, StepEnd)>>,
+    under_way: FuturesUnordered<BoxFuture<'static, (String, StepEnd)>>,
 }
 
 impl App {
-    /// Takes up runs that nobody drives, for ever.
-    pub(super) async fn drive(&self) {
+    /// Takes up runs that nobody drives, until `shutdown`.
+    pub(super) async fn drive(self: &Arc<Self>, shutdown: &CancellationToken) {
         let mut ticks = interval(BEAT);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut driven = FuturesUnordered::new();
-        loop {
+        let mut driven = JoinSet::new();
+        while !shutdown.is_cancelled() {
             tokio::select! {
+                () = shutdown.cancelled() => break,
                 _ = ticks.tick() => {}
                 () = self.drives.notified() => {}
-                Some(()) = driven.next() => continue,
+                Some(ended) = driven.join_next() => {
+                    if let Err(error) = ended {
+                        tracing::error!(%error, "driving a run broke off; it is taken up again when its lease has run out");
+                    }
+                    continue;
+                }
             }
             match self.store.claim_pipeline_runs(self.clock.now(), self.clock.now().plus(self.settings.lease)).await {
-                Ok(leases) => driven.extend(leases.into_iter().map(|lease| self.drive_run(lease))),
+                Ok(leases) => leases.into_iter().for_each(|lease| {
+                    let app = Arc::clone(self);
+                    driven.spawn(async move { app.drive_run(lease).await });
+                }),
                 Err(error) => tracing::error!(%error, "could not look for runs of pipelines"),
             }
         }
+        driven.shutdown().await;
     }
 
     /// Drives one run to its end, or until it is no longer ours.
-    async fn drive_run(&self, lease: RunLease) {
+    async fn drive_run(self: Arc<Self>, lease: RunLease) {
         let id = lease.id.clone();
         match self.drive_to_end(lease).await {
             Ok(()) => {}
@@ -60,7 +73,7 @@ impl App {
         }
     }
 
-    async fn drive_to_end(&self, lease: RunLease) -> Result<(), StoreError> {
+    async fn drive_to_end(self: Arc<Self>, lease: RunLease) -> Result<(), StoreError> {
         let missing = |what: &str| StoreError::corrupt(format!("a run under way has no {what}"));
         let run = self.store.pipeline_run(&lease.id).await?.ok_or_else(|| missing("row"))?;
         let pipeline = self.store.pipeline(&run.pipeline).await?.ok_or_else(|| missing("pipeline"))?;
@@ -69,7 +82,7 @@ impl App {
     }
 }
 
-impl Drive<'_> {
+impl Drive {
     async fn go(mut self) -> Result<(), StoreError> {
         let mut asked = self.app.run_stops.follow(self.id());
         let mut ticks = interval(BEAT.min(self.app.settings.lease / 3).max(Duration::from_millis(1)));

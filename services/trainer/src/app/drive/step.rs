@@ -1,11 +1,12 @@
 //! One step: what it is given, and how it comes to its result.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures::{FutureExt as _, future::BoxFuture};
 use lineal_db::StoreError;
 use lineal_kernel::{Caller, Digest, ModelName, Name, Slot, Timestamp};
 use serde::Serialize;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     Drive,
@@ -64,7 +65,7 @@ pub(super) struct Rows<'a> {
     table_limit: usize,
 }
 
-impl<'a> Drive<'a> {
+impl Drive {
     /// What the node is given.
     pub(super) fn inputs(&self, node: &str) -> Vec<StepInput> {
         let input = |id: &String| {
@@ -106,13 +107,19 @@ impl<'a> Drive<'a> {
 
     /// Lets the step run. To begin it again does nothing twice: every call has the key of this attempt.
     pub(super) fn begin(&mut self, step: &PipelineStep) {
-        let (node, work) = (step.node.clone(), self.work(step));
-        self.under_way.push(work.map(|end| (node, end)).boxed());
+        self.take_up(step, self.work(step));
+    }
+
+    /// Lets it work on a task of its own: it may be its turn to write while this one waits for its own.
+    fn take_up(&mut self, step: &PipelineStep, work: BoxFuture<'static, StepEnd>) {
+        let (node, task) = (step.node.clone(), AbortOnDropHandle::new(tokio::spawn(work)));
+        let broke_off = |error| failed(format!("the step broke off: {error}"));
+        self.under_way.push(task.map(move |end| (node, end.unwrap_or_else(broke_off))).boxed());
     }
 
     /// Begins a step again that could not reach whom it needs, after as long as it has tried already.
     pub(super) fn begin_again(&mut self, step: &PipelineStep) {
-        let (app, stop, node, work) = (self.app, self.stop.clone(), step.node.clone(), self.work(step));
+        let (app, stop, work) = (Arc::clone(&self.app), self.stop.clone(), self.work(step));
         let now = app.clock.now();
         let tried = now.micros().saturating_sub(step.start_time.unwrap_or(now).micros());
         let tried = Duration::from_micros(u64::try_from(tried).unwrap_or_default());
@@ -123,12 +130,12 @@ impl<'a> Drive<'a> {
                 None => StepEnd::Without(StepState::Cancelled, "the run was cancelled".to_owned()),
             }
         };
-        self.under_way.push(waiting.map(|end| (node, end)).boxed());
+        self.take_up(step, waiting.boxed());
     }
 
     /// What the step does.
-    fn work(&self, step: &PipelineStep) -> BoxFuture<'a, StepEnd> {
-        let (app, node, stop) = (self.app, step.node.clone(), self.stop.clone());
+    fn work(&self, step: &PipelineStep) -> BoxFuture<'static, StepEnd> {
+        let (app, node, stop) = (Arc::clone(&self.app), step.node.clone(), self.stop.clone());
         let request_id = format!("{}:{}:{}", self.run.id, step.node, step.attempt);
         let input = self.graph.node(&node).and_then(|known| self.run.step(known.inputs.first()?));
         let given = input.map(|input| input.output.clone()).unwrap_or_default();
