@@ -61,10 +61,14 @@ fn where_every_value_has_its_bin_trees_learn_what_another_librarys_do() {
 
 #[test]
 fn a_loss_beyond_all_numbers_is_an_error() {
-    let data = Data::new(&[vec![1.0], vec![2.0]], vec![1.0, 1e200]).of(Task::Regression);
-    assert_eq!(fit(NAME, &data, "{}", &quiet(0, 1)).map(drop), Ok(()));
-    let data = Data::new(&[vec![1.0], vec![2.0]], vec![1.2e308, 1.7e308]).of(Task::Regression);
-    assert_eq!(fit(NAME, &data, "{}", &quiet(0, 1)), Err(FitError::Diverged));
+    let data = |target: f64| Data::new(&[vec![1.0], vec![2.0]], vec![1.0, target]).of(Task::Regression);
+    assert_eq!(fit(NAME, &data(1e150), "{}", &quiet(0, 1)).map(drop), Ok(()));
+    let refused = LabelError::TooLarge { row: 1, value: 1e151 };
+    assert_eq!(fit(NAME, &data(1e151), "{}", &quiet(0, 1)), Err(refused.into()));
+    let (large, weights) = (data(1e150), [1.0, 1e200]);
+    let heavy = large.training().with_weights(&weights).unwrap();
+    let fitted = family(NAME).unwrap().fit(&heavy, &resolve(NAME, "{}"), &quiet(0, 1));
+    assert_eq!(fitted, Err(FitError::Diverged));
 }
 
 #[test]
