@@ -186,25 +186,18 @@ pub enum DataError {
 }
 
 impl DataError {
-    /// The row it is about, if it is about one.
-    pub(crate) fn row_mut(&mut self) -> Option<&mut usize> {
-        match self {
-            Self::MissingValue { row, .. }
-            | Self::NotFinite { row, .. }
-            | Self::NotATime { row, .. }
-            | Self::MissingTime { row, .. }
-            | Self::UnknownClass { row, .. }
-            | Self::UndecidedOrder { row, .. }
-            | Self::OutOfOrder { row, .. } => Some(row),
-            _ => None,
-        }
-    }
-
-    /// The error with its row as `row` says it.
+    /// The error with its row, if it is about one, as `counted` says it.
     #[must_use]
-    pub(crate) fn with_row(mut self, row: impl FnOnce(usize) -> usize) -> Self {
-        if let Some(found) = self.row_mut() {
-            *found = row(*found);
+    pub(crate) fn with_row(mut self, counted: impl FnOnce(usize) -> usize) -> Self {
+        if let Self::MissingValue { row, .. }
+        | Self::NotFinite { row, .. }
+        | Self::NotATime { row, .. }
+        | Self::MissingTime { row, .. }
+        | Self::UnknownClass { row, .. }
+        | Self::UndecidedOrder { row, .. }
+        | Self::OutOfOrder { row, .. } = &mut self
+        {
+            *row = counted(*row);
         }
         self
     }

@@ -1,6 +1,6 @@
 //! Values as they are told apart.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use crate::{DataError, Table, table::Cells};
 
@@ -33,12 +33,12 @@ fn turned(bits: i64) -> i64 {
     bits ^ (((bits >> 63) as u64) >> 1) as i64
 }
 
-impl Key<'_> {
-    /// Whether people write it like `text`.
-    pub(crate) fn reads(&self, text: &str) -> bool {
+impl<'a> Key<'a> {
+    /// As people write it.
+    pub(crate) fn text(&self) -> Cow<'a, str> {
         match self {
-            Self::Text(own) => *own == text,
-            other => other.to_string() == text,
+            Self::Text(own) => Cow::Borrowed(own),
+            other => Cow::Owned(other.to_string()),
         }
     }
 }

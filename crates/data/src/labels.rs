@@ -59,7 +59,8 @@ impl Target {
     /// [`DataError::UnknownColumn`], [`DataError::MissingLabels`], [`DataError::UnknownClass`].
     pub fn positions(&self, table: &Table, classes: &[String]) -> Result<Vec<f64>, DataError> {
         let position = |(row, key): (usize, &Key<'_>)| {
-            let position = classes.iter().position(|class| key.reads(class));
+            let text = key.text();
+            let position = classes.iter().position(|class| *class == text);
             position.map(|position| position as f64).ok_or_else(|| DataError::UnknownClass {
                 column: self.column.clone(),
                 row,

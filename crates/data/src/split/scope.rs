@@ -12,7 +12,7 @@ impl SplitRule {
         let mut inside: Vec<usize> = (0..table.rows()).collect();
         for (name, wanted) in &self.scope {
             let keys = table.keys(name)?;
-            inside.retain(|&row| keys[row].is_some_and(|key| key.reads(wanted)));
+            inside.retain(|&row| keys[row].is_some_and(|key| key.text() == wanted.as_str()));
         }
         if let Some(window) = &self.window {
             let (start, end) = window.bounds()?;

@@ -8,6 +8,7 @@ use crate::{Linear, Link, Model};
 
 /// Most columns: the Gram matrix takes 8 bytes for each pair.
 const MAX_COLUMNS: usize = 4000;
+
 /// Sums over the rows, each times its weight.
 pub(super) struct Moments {
     /// Sum of the weights.
