@@ -209,17 +209,7 @@ mod tests {
     use lineal_data::Matrix;
 
     use super::*;
-    use crate::{Link, families::Progress};
-
-    struct Quiet;
-
-    impl Progress for Quiet {
-        fn step(&self, _: u64, _: u64, _: &[(&'static str, f64)]) {}
-
-        fn cancelled(&self) -> bool {
-            false
-        }
-    }
+    use crate::{Link, families::tests::Quiet};
 
     /// A tree of squared errors from 0, without a penalty.
     fn grow(values: &[f64], cols: usize, targets: &[f64], max_depth: usize) -> (Trees, Vec<Leaf>, Vec<f64>) {

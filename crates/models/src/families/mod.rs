@@ -172,8 +172,19 @@ impl FitContext<'_> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// Nobody listens.
+    pub(crate) struct Quiet;
+
+    impl Progress for Quiet {
+        fn step(&self, _: u64, _: u64, _: &[(&'static str, f64)]) {}
+
+        fn cancelled(&self) -> bool {
+            false
+        }
+    }
 
     #[test]
     fn an_unknown_family_is_refused_with_the_known_ones() {

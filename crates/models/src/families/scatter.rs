@@ -122,17 +122,7 @@ fn add_products(products: &mut [f64], rows: &[f64], weights: [f64; AT_ONCE]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::families::Progress;
-
-    struct Quiet;
-
-    impl Progress for Quiet {
-        fn step(&self, _: u64, _: u64, _: &[(&'static str, f64)]) {}
-
-        fn cancelled(&self) -> bool {
-            false
-        }
-    }
+    use crate::families::tests::Quiet;
 
     const ROWS: usize = 10_000;
 

@@ -102,17 +102,6 @@ pub fn member_family(name: &str) -> Result<&'static dyn MemberFamily, MemberFami
 mod tests {
     use super::*;
 
-    /// Nobody listens.
-    pub(super) struct Quiet;
-
-    impl Progress for Quiet {
-        fn step(&self, _: u64, _: u64, _: &[(&'static str, f64)]) {}
-
-        fn cancelled(&self) -> bool {
-            false
-        }
-    }
-
     pub(super) fn resolve(family: &str, json: &str) -> Hyperparameters {
         member_family(family).unwrap().describe().resolve(serde_json::from_str(json).unwrap()).unwrap()
     }

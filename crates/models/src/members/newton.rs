@@ -133,7 +133,7 @@ fn descend(objective: &impl Objective, point: Vec<f64>, value: Value, step: &[f6
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::members::tests::{Quiet, resolve};
+    use crate::{families::tests::Quiet, members::tests::resolve};
 
     /// `x^4 / 4 - x^2 / 2` for `x < 3`: minima at -1 and 1, curved the wrong way between them.
     struct Wells;
