@@ -1,6 +1,6 @@
 //! How Lineal's services listen, call each other and say no.
 //!
-//! One server builder with every limit set, one client with deadlines and an identity, one shape of errors, and one way to work aside.
+//! One server builder with every limit set, one client with deadlines and an identity, one shape of errors, one way to work aside, and one to sweep up.
 
 mod access;
 pub mod artifacts;
@@ -8,6 +8,7 @@ pub mod background;
 mod client;
 mod convert;
 mod health;
+pub mod leftovers;
 mod problem;
 mod server;
 pub mod signatures;

@@ -5,6 +5,7 @@ use std::{fs::File, path::PathBuf, sync::Arc};
 use bytes::Bytes;
 use futures::TryStreamExt as _;
 use lineal_kernel::FieldError;
+use lineal_rpc::leftovers;
 use object_store::{
     Error, ObjectStore, ObjectStoreExt as _, PutMode, PutPayload, local::LocalFileSystem, parse_url_opts, path::Path,
 };
@@ -116,7 +117,7 @@ impl Place {
     /// machine's file system keeps such things; readers never see them as files of the place.
     pub(crate) fn sweep(&self, beginning: &str) -> std::io::Result<usize> {
         let Some(folder) = &self.local else { return Ok(0) };
-        sweep(folder, beginning)
+        leftovers::sweep(folder, &|name, _| Ok(name.starts_with(beginning)))
     }
 
     /// What a process leaves that dies while it writes: a part of the content under another name.
@@ -126,31 +127,6 @@ impl Place {
             let _ = std::fs::write(folder.join(format!("{name}#1")), &content[..content.len() / 2]);
         }
     }
-}
-
-fn sweep(folder: &std::path::Path, beginning: &str) -> std::io::Result<usize> {
-    let entries = match std::fs::read_dir(folder) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
-        entries => entries?,
-    };
-    let mut swept = 0;
-    for entry in entries {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if entry.file_type()?.is_dir() {
-            swept += sweep(&entry.path(), beginning)?;
-        } else if name.starts_with(beginning) && is_unfinished(&name) {
-            std::fs::remove_file(entry.path())?;
-            swept += 1;
-        }
-    }
-    Ok(swept)
-}
-
-/// The local store writes under the final name, `#` and a number.
-fn is_unfinished(name: &str) -> bool {
-    let number = name.rsplit_once('#').map(|(_, number)| number).unwrap_or_default();
-    !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::{
 use async_trait::async_trait;
 use futures::StreamExt;
 use lineal_kernel::{Digest, Hasher, Timestamp};
+use lineal_rpc::leftovers;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload, local::LocalFileSystem, path::Path};
 
 use super::{ArtifactError, ArtifactStore, Pieces};
@@ -18,8 +19,6 @@ use super::{ArtifactError, ArtifactStore, Pieces};
 const PART: usize = 8 << 20;
 /// Where files lie.
 const FOLDER: &str = "sha256";
-/// The local store writes a file under its final name, this and a number; a digest has none of it.
-const UNFINISHED: char = '#';
 /// An upload that adds nothing for so long has ended.
 const QUIET: Duration = Duration::from_mins(10);
 
@@ -102,33 +101,14 @@ impl ArtifactStore for Objects {
 
     async fn sweep(&self, now: Timestamp) -> Result<usize, ArtifactError> {
         let folder = self.folder.join(FOLDER);
-        let swept = tokio::task::spawn_blocking(move || sweep(&folder, now)).await;
+        let ended = move |_: &str, file: &fs::Metadata| Ok(now.since(written(file)?) > QUIET);
+        let swept = tokio::task::spawn_blocking(move || leftovers::sweep(&folder, &ended)).await;
         Ok(swept.map_err(io::Error::other).flatten().map_err(local)?)
     }
 }
 
 fn local(source: io::Error) -> object_store::Error {
     object_store::Error::Generic { store: "local", source: source.into() }
-}
-
-fn sweep(folder: &FilePath, now: Timestamp) -> io::Result<usize> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
-        entries => entries?,
-    };
-    let mut swept = 0;
-    for entry in entries {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            swept += sweep(&entry.path(), now)?;
-        } else if entry.file_name().to_string_lossy().contains(UNFINISHED)
-            && now.since(written(&entry.metadata()?)?) > QUIET
-        {
-            fs::remove_file(entry.path())?;
-            swept += 1;
-        }
-    }
-    Ok(swept)
 }
 
 /// When something was added last.
